@@ -1,0 +1,199 @@
+"""The Protocols that flows lean on, each with its contract in prose. Implementations are chosen in ``idp.app`` alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol, TypeVar
+
+from idp.records import KeyringEntry, Record
+
+R = TypeVar("R", bound=Record)
+
+Entropy = Callable[[int], bytes]
+"""``entropy(n)`` gives n bytes from a cryptographic source."""
+
+Clock = Callable[[], int]
+"""``clock()`` gives the present as integer microseconds since 1970 UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """A condition other than equality in a ``where``: ``<``, ``<=``, ``>``, ``>=``, ``!=`` or ``in`` (a tuple)."""
+
+    sign: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """In ``values`` of an :class:`Update`: the column's present value plus ``n``."""
+
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Insert one row. A row that exists already (primary or unique key) is a conflict, or replaced/ignored as ``on_conflict`` says.
+
+    ``on_conflict``: ``fail``; ``replace`` (every column but the primary key and ``created_at`` takes the new value); ``ignore``.
+    """
+
+    record: Record
+    on_conflict: str = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Change the rows that meet ``where``; ``rows`` is the count it must have (None: any)."""
+
+    kind: type[Record]
+    where: Mapping[str, Any]
+    values: Mapping[str, Any]
+    rows: int | None = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete the rows that meet ``where``; ``rows`` is the count it must have (None: any)."""
+
+    kind: type[Record]
+    where: Mapping[str, Any]
+    rows: int | None = None
+
+
+Write = Insert | Update | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Every write of the batch is durable. ``rows``: the count each write touched."""
+
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Nothing was written: the write at ``index`` did not have its row count or met a unique key."""
+
+    index: int
+
+
+class Store(Protocol):
+    """Durable, shared truth (SQL).
+
+    A ``where`` maps column names to a value (equality; None means IS NULL) or an :class:`Op`.
+    *Reads* see every batch committed before they began. *A batch* (``commit``) is all or none, serialised against other batches on the same
+    rows; when it answers ``Committed`` its rows survive the death of the process and of the machine; when it answers ``Conflict`` or raises,
+    nothing of it is there. Raises ``idp.errors.Unavailable`` when the database can't be reached, is locked beyond the wait, or is full.
+    """
+
+    def one(self, kind: type[R], /, **where: Any) -> R | None:
+        """The single row that meets ``where`` or None. More than one row is a programming error (AssertionError)."""
+
+    def find(
+        self, kind: type[R], where: Mapping[str, Any] | None = None, *, order: Sequence[str] = (), limit: int = 1000
+    ) -> list[R]:
+        """Rows that meet ``where``; ``order`` column names, ``-`` in front for descending."""
+
+    def count(self, kind: type[Record], where: Mapping[str, Any] | None = None) -> int:
+        """How many rows meet ``where``."""
+
+    def commit(self, writes: Sequence[Write]) -> Committed | Conflict:
+        """Write the batch: all or none, in order."""
+
+    def lead(self, name: str) -> AbstractContextManager[bool]:
+        """Try to be the one process that does ``name``; True inside when leader, until exit or death. Never waits."""
+
+    def check(self) -> None:
+        """Raise ``Unavailable`` when the schema is unknown or the database does not answer."""
+
+    def backup(self, target: str) -> None:
+        """Write a consistent copy to the file ``target`` while serving."""
+
+    def close(self) -> None:
+        """Release connections."""
+
+
+class Keyring(Protocol):
+    """Citizens' wrapped data keys and pseudonyms, in a store of their own.
+
+    ``put`` is durable when it returns and raises ``FileExistsError`` for a known account; ``destroy`` leaves no copy in the store's files
+    (secure delete) and answers whether there was one. Raises ``Unavailable`` as the Store does.
+    """
+
+    def put(self, entry: KeyringEntry) -> None: ...
+    def get(self, account_id: bytes) -> KeyringEntry | None: ...
+    def swap_key(self, account_id: bytes, old_wrapped: bytes, new_wrapped: bytes) -> bool: ...
+    def destroy(self, account_id: bytes) -> bool: ...
+    def all(self, after: bytes = b"", limit: int = 1000) -> list[KeyringEntry]: ...
+    def check(self) -> None: ...
+    def backup(self, target: str) -> None: ...
+    def close(self) -> None: ...
+
+
+class Consumed(Enum):
+    """The three answers of a single use."""
+
+    FRESH = "fresh"
+    REPLAYED = "replayed"
+    UNKNOWN = "unknown"
+
+
+class Volatile(Protocol):
+    """What may be lost without loss of safety: pushed requests, interactions, rate windows.
+
+    Keys are (kind, key): both are hashed by the implementation, values are opaque bytes (sealed by the caller where personal). Every entry
+    expires after ``ttl_s``. Each verb is atomic over all processes. ``birth`` is the moment (microseconds) this store last began empty (new file,
+    restart without its data, flush): proofs issued before it are refused by whoever relies on the store's memory. Raises ``Unavailable``.
+    """
+
+    def put(self, kind: str, key: bytes, value: bytes, ttl_s: int) -> None:
+        """Store or replace."""
+
+    def peek(self, kind: str, key: bytes) -> bytes | None:
+        """Read without change."""
+
+    def take(self, kind: str, key: bytes) -> bytes | None:
+        """Read and remove: of many at once one gets the value."""
+
+    def consume(self, kind: str, key: bytes) -> tuple[Consumed, bytes | None]:
+        """Fresh with the value once, then replayed until it would have expired; unknown otherwise."""
+
+    def claim(self, kind: str, key: bytes, ttl_s: int) -> bool:
+        """True for the first to name this key within ``ttl_s``, False for all others."""
+
+    def bump(self, kind: str, key: bytes, window_s: int, by: int = 1) -> int:
+        """Add to the counter of the fixed window that began at the first bump; the new count. ``by=0`` reads."""
+
+    def forget(self, kind: str, key: bytes) -> None:
+        """Remove; nothing happens when absent."""
+
+    def birth(self) -> int:
+        """When this store began empty, in microseconds UTC."""
+
+    def sweep(self) -> int:
+        """Remove what has expired where the store does not do so by itself; the count."""
+
+    def check(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Notifier(Protocol):
+    """Sends one notice. Raises OSError when it could not; the caller retries from the durable outbox."""
+
+    def send(self, channel: str, to: str, subject: str, body: str) -> None: ...
+
+
+class Hasher(Protocol):
+    """Password hashing behind a bounded queue. Raises ``Unavailable('password queue')`` when the queue is full."""
+
+    def hash(self, password: str) -> str:
+        """PHC string."""
+
+    def verify(self, phc: str | None, password: str) -> bool:
+        """None does the same work against a dummy and answers False (no account, no password)."""
+
+    def stale(self, phc: str) -> bool:
+        """Made with other parameters than today's."""
+

@@ -1,0 +1,313 @@
+"""What is kept: one frozen value per row, field for field the columns of ``idp.store.tables``.
+
+Times are integer microseconds UTC; identifiers are 16 random bytes unless said; ``sealed`` is the format of ``keys.sealed`` under the
+citizen's data key; ``…hash`` is the keyed hash of ``keys.tokens``. Personal data appears sealed or as a blind index, never else.
+"""
+
+import msgspec
+
+from keys.model import PurposeKey, SigningKey
+
+__all__ = ["PurposeKey", "SigningKey"]
+
+
+class Record(msgspec.Struct, frozen=True):
+    """Base of every row value."""
+
+
+class Department(Record, frozen=True):
+    """An organisation. ``credit_code`` GB 32100, ``region`` GB/T 2260, ``level`` national, provincial, city or county."""
+
+    id: str
+    name_zh: str
+    name_en: str
+    credit_code: str
+    region: str
+    level: str
+    created_at: int
+
+
+class ClientRow(Record, frozen=True):
+    """A registered client. ``document`` is ``clients.model.to_json``; ``version`` grows with each change (compare-and-swap)."""
+
+    client_id: str
+    department_id: str
+    sector_id: bytes
+    status: str
+    document: bytes
+    secret_hash: bytes | None
+    registration_token_hash: bytes | None
+    version: int
+    created_at: int
+    updated_at: int
+
+
+class ClientLogo(Record, frozen=True):
+    """The re-encoded logo of a client, served from our origin."""
+
+    client_id: str
+    png: bytes
+    fetched_at: int
+
+
+class ClientRefusal(Record, frozen=True):
+    """One line of a client's own error list: what was received against what is registered; no citizen data."""
+
+    id: bytes
+    client_id: str
+    at: int
+    code: str
+    reason: str
+    received: str
+    registered: str
+    reference: str
+
+
+class InitialAccessToken(Record, frozen=True):
+    """Right to register ``uses_left`` clients under ``policy`` (JSON of ``clients.model.Policy``)."""
+
+    hash: bytes
+    department_id: str
+    policy: bytes
+    uses_left: int
+    expires_at: int
+    created_at: int
+
+
+class Account(Record, frozen=True):
+    """One citizen's account. ``roles`` is a space-separated subset of auditor, approver, operator; ``status`` active, disabled or erased.
+
+    ``locale`` is a BCP 47 tag or None; ``pairwise_version`` the version of the pairwise key its subjects are made with.
+    """
+
+    id: bytes
+    status: str
+    roles: str
+    pairwise_version: int
+    locale: str | None
+    version: int
+    created_at: int
+    updated_at: int
+
+
+class Identifier(Record, frozen=True):
+    """What a citizen signs in with. ``kind`` email, phone or username; ``index`` the blind index of its canonical form."""
+
+    kind: str
+    index: bytes
+    index_version: int
+    id: bytes
+    account_id: bytes
+    sealed: bytes
+    verified_at: int | None
+    created_at: int
+
+
+class Attribute(Record, frozen=True):
+    """One claim value of a citizen, JSON, sealed. ``source`` self, staff, sample or an upstream's name."""
+
+    account_id: bytes
+    code: str
+    sealed: bytes
+    row_version: int
+    source: str
+    updated_at: int
+
+
+class Password(Record, frozen=True):
+    """Argon2id PHC string, sealed."""
+
+    account_id: bytes
+    sealed: bytes
+    row_version: int
+    changed_at: int
+
+
+class Totp(Record, frozen=True):
+    """TOTP secret, sealed. ``last_step`` is the last accepted time step: each step once. ``confirmed_at`` None while enrolling."""
+
+    account_id: bytes
+    sealed: bytes
+    last_step: int
+    confirmed_at: int | None
+    created_at: int
+
+
+class RecoveryCode(Record, frozen=True):
+    """One of ten recovery codes, keyed hash."""
+
+    hash: bytes
+    account_id: bytes
+    used_at: int | None
+    created_at: int
+
+
+class Session(Record, frozen=True):
+    """A server-side session. ``amr`` space-separated RFC 8176 values; ``auth_at`` the last time the person proved who they are.
+
+    ``sealed`` holds device label and address under the citizen's key. Alive: ``ended_at`` is None, now < ``expires_at`` (absolute) and
+    now < ``last_seen_at`` + the idle limit.
+    """
+
+    id: bytes
+    token_hash: bytes
+    account_id: bytes
+    amr: str
+    acr: str
+    auth_at: int
+    last_seen_at: int
+    expires_at: int
+    sealed: bytes
+    created_at: int
+    ended_at: int | None
+    ended_why: str | None
+
+
+class OneTime(Record, frozen=True):
+    """A single-use code or link. ``purpose`` sign-up, reset, staff, verify; ``state`` open or used; ``sealed`` its facts under the flow key.
+
+    ``browser_hash`` binds it to the browser that asked (None for staff links); ``tries_left`` bounds guessing of short codes.
+    """
+
+    id: bytes
+    hash: bytes
+    purpose: str
+    account_id: bytes | None
+    browser_hash: bytes | None
+    sealed: bytes
+    tries_left: int
+    state: str
+    created_at: int
+    expires_at: int
+
+
+class Consent(Record, frozen=True):
+    """What a citizen lastly agreed that a client may learn: one row per account and client. ``document`` JSON of scopes and claims."""
+
+    account_id: bytes
+    client_id: str
+    document: bytes
+    digest: bytes
+    created_at: int
+    withdrawn_at: int | None
+
+
+class Grant(Record, frozen=True):
+    """One authorization of one client by one citizen, from the code to its last token.
+
+    ``state``: issued (code outstanding) → redeemed. ``origin`` is the unique hash of the interaction or pushed request it came from, so that
+    one request makes one code. ``claims`` JSON of the claims parameter. ``expires_at``: when the last token can have died.
+    """
+
+    id: bytes
+    account_id: bytes
+    client_id: str
+    session_id: bytes
+    sector_id: bytes
+    pairwise_version: int
+    code_hash: bytes
+    state: str
+    code_expires_at: int
+    origin: bytes
+    redirect_uri: str
+    code_challenge: str | None
+    nonce: str | None
+    scope: str
+    claims: bytes | None
+    acr: str
+    amr: str
+    auth_at: int
+    auth_time_asked: int
+    offline: int
+    created_at: int
+    expires_at: int
+    ended_at: int | None
+    ended_why: str | None
+
+
+class Refresh(Record, frozen=True):
+    """A refresh token. ``state`` active or used (rotated); revocation ends the grant."""
+
+    hash: bytes
+    grant_id: bytes
+    state: str
+    scope: str
+    created_at: int
+    expires_at: int
+    used_at: int | None
+
+
+class RevokedToken(Record, frozen=True):
+    """An access token revoked by itself, by the hash of its ``jti``, until it would have expired."""
+
+    hash: bytes
+    expires_at: int
+
+
+class UsedAssertion(Record, frozen=True):
+    """A client assertion's or request object's ``jti``, seen; kept until it would have expired."""
+
+    hash: bytes
+    expires_at: int
+
+
+class LogoutDelivery(Record, frozen=True):
+    """Durable outbox of back-channel logout. ``state`` pending, sent or dead; the logout token is minted at each try."""
+
+    id: bytes
+    client_id: str
+    account_id: bytes
+    session_id: bytes
+    state: str
+    attempts: int
+    next_at: int
+    created_at: int
+    last_error: str | None
+
+
+class Message(Record, frozen=True):
+    """Durable outbox of notices to citizens. ``sealed`` (flow key, label ``message``) is JSON of channel, to, subject and body."""
+
+    id: bytes
+    kind: str
+    account_id: bytes | None
+    sealed: bytes
+    state: str
+    attempts: int
+    next_at: int
+    created_at: int
+    last_error: str | None
+
+
+class Event(Record, frozen=True):
+    """One audited fact. ``head`` the non-personal JSON exactly as hashed; ``entry`` the 32-byte tree leaf; ``fields`` msgpack of personal parts.
+
+    ``seq`` is given by the database on insert (pass 0) and never leaves the house as an identifier.
+    """
+
+    seq: int
+    id: bytes
+    at: int
+    kind: str
+    client_id: str | None
+    actor: bytes | None
+    head: bytes
+    salt: bytes
+    fields: bytes | None
+    entry: bytes
+
+
+class Generation(Record, frozen=True):
+    """Counter bumped in the commit that changes what processes cache under ``kind``."""
+
+    kind: str
+    n: int
+
+
+class KeyringEntry(Record, frozen=True):
+    """A citizen's wrapped data key and audit pseudonym; lives in the keyring store alone."""
+
+    account_id: bytes
+    wrapped: bytes
+    pseudonym: bytes
+    created_at: int
