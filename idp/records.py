@@ -50,6 +50,13 @@ class ClientLogo(Record, frozen=True):
     fetched_at: int
 
 
+class ClientOrigin(Record, frozen=True):
+    """A web origin of a client's redirect URIs: the only origins that CORS answers (exact serialisation, RFC 6454 §6.2)."""
+
+    origin: str
+    client_id: str
+
+
 class ClientRefusal(Record, frozen=True):
     """One line of a client's own error list: what was received against what is registered; no citizen data."""
 

@@ -1,6 +1,5 @@
-"""The law of OAuth 2 and OpenID Connect, as pure functions.
+"""The pure law of OAuth 2 and OpenID Connect.
 
-Owns: the checks, decisions and answers that the specifications prescribe, each with its citation.
-Never: touches HTTP, a database, the network, a clock or chance; imports more than ``idp.errors`` and ``clients.model``.
-Called by: ``idp.flows``; its value types also by ``idp.web``.
+Owns: what a request says (``params``), what is allowed, what an answer holds. Never imports flask, sqlalchemy, redis; never reads a clock, draws
+randomness, touches a network or a store: those are arguments. Flows call it; it calls nothing but ``idp.errors`` and ``clients.model``.
 """

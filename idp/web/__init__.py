@@ -1,6 +1,5 @@
-"""HTTP lives here, and nowhere else.
+"""HTTP lives here: one entry (``edge``), one translator (``wire``), the protocol operations (``ops``), the pages (``pages``) and their face.
 
-Owns: the edge, the one translator of requests, protocol operations, pages, headers, static files and wording.
-Never: decides; a page or a JSON answer renders the outcome of a flow.
-Called by: ``idp.app`` alone.
+Owns status codes, headers, cookies, templates. Never decides protocol questions, never touches the store: it parses, calls a flow, renders
+the outcome. Only ``idp.app`` imports it.
 """

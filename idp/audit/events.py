@@ -1,0 +1,401 @@
+"""The closed vocabulary of audited facts.
+
+One frozen class per fact, named ``subject.action`` in ``KIND``; its fields are the non-personal part and go into ``head`` as they stand; the
+names in ``PERSONAL`` are given apart and sealed under the citizen's key. Fields hold identifiers of the house (hex) and stable words, never free text
+from a request, never a secret, never a claim value. :func:`record` turns a fact into the row that rides in the batch of what it tells.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar, Protocol
+
+import msgspec
+
+from idp.audit.entry import Field, entry, field_digest, pack
+from idp.ports import Entropy, Insert
+from idp.records import Event
+
+
+class Person(Protocol):
+    """Whose key seals the personal fields: a citizen, or nobody (an unknown caller)."""
+
+    @property
+    def pseudonym(self) -> bytes: ...
+
+    def seal_event(self, event_id: bytes, name: str, plaintext: bytes) -> bytes: ...
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of every audited fact. ``client_id``: the client concerned, if one is; ``reference``: what an error page showed."""
+
+    KIND: ClassVar[str] = ""
+    PERSONAL: ClassVar[tuple[str, ...]] = ()
+
+    client_id: str | None = None
+    reference: str | None = None
+
+
+# Signing in -----------------------------------------------------------------------------------------------------------------------
+
+
+class SignedIn(Fact, frozen=True, kw_only=True):
+    """A person proved who they are and a session began or was renewed."""
+
+    KIND = "session.started"
+    PERSONAL = ("address", "device")
+    session: str
+    amr: str
+    acr: str
+
+
+class SignInFailed(Fact, frozen=True, kw_only=True):
+    """A wrong identifier, password, one-time code or recovery code; ``reason`` says which, to the log alone."""
+
+    KIND = "session.refused"
+    PERSONAL = ("address", "device")
+    reason: str
+
+
+class SignInThrottled(Fact, frozen=True, kw_only=True):
+    """Too many failures for an account or an address: refused before looking."""
+
+    KIND = "session.throttled"
+    PERSONAL = ("address",)
+    rule: str
+
+
+class SteppedUp(Fact, frozen=True, kw_only=True):
+    """A second factor was proved inside a session."""
+
+    KIND = "session.stepped_up"
+    session: str
+    amr: str
+    acr: str
+
+
+class SessionEnded(Fact, frozen=True, kw_only=True):
+    """A session ended. ``why``: logout, citizen, password_changed, factor_reset, staff, superseded."""
+
+    KIND = "session.ended"
+    session: str
+    why: str
+
+
+class LogoutDelivered(Fact, frozen=True, kw_only=True):
+    """A back-channel logout token was accepted by a client (``outcome`` sent) or given up (dead)."""
+
+    KIND = "logout.delivered"
+    session: str
+    outcome: str
+    attempts: int
+
+
+# Accounts -------------------------------------------------------------------------------------------------------------------------
+
+
+class AccountCreated(Fact, frozen=True, kw_only=True):
+    """An account exists. ``how``: sign-up, cli, staff-link, sample."""
+
+    KIND = "account.created"
+    how: str
+
+
+class AccountChanged(Fact, frozen=True, kw_only=True):
+    """A property of an account changed. ``what``: identifier, locale, roles, status, attributes; ``value`` a stable word only for roles and status."""
+
+    KIND = "account.changed"
+    what: str
+    value: str = ""
+    by: str = "citizen"
+
+
+class PasswordChanged(Fact, frozen=True, kw_only=True):
+    """A password was set. ``how``: sign-up, change, reset, cli."""
+
+    KIND = "account.password_changed"
+    PERSONAL = ("address",)
+    how: str
+
+
+class FactorEnrolled(Fact, frozen=True, kw_only=True):
+    """A second factor was confirmed. ``factor``: totp, recovery_codes."""
+
+    KIND = "account.factor_enrolled"
+    factor: str
+
+
+class FactorRemoved(Fact, frozen=True, kw_only=True):
+    """A second factor was removed. ``by``: citizen or cli; ``reason`` as staff gave it, one of the stable words."""
+
+    KIND = "account.factor_removed"
+    factor: str
+    by: str
+    reason: str = ""
+
+
+class RecoveryCodeUsed(Fact, frozen=True, kw_only=True):
+    """A recovery code stood in for the second factor; ``left`` remain."""
+
+    KIND = "account.recovery_code_used"
+    left: int
+
+
+class OneTimeSent(Fact, frozen=True, kw_only=True):
+    """A single-use code or link was made. ``purpose``: sign-up, reset, verify, staff."""
+
+    KIND = "account.one_time_sent"
+    purpose: str
+
+
+# Authorizations and tokens --------------------------------------------------------------------------------------------------------
+
+
+class AuthorizationRefused(Fact, frozen=True, kw_only=True):
+    """An authorization request ended in an error. ``code`` the wire code; ``stage`` page or client."""
+
+    KIND = "authorization.refused"
+    code: str
+    reason: str
+    stage: str
+
+
+class ConsentGiven(Fact, frozen=True, kw_only=True):
+    """The citizen allowed a client; ``digest`` (hex) of exactly what was shown."""
+
+    KIND = "consent.given"
+    scope: str
+    claims: tuple[str, ...]
+    digest: str
+
+
+class ConsentDenied(Fact, frozen=True, kw_only=True):
+    """The citizen pressed cancel."""
+
+    KIND = "consent.denied"
+    scope: str
+
+
+class ConsentWithdrawn(Fact, frozen=True, kw_only=True):
+    """The citizen withdrew a client's access; its grants ended."""
+
+    KIND = "consent.withdrawn"
+    grants: int
+
+
+class CodeIssued(Fact, frozen=True, kw_only=True):
+    """An authorization code left the house."""
+
+    KIND = "code.issued"
+    grant: str
+    scope: str
+    acr: str
+
+
+class CodeRedeemed(Fact, frozen=True, kw_only=True):
+    """A code became tokens."""
+
+    KIND = "code.redeemed"
+    grant: str
+    scope: str
+    refresh: bool
+
+
+class CodeReplayed(Fact, frozen=True, kw_only=True):
+    """A spent code came again: the grant and all its tokens ended (RFC 6749 §4.1.2)."""
+
+    KIND = "code.replayed"
+    grant: str
+    by_client: str
+
+
+class CodeMisused(Fact, frozen=True, kw_only=True):
+    """A live code was tried by the wrong client, with the wrong verifier or redirect URI; it stays good for its owner."""
+
+    KIND = "code.misused"
+    grant: str
+    by_client: str
+    reason: str
+
+
+class TokenRefreshed(Fact, frozen=True, kw_only=True):
+    """A refresh token gave new tokens."""
+
+    KIND = "token.refreshed"
+    grant: str
+    scope: str
+    rotated: bool
+
+
+class RefreshReplayed(Fact, frozen=True, kw_only=True):
+    """A rotated refresh token came again: the family ended (RFC 9700 §4.14.2)."""
+
+    KIND = "token.refresh_replayed"
+    grant: str
+    by_client: str
+
+
+class ClientTokenIssued(Fact, frozen=True, kw_only=True):
+    """An access token for the client itself (RFC 6749 §4.4)."""
+
+    KIND = "token.client_issued"
+    scope: str
+
+
+class TokenRevoked(Fact, frozen=True, kw_only=True):
+    """A client revoked a token (RFC 7009)."""
+
+    KIND = "token.revoked"
+    grant: str
+    token: str
+
+
+class TokenRequestRefused(Fact, frozen=True, kw_only=True):
+    """A request to the token, introspection, revocation or PAR endpoint was refused."""
+
+    KIND = "token.refused"
+    endpoint: str
+    code: str
+    reason: str
+
+
+class AttributesReleased(Fact, frozen=True, kw_only=True):
+    """Claims beyond ``sub`` left the house. ``claims``: their names; ``via``: userinfo or id_token."""
+
+    KIND = "attributes.released"
+    grant: str
+    claims: tuple[str, ...]
+    via: str
+
+
+class RequestPushed(Fact, frozen=True, kw_only=True):
+    """A pushed authorization request was stored (RFC 9126)."""
+
+    KIND = "authorization.pushed"
+
+
+# Clients, departments, keys -------------------------------------------------------------------------------------------------------
+
+
+class DepartmentAdded(Fact, frozen=True, kw_only=True):
+    """A department was entered by the operator."""
+
+    KIND = "department.added"
+    department: str
+
+
+class InitialTokenMade(Fact, frozen=True, kw_only=True):
+    """A right to register clients was handed to a department."""
+
+    KIND = "client.initial_token_made"
+    department: str
+    uses: int
+
+
+class ClientRegistered(Fact, frozen=True, kw_only=True):
+    """A client exists. ``how``: cli, dynamic, sample; ``require_pkce`` false is worth a look."""
+
+    KIND = "client.registered"
+    department: str
+    how: str
+    require_pkce: bool
+
+
+class ClientChanged(Fact, frozen=True, kw_only=True):
+    """Metadata of a client changed; ``members`` names what."""
+
+    KIND = "client.changed"
+    members: tuple[str, ...]
+    how: str
+
+
+class ClientRemoved(Fact, frozen=True, kw_only=True):
+    """A client was deleted or disabled; its grants ended."""
+
+    KIND = "client.removed"
+    how: str
+
+
+class ClientSecretReplaced(Fact, frozen=True, kw_only=True):
+    """A client has a new secret; the old one is dead."""
+
+    KIND = "client.secret_replaced"
+    how: str
+
+
+class KeyMoved(Fact, frozen=True, kw_only=True):
+    """A signing key changed state. ``state``: next, active, retiring, retired; ``emergency`` when forced."""
+
+    KIND = "key.moved"
+    kid: str
+    alg: str
+    state: str
+    emergency: bool = False
+
+
+class KeysEscrowed(Fact, frozen=True, kw_only=True):
+    """The root key was sealed to a recovery key; ``recipient`` its thumbprint."""
+
+    KIND = "key.escrowed"
+    recipient: str
+
+
+class ExportMade(Fact, frozen=True, kw_only=True):
+    """The log was exported; exporting is itself an event."""
+
+    KIND = "audit.exported"
+    events: int
+
+
+def record(
+    fact: Fact,
+    *,
+    at: int,
+    entropy: Entropy,
+    person: Person | None = None,
+    actor: Person | None = None,
+    personal: Mapping[str, str] | None = None,
+) -> Insert:
+    """The insert of one event. ``at`` microseconds UTC.
+
+    ``person`` is whom it concerns: the pseudonym in ``head`` and the key for ``personal`` (names must be those of ``PERSONAL``, in any order; an
+    absent one counts as empty). ``actor`` when someone else acted (staff).
+    """
+    noise = entropy(32 + 16 * len(fact.PERSONAL))
+    event_id, salt = noise[:16], noise[16:32]
+    about = person.pseudonym if person else None
+    head = msgspec.json.encode(
+        {
+            "v": 1,
+            "id": event_id.hex(),
+            "at": at,
+            "kind": fact.KIND,
+            "person": about.hex() if about else None,
+            "actor": actor.pseudonym.hex() if actor else None,
+            **msgspec.structs.asdict(fact),
+        }
+    )
+    fields: list[Field] = []
+    if personal is not None and person is not None:
+        unknown = set(personal) - set(fact.PERSONAL)
+        if unknown:
+            raise ValueError(f"{fact.KIND} declares no personal field {sorted(unknown)}")
+        for i, name in enumerate(fact.PERSONAL):
+            own, value = noise[32 + 16 * i : 48 + 16 * i], personal.get(name, "")
+            fields.append(Field(name, field_digest(own, name, value), person.seal_event(event_id, name, own + value.encode())))
+    row = Event(
+        seq=0,
+        id=event_id,
+        at=at,
+        kind=fact.KIND,
+        client_id=fact.client_id,
+        actor=about,
+        head=head,
+        salt=salt,
+        fields=pack(fields) if fields else None,
+        entry=entry(salt, head, [f.digest for f in fields]),
+    )
+    return Insert(row)
+
+
+def vocabulary() -> dict[str, type[Fact]]:
+    """Every kind and the class that documents it."""
+    return {c.KIND: c for c in Fact.__subclasses__()}

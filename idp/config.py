@@ -1,0 +1,158 @@
+"""Frozen configuration from the environment; unsafe mixes are refused before anything starts.
+
+Every field documents itself through ``field(...)`` metadata, which ``idp config show`` prints. Secrets may be given as ``NAME_FILE``.
+Settings are read once, by :func:`load`, never at import.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+PREFIX = "IDP_"
+
+
+class ConfigError(Exception):
+    """The configuration can't be used; the text says which name and why, never a secret's value."""
+
+
+def _f(default: Any, doc: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"doc": doc, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Settings of one provider. Durations in seconds unless the name says otherwise."""
+
+    issuer: str = _f("", "Public base URL of the provider, without a trailing slash; https, or http on loopback")
+    database_url: str = _f("sqlite:///var/yimen.db", "Main store: sqlite:///path or postgresql://", secret=True)
+    keyring_url: str = _f("sqlite:///var/keyring.db", "Citizens' wrapped keys: a store of its own", secret=True)
+    volatile_url: str = _f("sqlite:///var/volatile.db", "Short-lived state: sqlite:///path or redis://", secret=True)
+    keys_url: str = _f("file:///var/lib/yimen/keys", "Root key backend: file:///directory")
+    trusted_proxies: tuple[str, ...] = _f((), "Networks whose forwarded headers are believed, comma separated")
+    outbound_allow: tuple[str, ...] = _f((), "Hosts and networks that back-channel calls may reach although private")
+    outbound_ca: str = _f("", "PEM file of the CA that outbound TLS trusts instead of the system's")
+    jwks_max_age: int = _f(900, "How long clients may cache the JWKS; a key is public this long before first use")
+    code_ttl: int = _f(60, "Life of an authorization code")
+    access_token_ttl: int = _f(600, "Life of an access token")
+    id_token_ttl: int = _f(600, "Life of an ID token")
+    refresh_ttl: int = _f(30 * 86400, "Life of a refresh token family")
+    session_idle: int = _f(3600, "A session ends after so long without use")
+    session_max: int = _f(12 * 3600, "A session ends so long after sign-in")
+    interaction_ttl: int = _f(3600, "How long a started sign-in may take")
+    par_ttl: int = _f(90, "Life of a pushed authorization request until first use")
+    require_par: bool = _f(False, "Every client must push its authorization requests (RFC 9126)")
+    open_registration: bool = _f(False, "POST /register without an initial access token")
+    password_min: int = _f(15, "Least password length in characters without a second factor")
+    password_min_2fa: int = _f(8, "Least password length in characters with a second factor")
+    password_breached_file: str = _f("", "Sorted file of SHA-1 hashes of breached passwords (offline)")
+    argon2_memory_kib: int = _f(19456, "Argon2id memory per hash, KiB")
+    argon2_passes: int = _f(2, "Argon2id passes")
+    hash_threads: int = _f(0, "Parallel password hashes per process; 0: one per core")
+    hash_queue: int = _f(32, "Password hashes waiting at most, per process; more are refused with 503")
+    default_locale: str = _f("zh-Hans", "Language when nothing else chooses: zh-Hans or en")
+    outbox_page: bool = _f(False, "Show sent messages on /outbox (demonstration only; loopback issuers)")
+    smtp_url: str = _f("", "smtp://user:password@host:port/?from=… for notices by e-mail", secret=True)
+    sms_url: str = _f("", "HTTP gateway for notices by phone", secret=True)
+    management_bind: str = _f("127.0.0.1:9000", "Address of /health and /metrics")
+    log_level: str = _f("info", "debug, info, warning or error")
+
+    @property
+    def secure(self) -> bool:
+        """Cookies are Secure and __Host- exactly when the issuer is https."""
+        return self.issuer.startswith("https://")
+
+    @property
+    def host(self) -> str:
+        """The only Host header that is answered."""
+        return urlsplit(self.issuer).netloc
+
+
+def names() -> dict[str, str]:
+    """Environment name → field name."""
+    return {PREFIX + f.name.upper(): f.name for f in fields(Config)}
+
+
+def load(environ: Mapping[str, str], **override: Any) -> Config:
+    """Read ``IDP_*`` (and ``IDP_*_FILE``) from ``environ``; ``override`` wins.
+
+    Raises ConfigError for an unknown name, a malformed value or an unsafe mix.
+    """
+    known, values = names(), dict[str, Any]()
+    for name, raw in environ.items():
+        if not name.startswith(PREFIX):
+            continue
+        base = name.removesuffix("_FILE") if name not in known and name.endswith("_FILE") else name
+        if base not in known:
+            raise ConfigError(f"{name} is not a setting of Yimen; see `idp config show`")
+        if base != name and base in environ:
+            raise ConfigError(f"{base} and {name} are both set; keep one")
+        text = raw if base == name else _read(name, raw)
+        values[known[base]] = _parse(base, known[base], text)
+    config = Config(**{**values, **override})
+    _refuse_unsafe(config)
+    return config
+
+
+def sources(environ: Mapping[str, str]) -> dict[str, str]:
+    """Field name → ``environment``, ``file`` or ``default``, for ``idp config show``."""
+    return {
+        f: "environment" if n in environ else "file" if n + "_FILE" in environ else "default"
+        for n, f in names().items()
+    }
+
+
+def _read(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"{name}: the file can't be read ({error.strerror})") from error
+
+
+def _parse(env: str, name: str, text: str) -> Any:
+    default = next(f.default for f in fields(Config) if f.name == name)
+    if isinstance(default, bool):
+        if text.lower() not in ("true", "false", "1", "0", "yes", "no"):
+            raise ConfigError(f"{env} must be true or false")
+        return text.lower() in ("true", "1", "yes")
+    if isinstance(default, int):
+        if not text.isascii() or not text.isdigit():
+            raise ConfigError(f"{env} must be a whole number")
+        return int(text)
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text
+
+
+def loopback(host: str | None) -> bool:
+    """Whether a host name or literal means this machine alone."""
+    if host is None or host == "localhost":
+        return host is not None
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse_unsafe(config: Config) -> None:
+    url = urlsplit(config.issuer)
+    if not config.issuer:
+        raise ConfigError("IDP_ISSUER is required: the provider's public URL, for example https://id.example.gov")
+    if url.scheme not in ("https", "http") or not url.hostname or url.query or url.fragment or url.username:
+        raise ConfigError("IDP_ISSUER must be an https URL without query, fragment or user (RFC 8414 §2)")
+    if config.issuer.endswith("/") or url.path:
+        raise ConfigError("IDP_ISSUER must have no path and no trailing slash")
+    if url.scheme == "http" and not loopback(url.hostname):
+        raise ConfigError("IDP_ISSUER may be http on loopback only; use https")
+    if config.outbox_page and not loopback(url.hostname):
+        raise ConfigError("IDP_OUTBOX_PAGE shows one-time codes; it is for loopback issuers only")
+    if config.database_url == config.keyring_url:
+        raise ConfigError("IDP_KEYRING_URL must be another store than IDP_DATABASE_URL")
+    if not 1 <= config.code_ttl <= 600:
+        raise ConfigError("IDP_CODE_TTL must be 1 to 600 seconds (RFC 6749 §4.1.2)")
+    if config.password_min < 8 or config.password_min_2fa < 8:
+        raise ConfigError("passwords shorter than 8 characters are never allowed (SP 800-63B §3.1.1)")
+    if config.default_locale not in ("zh-Hans", "en"):
+        raise ConfigError("IDP_DEFAULT_LOCALE must be zh-Hans or en")

@@ -1,0 +1,91 @@
+"""Request parameters, parsed once into a frozen value that remembers what came twice."""
+
+from collections.abc import Iterable, Iterator
+from urllib.parse import parse_qsl
+
+from idp.errors import Code, Refusal
+
+MAX_PARAMETERS = 200
+MAX_VALUE_BYTES = 4096
+LONG_VALUES = {"request": 65536, "client_assertion": 16384, "claims": 16384, "scope": 4096, "id_token_hint": 16384, "token": 16384}
+
+
+class Params:
+    """Decoded parameters in order. A parameter without a value is treated as omitted (RFC 6749 §3.1)."""
+
+    __slots__ = ("_repeated", "_values")
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        values: dict[str, str] = {}
+        repeated: set[str] = set()
+        for name, value in pairs:
+            if not value:
+                continue
+            if name in values:
+                repeated.add(name)
+            else:
+                values[name] = value
+        self._values, self._repeated = values, frozenset(repeated)
+
+    def __repr__(self) -> str:
+        return f"Params({', '.join(self._values)})"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    @property
+    def repeated(self) -> frozenset[str]:
+        """Names that came more than once."""
+        return self._repeated
+
+    def get(self, name: str) -> str | None:
+        """The single value, or None when absent or repeated; call :func:`refuse_repeated` before relying on absence."""
+        return None if name in self._repeated else self._values.get(name)
+
+    def one(self, name: str) -> str | None:
+        """The value or None. Raises Refusal(invalid_request) when it came twice (RFC 6749 §3.1)."""
+        if name in self._repeated:
+            raise Refusal(Code.INVALID_REQUEST, f"The parameter {name} was sent more than once.", reason="repeated_parameter")
+        return self._values.get(name)
+
+    def required(self, name: str) -> str:
+        """The value. Raises Refusal(invalid_request) when absent or repeated."""
+        value = self.one(name)
+        if value is None:
+            raise Refusal(Code.INVALID_REQUEST, f"The parameter {name} is missing.", reason=f"{name}_missing")
+        return value
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Name and first value of each, in order."""
+        return self._values.items()
+
+
+EMPTY = Params(())
+
+
+def parse(encoded: str) -> Params:
+    """Parse application/x-www-form-urlencoded text (query or body).
+
+    Raises Refusal(invalid_request) for invalid UTF-8, NUL, over 200 parameters or a value over its size; never truncates.
+    """
+    if not encoded:
+        return EMPTY
+    try:
+        pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=MAX_PARAMETERS, errors="strict")
+    except (ValueError, UnicodeError) as error:
+        raise Refusal(Code.INVALID_REQUEST, "The parameters are not valid UTF-8 form data.", reason="malformed_form") from error
+    for name, value in pairs:
+        if len(value) > LONG_VALUES.get(name, MAX_VALUE_BYTES) or len(name) > 256:
+            raise Refusal(Code.INVALID_REQUEST, "A parameter is too long.", reason="parameter_too_long")
+        if "\x00" in value or "\x00" in name:
+            raise Refusal(Code.INVALID_REQUEST, "A parameter holds a NUL character.", reason="nul_in_parameter")
+    return Params(pairs)
+
+
+def refuse_repeated(params: Params, *, but: frozenset[str] = frozenset({"resource"})) -> None:
+    """RFC 6749 §3.1: parameters must not be included more than once."""
+    for name in params.repeated - but:
+        params.one(name)
