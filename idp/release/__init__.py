@@ -1,6 +1,5 @@
-"""What may be told, to whom, and in which envelope.
+"""Release: what may be told about a citizen, and the vault it is kept in.
 
-Owns: the release plan, consent, and the sealed vault of attributes.
-Never: releases what no approved request covers, or anything without its event.
-Called by: ``idp.flows``.
+Owns the sealed vault (``vault``) and which claims belong to which scope. Never mints tokens, never speaks HTTP. Flows may call it.
+Catalogues, release plans, envelopes and receipts move in here.
 """

@@ -1,0 +1,158 @@
+"""What does not change per request, kept in memory and dropped when its generation row moves.
+
+Each process reads the generation rows at most every 250 ms and refuses (``Unavailable``) when it could not for 2 s: a stale cache never outlives
+a revoked client or key by more than that. Grants, sessions and account status are never cached.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from clients.model import Client, from_json
+from idp.errors import Unavailable
+from idp.ports import Add, Clock, Insert, Store, Update, Write
+from idp.records import ClientRow, Generation, SigningKey
+from keys.ports import Sealer, Signer
+from keys.signing import jwks, load_signer, verification_keys
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+FRESH_US = 250_000
+TOO_OLD_US = 2_000_000
+
+
+class Generations:
+    """The generation counters as last read."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+        self._lock = threading.Lock()
+        self._numbers: dict[str, int] = {}
+        self._read_at = -TOO_OLD_US
+
+    def now(self, kind: str) -> int:
+        """The present number of ``kind``. Raises Unavailable when the store could not be asked for 2 s."""
+        at = self._clock()
+        if not 0 <= at - self._read_at < FRESH_US and self._lock.acquire(blocking=self._too_old(at)):
+            try:
+                if not 0 <= self._clock() - self._read_at < FRESH_US:
+                    self._refresh(at)
+            finally:
+                self._lock.release()
+        return self._numbers.get(kind, 0)
+
+    def reread(self) -> None:
+        """Forget what was read: the next question asks the store (after a change of our own)."""
+        self._read_at = -TOO_OLD_US
+
+    def _too_old(self, at: int) -> bool:
+        return not 0 <= at - self._read_at < TOO_OLD_US
+
+    def _refresh(self, at: int) -> None:
+        try:
+            self._numbers = {g.kind: g.n for g in self._store.find(Generation)}
+            self._read_at = at
+        except Unavailable:
+            if self._too_old(at):
+                raise
+
+
+def bump(kind: str) -> tuple[Write, Write]:
+    """The writes that make every process drop what it cached under ``kind``; they ride in the changing batch."""
+    return Insert(Generation(kind, 0), on_conflict="ignore"), Update(Generation, {"kind": kind}, {"n": Add(1)})
+
+
+class Cache(Generic[K, V]):
+    """Bounded cache of one kind: least recently used goes first; emptied when the generation moves."""
+
+    def __init__(self, generations: Generations, kind: str, load: Callable[[K], V | None], size: int = 4096) -> None:
+        self._generations, self._kind, self._load, self._size = generations, kind, load, size
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[K, V] = OrderedDict()
+        self._at = -1
+
+    def get(self, key: K) -> V | None:
+        """The value, loaded on demand; absences are not kept."""
+        generation = self._generations.now(self._kind)
+        with self._lock:
+            if generation != self._at:
+                self._entries.clear()
+                self._at = generation
+            if key in self._entries:
+                self._entries.move_to_end(key)
+                return self._entries[key]
+        value = self._load(key)
+        if value is not None:
+            with self._lock:
+                if generation == self._at:
+                    self._entries[key] = value
+                    if len(self._entries) > self._size:
+                        self._entries.popitem(last=False)
+        return value
+
+
+class Clients:
+    """Registered clients by id, active or not; a disabled one is the caller's refusal."""
+
+    def __init__(self, store: Store, generations: Generations) -> None:
+        self._store = store
+        self._cache: Cache[str, Client] = Cache(generations, "client", self._load)
+
+    def get(self, client_id: str) -> Client | None:
+        """The client or None."""
+        return self._cache.get(client_id) if 0 < len(client_id) <= 256 else None
+
+    def _load(self, client_id: str) -> Client | None:
+        row = self._store.one(ClientRow, client_id=client_id)
+        return None if row is None else from_json(row.document)
+
+
+class SigningKeys:
+    """The signing keys as of their generation: who signs, what is published, what verifies."""
+
+    def __init__(self, store: Store, generations: Generations, root: Sealer, clock: Clock) -> None:
+        self._store, self._root, self._clock = store, root, clock
+        self._cache: Cache[str, _Loaded] = Cache(generations, "key", self._load, size=1)
+
+    def signer(self, alg: str) -> Signer:
+        """The active signer of ``alg``. Raises Unavailable when there is none: never another algorithm in its place."""
+        signer = self._loaded().signers.get(alg)
+        if signer is None:
+            raise Unavailable(f"signing key for {alg}")
+        return signer
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """Algorithms with an active key."""
+        return tuple(sorted(self._loaded().signers))
+
+    def jwks(self) -> bytes:
+        """The published key set, ready to send."""
+        return self._loaded().jwks
+
+    def verification(self) -> "VerificationKeys":
+        """Our own public keys, published ones alone, for ``keys.jose.verify``."""
+        return self._loaded().verification
+
+    def _loaded(self) -> "_Loaded":
+        loaded = self._cache.get("")
+        assert loaded is not None
+        return loaded
+
+    def _load(self, _: str) -> "_Loaded":
+        rows = self._store.find(SigningKey)
+        return _Loaded(rows, self._root, self._clock())
+
+
+VerificationKeys = object
+
+
+class _Loaded:
+    """Keys parsed once: an RSA key costs 50 ms to load."""
+
+    def __init__(self, rows: list[SigningKey], root: Sealer, now: int) -> None:
+        self.signers: dict[str, Signer] = {r.alg: load_signer(root, r) for r in rows if r.state == "active"}
+        self.jwks = jwks(rows, now)
+        self.verification = verification_keys(rows)

@@ -1,0 +1,29 @@
+"""The parts that flows work with: one frozen value, put together by ``idp.app`` alone and handed down as an argument."""
+
+from dataclasses import dataclass
+
+from clients.outbound import Outbound
+from idp.caches import Clients, Generations, SigningKeys
+from idp.config import Config
+from idp.ports import Clock, Entropy, Hasher, Keyring, Store, Volatile
+from idp.release.vault import Vault
+from keys.purpose import PurposeRing
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a flow may use of the world."""
+
+    config: Config
+    clock: Clock
+    entropy: Entropy
+    store: Store
+    keyring: Keyring
+    volatile: Volatile
+    ring: PurposeRing
+    keys: SigningKeys
+    clients: Clients
+    generations: Generations
+    vault: Vault
+    hasher: Hasher
+    outbound: Outbound
