@@ -10,7 +10,6 @@ class ClientErrorCode(StrEnum):
     INVALID_CLIENT = "invalid_client"  # RFC 6749 §5.2
     INVALID_REDIRECT_URI = "invalid_redirect_uri"  # RFC 7591 §3.2.2
     INVALID_CLIENT_METADATA = "invalid_client_metadata"  # RFC 7591 §3.2.2
-    INVALID_SOFTWARE_STATEMENT = "invalid_software_statement"  # RFC 7591 §3.2.2
     TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"  # RFC 6749 §4.1.2.1
 
 

@@ -3,6 +3,7 @@
 Members carry the names of RFC 7591 §2, OpenID Connect Registration §2 and the logout specifications. Members that are ours say so.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -10,6 +11,8 @@ import msgspec
 
 FORMAT = 1
 MICROSECONDS = 1_000_000
+
+_LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::([1-9][0-9]{0,4}))?((?:[/?].*)?)", re.DOTALL)
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +130,13 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
         """Whether ``mode`` is registered, or none was named."""
         return not self.response_modes or mode in self.response_modes
 
+    def matches_redirect_uri(self, uri: str) -> bool:
+        """Whether ``uri`` is one of the redirect URIs: byte for byte (RFC 9700 §2.1), but for the port of a native client's loopback
+        literal (RFC 8252 §7.3)."""
+        if uri in self.redirect_uris:
+            return True
+        return self.native and any(_same_loopback(uri, registered) for registered in self.redirect_uris)
+
     def in_language(self, member: str, languages: Sequence[str]) -> str | None:
         """``member`` (``client_name``, ``logo_uri``, …) in the first of ``languages`` that is registered, else its plain value.
 
@@ -146,6 +156,13 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
         return f"Client({self.client_id}, {self.status})"
 
 
+def _same_loopback(received: str, registered: str) -> bool:
+    left, right = _LOOPBACK.fullmatch(received), _LOOPBACK.fullmatch(registered)
+    if left is None or right is None or int(left[2] or 80) > 65535:
+        return False
+    return left[1] == right[1] and left[3] == right[3]
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What an initial access token allows its bearer to register (RFC 7591 §3)."""
 
@@ -156,6 +173,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """False lets a confidential client register ``require_pkce: false``."""
     uses: int = 1
     expires_at: int | None = None
+    legacy_assertion_audiences: bool = False
+    """Ours: the bearer may register ``assertion_audiences``, which weakens client assertions (RFC 7523 §3)."""
 
     def expired(self, now: int) -> bool:
         """Whether the token is past its time. ``now`` in microseconds."""
@@ -189,7 +208,15 @@ def from_json(data: bytes) -> Client:
 
 # Kept inside: identity and hashes that no answer may carry.
 _INTERNAL = frozenset(
-    {"department_id", "sector_id", "status", "created_at", "secret_hash", "secret_expires_at", "registration_token_hash"}
+    {
+        "department_id",
+        "sector_id",
+        "status",
+        "created_at",
+        "secret_hash",
+        "secret_expires_at",
+        "registration_token_hash",
+    }
 )
 
 
@@ -199,7 +226,7 @@ def public_metadata(client: Client) -> dict[str, Any]:
     if client.secret_hash is not None:
         answer["client_secret_expires_at"] = client.secret_expires_at // MICROSECONDS
     for name, value in msgspec.structs.asdict(client).items():
-        if name in _INTERNAL or value is None or value == () or value == "":
+        if name in _INTERNAL or value is None or value in ((), ""):
             continue
         if name.endswith("_localized"):
             base = name.removesuffix("_localized")
