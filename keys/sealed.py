@@ -1,0 +1,170 @@
+"""Sealed values: suite u8 ‖ key version u16 ‖ nonce 12 ‖ ciphertext+tag, and the citizen's data key that seals them.
+
+The key version in a value is the version of the citizen's data key; in a wrapped data key it is the version of the ``data`` purpose key.
+Plaintext is padded to 32·2ⁿ (0x80, then zeros: ISO/IEC 7816-4), so that the length of a value tells little about it.
+"""
+
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from keys.errors import MissingKey, SealBroken
+from keys.ports import Entropy
+from keys.purpose import PurposeRing, subkey
+from keys.wire import as_bytes, length_prefixed
+
+FORMAT: Final = b"yimen/1"
+SUITE_AES_256_GCM: Final = 1
+SUITE_SM4_GCM: Final = 2
+NONCE_BYTES: Final = 12
+_HEAD_BYTES: Final = 3
+_TAG_BYTES: Final = 16
+_KEY_BYTES: Final = 32
+_SMALLEST: Final = 32
+
+
+def associated_data(table: str, column: str, account_id: bytes, row_id: bytes | str, row_version: int) -> bytes:
+    """The place a sealed value belongs to; it opens nowhere else. ``row_version`` is not negative."""
+    place = (table.encode(), column.encode(), account_id, as_bytes(row_id), row_version.to_bytes(8, "big"))
+    return length_prefixed(FORMAT, *place)
+
+
+def padded(plain: bytes) -> bytes:
+    """Plaintext ‖ 0x80 ‖ zeros, up to the next length of the form 32·2ⁿ."""
+    size = _SMALLEST
+    while size < len(plain) + 1:
+        size *= 2
+    return (plain + b"\x80").ljust(size, b"\x00")
+
+
+def unpadded(block: bytes) -> bytes:
+    """Undoes ``padded``. Raises ``SealBroken`` if the block was not made by it."""
+    plain = block.rstrip(b"\x00")
+    if plain[-1:] != b"\x80" or padded(plain[:-1]) != block:
+        raise SealBroken("a sealed value has a wrong padding")
+    return plain[:-1]
+
+
+class DataKey:
+    """One citizen's opened data key. Immutable; its ``repr`` shows the version alone."""
+
+    __slots__ = ("_aes", "_key", "version")
+
+    def __init__(self, key: bytes, version: int) -> None:
+        self._key = key
+        self._aes = AESGCM(key)
+        self.version = version
+
+    def __repr__(self) -> str:
+        return f"DataKey(v{self.version})"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a data key is not serialised")
+
+    def seal(self, aad: bytes, plain: bytes, nonce: bytes, *, suite: int = SUITE_AES_256_GCM) -> bytes:
+        """Seals ``plain`` at the place ``aad`` (``associated_data``). ``nonce``: 12 fresh random bytes, never used twice."""
+        if len(nonce) != NONCE_BYTES:
+            raise ValueError("a nonce has 12 bytes")
+        head = suite.to_bytes(1, "big") + self.version.to_bytes(2, "big")
+        return head + nonce + self._encrypt(suite, nonce, padded(plain), aad)
+
+    def open(self, aad: bytes, sealed: bytes) -> bytes:
+        """Plaintext. Raises ``SealBroken`` for anything altered, truncated, moved, of another suite or another key version."""
+        version, nonce, body = _split(sealed)
+        if version != self.version:
+            raise SealBroken("a sealed value names another version of the data key")
+        try:
+            return unpadded(self._decrypt(sealed[0], nonce, body, aad))
+        except InvalidTag:
+            raise SealBroken("a sealed value does not open here") from None
+
+    def _encrypt(self, suite: int, nonce: bytes, plain: bytes, aad: bytes) -> bytes:
+        if suite == SUITE_AES_256_GCM:
+            return self._aes.encrypt(nonce, plain, aad)
+        if suite == SUITE_SM4_GCM:
+            return _sm4_encrypt(_sm4_key(self._key), nonce, plain, aad)
+        raise ValueError("unknown suite")
+
+    def _decrypt(self, suite: int, nonce: bytes, body: bytes, aad: bytes) -> bytes:
+        if suite == SUITE_AES_256_GCM:
+            return self._aes.decrypt(nonce, body, aad)
+        if suite == SUITE_SM4_GCM:
+            return _sm4_decrypt(_sm4_key(self._key), nonce, body, aad)
+        raise SealBroken("a sealed value has an unknown suite")
+
+
+def new_data_key(ring: PurposeRing, entropy: Entropy, account_id: bytes, *, version: int = 1) -> bytes:
+    """A fresh data key of one citizen, wrapped under the current ``data`` key: what the keyring row keeps."""
+    return _wrap(ring, entropy, account_id, version.to_bytes(2, "big") + entropy(_KEY_BYTES))
+
+
+def open_data_key(ring: PurposeRing, account_id: bytes, wrapped: bytes) -> DataKey:
+    """Opens a keyring row. Raises ``SealBroken`` if it is damaged, another citizen's, or of a destroyed ``data`` epoch."""
+    plain = _unwrap(ring, account_id, wrapped)
+    return DataKey(plain[2:], int.from_bytes(plain[:2], "big"))
+
+
+def rewrap_data_key(ring: PurposeRing, entropy: Entropy, account_id: bytes, wrapped: bytes) -> bytes:
+    """The same data key under the current ``data`` epoch; unchanged if it already is, so that the work can be resumed."""
+    plain = _unwrap(ring, account_id, wrapped)
+    if wrapped_version(wrapped) == ring.current("data")[0]:
+        return wrapped
+    return _wrap(ring, entropy, account_id, plain)
+
+
+def wrapped_version(wrapped: bytes) -> int:
+    """The ``data`` epoch that a wrapped data key stands under (not authenticated; for progress reports and queries)."""
+    return _split(wrapped)[0]
+
+
+def _wrap(ring: PurposeRing, entropy: Entropy, account_id: bytes, plain: bytes) -> bytes:
+    version, key = ring.current("data")
+    nonce = entropy(NONCE_BYTES)
+    head = SUITE_AES_256_GCM.to_bytes(1, "big") + version.to_bytes(2, "big")
+    return head + nonce + AESGCM(key).encrypt(nonce, plain, _wrap_place(account_id))
+
+
+def _unwrap(ring: PurposeRing, account_id: bytes, wrapped: bytes) -> bytes:
+    version, nonce, body = _split(wrapped)
+    if wrapped[0] != SUITE_AES_256_GCM:
+        raise SealBroken("a wrapped data key has an unknown suite")
+    try:
+        plain = AESGCM(ring.get("data", version)).decrypt(nonce, body, _wrap_place(account_id))
+    except (InvalidTag, MissingKey):
+        raise SealBroken("a wrapped data key does not open here") from None
+    if len(plain) != 2 + _KEY_BYTES:
+        raise SealBroken("a wrapped data key has the wrong length")
+    return plain
+
+
+def _wrap_place(account_id: bytes) -> bytes:
+    return length_prefixed(FORMAT, b"data-key", account_id)
+
+
+def _split(sealed: bytes) -> tuple[int, bytes, bytes]:
+    if len(sealed) < _HEAD_BYTES + NONCE_BYTES + _SMALLEST + _TAG_BYTES:
+        raise SealBroken("a sealed value is truncated")
+    return (
+        int.from_bytes(sealed[1:3], "big"),
+        sealed[_HEAD_BYTES : _HEAD_BYTES + NONCE_BYTES],
+        sealed[_HEAD_BYTES + NONCE_BYTES :],
+    )
+
+
+def _sm4_key(key: bytes) -> bytes:
+    """SM4 takes 16 bytes: derived, so that no key ever serves two ciphers."""
+    return subkey(key, b"yimen/1 sm4-gcm")[:16]
+
+
+def _sm4_encrypt(key: bytes, nonce: bytes, plain: bytes, aad: bytes) -> bytes:
+    context = Cipher(algorithms.SM4(key), modes.GCM(nonce)).encryptor()
+    context.authenticate_additional_data(aad)
+    return context.update(plain) + context.finalize() + context.tag
+
+
+def _sm4_decrypt(key: bytes, nonce: bytes, body: bytes, aad: bytes) -> bytes:
+    context = Cipher(algorithms.SM4(key), modes.GCM(nonce, body[-_TAG_BYTES:])).decryptor()
+    context.authenticate_additional_data(aad)
+    return context.update(body[:-_TAG_BYTES]) + context.finalize()

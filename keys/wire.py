@@ -1,0 +1,28 @@
+"""Bytes on the wire: canonical base64url and unambiguous concatenation."""
+
+import base64
+import binascii
+
+
+def as_bytes(value: bytes | str) -> bytes:
+    """UTF-8 of a string (a lone surrogate is kept: odd input must not fail here), bytes as they are."""
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+
+
+def b64url(value: bytes) -> str:
+    """base64url without padding (RFC 7515 §2)."""
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def unb64url(text: str) -> bytes | None:
+    """Decodes canonical unpadded base64url; None for anything else, so that one value has one spelling."""
+    try:
+        raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), b"-_", validate=True)
+    except (UnicodeEncodeError, binascii.Error):
+        return None
+    return raw if b64url(raw) == text else None
+
+
+def length_prefixed(*parts: bytes) -> bytes:
+    """Each part behind its length as u32: two different lists never give the same bytes."""
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
