@@ -1,0 +1,95 @@
+"""Jinja and Flask-Babel, set up once."""
+
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, has_request_context, render_template, request
+from flask_babel import Babel, force_locale
+from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader
+from markupsafe import Markup, escape
+
+from idp.web.theme.assets import asset
+from idp.web.theme.formats import instant_iso, instant_text, mask
+from idp.web.theme.language import HANS, LANGUAGES, locale_name
+
+WEB = Path(__file__).parent.parent
+LANGUAGE_KEY = "yimen.language"
+"""WSGI environ key under which a page's language waits for Flask-Babel; set it before translating outside :func:`render`."""
+
+DEFAULT_PATHS = {
+    "home": "/",
+    "sign_in": "/sign-in",
+    "sign_up": "/sign-up",
+    "forgot": "/forgot",
+    "account": "/account",
+    "security": "/account/security",
+    "sessions": "/account/sessions",
+    "services": "/account/services",
+    "change_password": "/account/password",
+    "enrol_totp": "/account/totp",
+    "recovery_codes": "/account/recovery-codes",
+    "logout": "/logout",
+}
+_CONTEXT: dict[str, Any] = {
+    "service": None,
+    "account": None,
+    "hidden": {},
+    "errors": {},
+    "values": {},
+    "action": "",
+    "reference": "",
+    "language_links": (),
+}
+
+
+def make_environment(environment: Environment, zone: str = "Asia/Shanghai") -> Environment:
+    """Give a Jinja environment our loader, globals and filters; autoescaping is on for every name. ``zone`` is the IANA zone of dates."""
+    environment.loader = _loader()
+    environment.autoescape = True
+    environment.globals.update(asset=asset)
+    environment.filters.update(mask=_mask_filter, when=_when_filter(zone))
+    return environment
+
+
+def install(app: Flask, zone: str = "Asia/Shanghai") -> None:
+    """Teach a Flask app our templates and both languages. Call once, before the first request."""
+    make_environment(app.jinja_env, zone)
+    Babel(
+        app,
+        default_locale="en",
+        default_translation_directories=str(WEB / "locale"),
+        locale_selector=_locale_of_request,
+        default_timezone=zone,
+    )
+
+
+def render(name: str, language: str, **context: Any) -> str:
+    """One page as HTML in one language. ``links`` overrides single paths of :data:`DEFAULT_PATHS`; missing common context gets its default."""
+    language = language if language in LANGUAGES else HANS
+    links = {**DEFAULT_PATHS, **context.pop("links", {})}
+    with force_locale(locale_name(language)):
+        return render_template(name, **{**_CONTEXT, **context, "lang": language, "links": links})
+
+
+def _loader() -> BaseLoader:
+    ours = FileSystemLoader(WEB / "templates")
+    return ChoiceLoader([ours, PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})])
+
+
+def _locale_of_request() -> str:
+    language = request.environ.get(LANGUAGE_KEY, HANS) if has_request_context() else HANS
+    return locale_name(language)
+
+
+def _mask_filter(value: object, claim: str) -> str:
+    return mask(claim, str(value))
+
+
+def _when_filter(zone: str) -> Any:
+    def when(at: int, language: str) -> Markup:
+        """An instant as a ``<time>`` element."""
+        return Markup('<time datetime="{}">{}</time>').format(
+            instant_iso(at, zone), escape(instant_text(at, language, zone))
+        )
+
+    return when

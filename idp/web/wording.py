@@ -1,0 +1,173 @@
+"""Plain words for what the protocol names: claims, scopes, problems, form errors. Lazy strings: they speak the language of the page.
+
+Every text that a citizen may meet and that is not in a template stands here, so that both languages stay complete. Looked up by a
+stable key; an unknown key is a programming error and raises KeyError.
+"""
+
+from typing import NamedTuple
+
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _
+
+
+class Problem(NamedTuple):
+    """What an error page says: a heading, what happened, what the citizen can do."""
+
+    title: LazyString
+    happened: LazyString
+    todo: tuple[LazyString, ...]
+
+
+CLAIMS: dict[str, LazyString] = {
+    "name": _("Full name"),
+    "family_name": _("Family name"),
+    "given_name": _("Given name"),
+    "middle_name": _("Middle name"),
+    "nickname": _("Nickname"),
+    "preferred_username": _("Preferred name for display"),
+    "profile": _("Address of your profile page"),
+    "picture": _("Portrait picture"),
+    "website": _("Address of your website"),
+    "gender": _("Gender"),
+    "birthdate": _("Date of birth"),
+    "zoneinfo": _("Time zone"),
+    "locale": _("Preferred language"),
+    "updated_at": _("When your information last changed"),
+    "email": _("E-mail address"),
+    "email_verified": _("Whether your e-mail address is confirmed"),
+    "phone_number": _("Phone number"),
+    "phone_number_verified": _("Whether your phone number is confirmed"),
+    "address": _("Postal address"),
+}
+"""OpenID Connect Core §5.1, without ``sub``, which every service learns (see :data:`ALWAYS`)."""
+
+SCOPES: dict[str, LazyString] = {
+    "openid": _("Know that it is you"),
+    "profile": _("Your name and other basic information"),
+    "email": _("Your e-mail address"),
+    "phone": _("Your phone number"),
+    "address": _("Your postal address"),
+    "offline_access": _("Access while you are away"),
+}
+"""OpenID Connect Core §5.4 and §11."""
+
+ALWAYS: tuple[LazyString, ...] = (
+    _("A number that stands for you at this department only. Other departments see another one."),
+    _("That you have signed in, and how strongly you were checked."),
+)
+
+WORDS: dict[str, LazyString] = {
+    "true": _("Yes"),
+    "false": _("No"),
+    "male": _("Male"),
+    "female": _("Female"),
+}
+"""Values that are words: how a boolean or a gender is shown."""
+
+_BACK = _("Go back to the service that you came from and start again.")
+_HELP = _("If it happens again, tell the service the reference code below.")
+_LATER = _("Try again in a few minutes.")
+
+PROBLEMS: dict[str, Problem] = {
+    "bad_request": Problem(
+        _("This request cannot be used"),
+        _("The service sent a request that is incomplete or wrong. Nothing about you was shared."),
+        (_BACK, _HELP),
+    ),
+    "unknown_client": Problem(
+        _("This service is not registered"),
+        _("A service that we do not know asked you to sign in. Nothing about you was shared."),
+        (_("Check that you followed a link from an official page."), _HELP),
+    ),
+    "redirect_uri": Problem(
+        _("This service cannot be reached safely"),
+        _("The service asked us to send you to an address that is not registered. We have not sent you there."),
+        (_BACK, _HELP),
+    ),
+    "client_disabled": Problem(
+        _("This service is paused"),
+        _("The service is not allowed to use this sign-in at present."),
+        (_("Ask the department that runs it."),),
+    ),
+    "expired": Problem(
+        _("This page is too old"),
+        _("You took longer than we may wait, or you have already finished this step."),
+        (_BACK,),
+    ),
+    "used": Problem(
+        _("This step is already done"),
+        _("You have already finished this step, perhaps in another tab or with the back button."),
+        (_BACK,),
+    ),
+    "cookies": Problem(
+        _("Your browser did not send our cookie"),
+        _("We need one cookie to know that all steps come from the same browser."),
+        (_("Allow cookies for this site, then start again."), _("Use the same browser for every step.")),
+    ),
+    "forbidden": Problem(
+        _("You may not see this page"),
+        _("Your account does not have the role that this page needs."),
+        (_("Sign in with another account."),),
+    ),
+    "not_found": Problem(
+        _("There is no such page"),
+        _("The address may be mistyped, or the page has moved."),
+        (_("Check the address."), _("Start from our home page.")),
+    ),
+    "method": Problem(
+        _("This page cannot be used that way"),
+        _("The address exists, but not for this kind of request."),
+        (_("Start from our home page."),),
+    ),
+    "too_large": Problem(
+        _("This request is too large"),
+        _("What was sent is larger than we accept."),
+        (_BACK,),
+    ),
+    "too_many": Problem(
+        _("Too many attempts"),
+        _("To protect accounts we answer only so many attempts in a time."),
+        (_LATER,),
+    ),
+    "server": Problem(
+        _("Something went wrong on our side"),
+        _("We could not finish what you asked for. Nothing about you was shared."),
+        (_LATER, _HELP),
+    ),
+    "unavailable": Problem(
+        _("Not available just now"),
+        _("A part that we depend on does not answer, so we stopped to be safe."),
+        (_LATER, _HELP),
+    ),
+    "account_disabled": Problem(
+        _("This account cannot be used"),
+        _("The account is suspended or closed."),
+        (_("Contact the office that serves you and bring proof of who you are."),),
+    ),
+}
+
+FIELD_ERRORS: dict[str, LazyString] = {
+    "identifier_missing": _("Enter your account name, e-mail address or mobile number"),
+    "identifier_invalid": _("Enter an e-mail address like name@example.cn, or a mobile number"),
+    "password_missing": _("Enter your password"),
+    "password_new_missing": _("Enter a new password"),
+    "credentials": _("The account or the password is not right"),
+    "password_wrong": _("This is not your present password"),
+    "password_short": _("The password is too short"),
+    "password_long": _("The password is too long"),
+    "password_weak": _("This password is easy to guess. Choose one that is longer or less common"),
+    "password_breached": _("This password is in a list of stolen passwords. Choose another one"),
+    "password_same": _("The new password must differ from the present one"),
+    "password_personal": _("The password must not contain your name, e-mail address or phone number"),
+    "password_differs": _("The two passwords are not the same"),
+    "code_missing": _("Enter the code"),
+    "code_wrong": _("This code is not right. Check it and try again"),
+    "code_expired": _("This code is too old. Ask for a new one"),
+    "code_used": _("This code was used already. Wait for the next one"),
+    "recovery_wrong": _("This recovery code is not right, or was used already"),
+    "too_many": _("Too many attempts. Wait a while and try again"),
+    "busy": _("Very many people are signing in. Try again in a moment"),
+    "saved_missing": _("Confirm that you have kept the codes"),
+    "form_expired": _("This form is too old. Please send it again"),
+}
+"""Messages for :func:`idp.web.theme.render`'s ``errors``, by a stable key."""
