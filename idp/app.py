@@ -1,0 +1,74 @@
+"""Composition: the one place that picks implementations and puts the house together."""
+
+import os
+import time
+from collections.abc import Callable
+
+from clients.outbound import open_outbound
+from idp.authn.hashing import ArgonHasher
+from idp.caches import Clients, Generations, SigningKeys
+from idp.config import Config, load
+from idp.parts import Parts
+from idp.ports import Clock, Entropy
+from idp.records import PurposeKey
+from idp.release.vault import Vault
+from idp.store import open_keyring, open_store, open_volatile
+from idp.web.access import Access
+from idp.web.cors import cors_headers
+from idp.web.edge import Edge, Operation
+from idp.web.ops import authorize, discovery, introspect, logout, par, register, revoke, static, token, userinfo
+from idp.web.pages.app import create_pages
+from keys.file_backend import open_root
+from keys.purpose import PurposeRing
+
+OPERATIONS = (authorize, discovery, introspect, logout, par, register, revoke, static, token, userinfo)
+
+
+def system_clock() -> int:
+    """Microseconds since 1970 UTC: the only wall clock of the house."""
+    return time.time_ns() // 1000
+
+
+def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy = os.urandom) -> Parts:
+    """Open every store and key. Raises ConfigError, keys.errors.KeysError or Unavailable with a text that says what to do."""
+    store = open_store(config.database_url, clock)
+    store.check()
+    keyring = open_keyring(config.keyring_url)
+    keyring.check()
+    volatile = open_volatile(config.volatile_url, clock)
+    root = open_root(config.keys_url)
+    ring = PurposeRing.open(root, store.find(PurposeKey))
+    generations = Generations(store, clock)
+    return Parts(
+        config=config,
+        clock=clock,
+        entropy=entropy,
+        store=store,
+        keyring=keyring,
+        volatile=volatile,
+        ring=ring,
+        keys=SigningKeys(store, generations, root),
+        clients=Clients(store, generations),
+        generations=generations,
+        vault=Vault(ring, keyring, store, entropy, clock),
+        hasher=ArgonHasher(config.argon2_memory_kib, config.argon2_passes, config.hash_threads or os.cpu_count() or 1, config.hash_queue),
+        outbound=open_outbound(allow=config.outbound_allow, ca=config.outbound_ca or None),
+    )
+
+
+def create_app(config: Config, parts: Parts | None = None, *, log: Callable[[bytes], object] | None = None) -> Edge:
+    """The WSGI application that is served: the edge over protocol operations and pages."""
+    parts = parts or open_parts(config)
+    table: dict[str, dict[str, Operation]] = {}
+    for module in OPERATIONS:
+        for path, methods in module.operations(parts).items():
+            if path in table:
+                raise AssertionError(f"{path} has two owners")
+            table[path] = methods
+    access = Access(parts.clock, every=config.log_level == "debug", write=log)
+    return Edge(parts, table, create_pages(parts, access), access, cors_headers(parts))
+
+
+def serve_factory() -> Edge:
+    """What a server worker loads: configuration from the environment."""
+    return create_app(load(os.environ))

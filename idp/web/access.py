@@ -1,0 +1,39 @@
+"""The access record and the last-resort log: one JSON line each, no query, no header, no exception text."""
+
+import os
+import traceback
+from collections.abc import Callable
+
+import msgspec
+
+from idp.ports import Clock
+from idp.web import metrics
+
+
+class Access:
+    """Writes lines to ``write`` (stderr by default) and counts requests. A blocked or broken sink drops lines, never requests."""
+
+    def __init__(self, clock: Clock, *, every: bool, write: Callable[[bytes], object] | None = None) -> None:
+        self._clock, self._every = clock, every
+        self._write = write or (lambda line: os.write(2, line))
+
+    def record(self, method: str, route: str, status: int, seconds: float, reference: str) -> None:
+        """One answered request; written when everything is (debug) or when it was refused or failed."""
+        metrics.request(route, method, status, seconds)
+        if self._every or status >= 500:
+            self._line({"event": "request", "method": method, "route": route, "status": status, "ms": round(seconds * 1000, 2), "reference": reference})
+
+    def trouble(self, reference: str, what: str) -> None:
+        """A part could not be reached."""
+        self._line({"event": "trouble", "what": what, "reference": reference})
+
+    def crash(self, reference: str, error: BaseException) -> None:
+        """An error that no rule foresaw: its type and places, not its text, which may hold what people typed."""
+        places = [f"{f.filename.rsplit('/', 2)[-1]}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)[-8:]]
+        self._line({"event": "crash", "type": type(error).__name__, "at": places, "reference": reference})
+
+    def _line(self, value: dict[str, object]) -> None:
+        try:
+            self._write(msgspec.json.encode({"time": self._clock() // 1000, **value}) + b"\n")
+        except OSError:
+            metrics.log_dropped()

@@ -1,0 +1,163 @@
+"""The one entry: proxy and Host check, body limit, one read of the body, reference id, access record, last-resort error.
+
+Protocol operations are answered here from an exact (method, path) table; everything else is the pages'. A path has one owner.
+"""
+
+import io
+import time
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
+
+from idp.errors import Refusal, Unavailable
+from idp.parts import Parts
+from idp.web.access import Access
+from idp.web.wire import Answer, Request, ToPage, headers_for, json_answer, refusal_answer, status_line
+
+Operation = Callable[[Request], Answer | ToPage]
+StartResponse = Callable[..., Any]
+MAX_BODY = 128 * 1024
+OUTCOME, REFERENCE, REMOTE, NOW, REQUEST = "yimen.outcome", "yimen.reference", "yimen.remote", "yimen.now", "yimen.request"
+RENDER_PATH = "/_render"
+"""Where an outcome is rendered inside; from outside it is an unknown path."""
+
+
+class Edge:
+    """The WSGI application that is served."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        operations: Mapping[str, Mapping[str, Operation]],
+        pages: Callable[..., Iterable[bytes]],
+        access: Access,
+        cors: Callable[[Request, str], list[tuple[str, str]]],
+    ) -> None:
+        self._parts, self._operations, self._pages, self._access, self._cors = parts, operations, pages, access, cors
+        self._secure, self._host = parts.config.secure, parts.config.host.lower()
+        self._proxies = tuple(ip_network(n, strict=False) for n in parts.config.trusted_proxies)
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        began = time.perf_counter()
+        reference = self._parts.entropy(5).hex().upper()
+        path = environ.get("PATH_INFO", "")
+        methods = self._operations.get(path)
+        route = path if methods is not None else "page"
+        try:
+            answer = self._answer(environ, methods, reference)
+        except Unavailable as error:
+            self._access.trouble(reference, f"unavailable: {error.part}")
+            answer = _unavailable(error)
+        except Exception as error:  # the last resort: nothing of the error leaves, its place goes to the protected log
+            self._access.crash(reference, error)
+            answer = json_answer(500, {"error": "server_error", "error_description": f"Reference {reference}."})
+        if isinstance(answer, Answer):
+            body = b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body
+            headers = headers_for(answer.kind, answer.headers, secure=self._secure)
+            headers.append(("Content-Length", str(len(answer.body))))
+            start_response(status_line(answer.status), headers)
+            self._access.record(environ["REQUEST_METHOD"], route, answer.status, time.perf_counter() - began, reference)
+            return [body]
+        return self._page(environ, start_response, answer, route, began, reference)
+
+    def _answer(self, environ: dict[str, Any], methods: Mapping[str, Operation] | None, reference: str) -> Answer | ToPage:
+        refused = self._refuse_front(environ)
+        if refused is not None:
+            return refused
+        body = _read_body(environ)
+        if body is None:
+            return Answer(413, "text", b"The request body is too large.\n", (("Connection", "close"),))
+        request = Request(environ, body, remote=self._remote(environ), reference=reference, now=self._parts.clock())
+        environ[REQUEST] = request
+        if methods is None:
+            return ToPage(None)
+        return self._operate(request, methods)
+
+    def _operate(self, request: Request, methods: Mapping[str, Operation]) -> Answer | ToPage:
+        operation = methods.get(request.method)
+        cors = self._cors(request, ", ".join(methods))
+        if operation is None:
+            allow = ("Allow", ", ".join(methods))
+            if request.method == "OPTIONS":
+                return Answer(204, "json", b"", (allow, *cors))
+            return Answer(405, "text", b"This method is not allowed here.\n", (allow,))
+        try:
+            answer = operation(request)
+        except Refusal as refusal:
+            answer = refusal_answer(refusal, basic="HTTP_AUTHORIZATION" in request.environ)
+        if cors and isinstance(answer, Answer):
+            answer = Answer(answer.status, answer.kind, answer.body, (*answer.headers, *cors))
+        return answer
+
+    def _refuse_front(self, environ: dict[str, Any]) -> Answer | None:
+        if str(environ.get("HTTP_HOST", "")).lower() != self._host:
+            text = f"This server answers for {self._parts.config.issuer} only (setting IDP_ISSUER).\n"
+            return Answer(421, "text", text.encode())
+        if environ.get("CONTENT_LENGTH") and environ.get("HTTP_TRANSFER_ENCODING"):
+            return Answer(400, "text", b"Ambiguous message length.\n", (("Connection", "close"),))
+        if environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
+            return Answer(415, "text", b"Encoded bodies are not accepted.\n")
+        return None
+
+    def _remote(self, environ: Mapping[str, Any]) -> str:
+        """The caller: the last forwarded address that is not one of our proxies, believed only behind a proxy (RFC 7239 §8.1)."""
+        peer = str(environ.get("REMOTE_ADDR") or "")
+        if not self._proxies or not _within(peer, self._proxies):
+            return peer
+        for hop in reversed([h.strip() for h in str(environ.get("HTTP_X_FORWARDED_FOR") or "").split(",")]):
+            if not _is_address(hop):
+                return peer
+            peer = hop
+            if not _within(hop, self._proxies):
+                return hop
+        return peer
+
+    def _page(
+        self, environ: dict[str, Any], start_response: StartResponse, to: ToPage, route: str, began: float, reference: str
+    ) -> Iterable[bytes]:
+        request: Request = environ[REQUEST]
+        environ["wsgi.input"] = io.BytesIO(request.body)
+        environ["CONTENT_LENGTH"] = str(len(request.body))
+        environ[REFERENCE], environ[REMOTE], environ[NOW] = reference, request.remote, request.now
+        if to.outcome is not None:
+            environ[OUTCOME], environ["PATH_INFO"], environ["REQUEST_METHOD"] = to.outcome, RENDER_PATH, "GET"
+        elif request.path == RENDER_PATH:
+            environ["PATH_INFO"] = "/_unknown"
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            out = [(k, v) for k, v in headers if k.lower() != "x-yimen-class"]
+            kind = next((v for k, v in headers if k.lower() == "x-yimen-class"), "page")
+            self._access.record(request.method, route, int(status[:3]), time.perf_counter() - began, reference)
+            return start_response(status, headers_for(kind, [*out, *to.headers], secure=self._secure), exc_info)
+
+        return self._pages(environ, start)
+
+
+def _unavailable(error: Unavailable) -> Answer:
+    body = {"error": "temporarily_unavailable", "error_description": "The service is busy. Please try again."}
+    return json_answer(503, body, (("Retry-After", str(error.retry_after_s)),))
+
+
+def _read_body(environ: Mapping[str, Any]) -> bytes | None:
+    """The whole body, or None when it is over the limit; never more than the limit is held."""
+    length = environ.get("CONTENT_LENGTH")
+    if length:
+        if not str(length).isdigit() or int(length) > MAX_BODY:
+            return None
+        return bytes(environ["wsgi.input"].read(int(length))) if int(length) else b""
+    if environ.get("HTTP_TRANSFER_ENCODING"):
+        body = bytes(environ["wsgi.input"].read(MAX_BODY + 1))
+        return body if len(body) <= MAX_BODY else None
+    return b""
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _within(address: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    return _is_address(address) and any(ip_address(address) in n for n in networks)
