@@ -1,0 +1,169 @@
+"""Chromium on the real pages: pages in either language, with and without JavaScript, and the accessibility gate."""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Protocol
+from weakref import WeakSet
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.kit.process import need
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Nothing but this machine resolves: a page that reaches out fails its test.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1",
+]
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def executable() -> str | None:
+    """The browser's path; Playwright downloads none."""
+    return next((p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken accessibility rule and where."""
+
+    rule: str
+    impact: str
+    help: str
+    targets: tuple[str, ...]
+
+
+def axe(page: Page, *, tags: list[str] | None = None) -> list[Violation]:
+    """Run axe-core on the page as it stands, WCAG 2.2 AA and good practice.
+
+    It goes in through the debugging protocol, not as a script of the page, so that the page's CSP stays on.
+    """
+    if page.context in _PLAIN:
+        with _twin(page) as twin:
+            return axe(twin, tags=tags)
+    source = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    run = "axe.run(document, {runOnly: %r, resultTypes: ['violations']}).then(r => r.violations)" % (tags or WCAG)
+    session = page.context.new_cdp_session(page)
+    try:
+        _evaluate(session, source + "; undefined")
+        found = _evaluate(session, run)
+    finally:
+        session.detach()
+    return [
+        Violation(v["id"], v["impact"] or "", v["help"], tuple(str(n["target"]) for n in v["nodes"])) for v in found
+    ]
+
+
+_PLAIN: WeakSet[BrowserContext] = WeakSet()
+"""Contexts without JavaScript, where axe can't run."""
+
+
+@contextmanager
+def _twin(page: Page) -> Iterator[Page]:
+    """The same document with the same styles, its scripts taken out, in a context where axe runs."""
+    browser = page.context.browser
+    assert browser is not None
+    context = browser.new_context(storage_state=page.context.storage_state(), viewport=page.viewport_size)
+    try:
+        twin, html = context.new_page(), re.sub(r"(?s)<script\b.*?</script>", "", page.content())
+        if page.url == "about:blank":
+            twin.set_content(html)
+        else:
+            twin.route(page.url, lambda route: route.fulfill(body=html, content_type="text/html; charset=utf-8"))
+            twin.goto(page.url)
+        yield twin
+    finally:
+        context.close()
+
+
+def _evaluate(session: Any, expression: str) -> Any:
+    answer = session.send("Runtime.evaluate", {"expression": expression, "awaitPromise": True, "returnByValue": True})
+    assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+    return answer["result"].get("value")
+
+
+def shot(page: Page, name: str) -> Path:
+    """A picture of the whole page under ``YIMEN_SHOTS`` or a temporary directory; its path."""
+    folder = Path(os.environ.get("YIMEN_SHOTS") or Path(tempfile.gettempdir(), f"yimen-shots-{os.getuid()}"))
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.png"
+    page.screenshot(path=path, full_page=True)
+    return path
+
+
+class NewPage(Protocol):
+    """``new_page(locale="zh-CN", javascript=True, watch=True, **context)``: a page in a context (cookie jar) of its own.
+
+    ``watch``: an uncaught script error or a refused resource (CSP) on any page of the context fails the test.
+    """
+
+    def __call__(self, *, locale: str = ..., javascript: bool = ..., watch: bool = ..., **context: Any) -> Page: ...
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser per run (per xdist worker)."""
+    need("Chromium", "chromium", executable())
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable(), headless=True, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@pytest.fixture
+def new_page(chromium: Browser) -> Iterator[NewPage]:
+    """Factory of pages; contexts are closed and what the pages complained of is judged at the end."""
+    contexts, complaints = [], list[str]()
+
+    def on_console(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            complaints.append(message.text)
+
+    def make(*, locale: str = "zh-CN", javascript: bool = True, watch: bool = True, **context: Any) -> Page:
+        made = chromium.new_context(locale=locale, java_script_enabled=javascript, **context)
+        made.set_default_timeout(10_000)
+        contexts.append(made)
+        if not javascript:
+            _PLAIN.add(made)
+        if watch:
+            made.on("console", on_console)
+            made.on("weberror", lambda error: complaints.append(str(error.error)))
+        return made.new_page()
+
+    yield make
+    for made in contexts:
+        made.close()
+    assert complaints == [], "a page complained"
+
+
+@pytest.fixture
+def page(new_page: NewPage) -> Page:
+    """A page as a citizen with a Chinese browser sees it."""
+    return new_page()
+
+
+@pytest.fixture
+def page_en(new_page: NewPage) -> Page:
+    """The same in English."""
+    return new_page(locale="en")
+
+
+@pytest.fixture
+def page_plain(new_page: NewPage) -> Page:
+    """The same without JavaScript."""
+    return new_page(javascript=False)
