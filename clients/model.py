@@ -170,7 +170,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     granted_scope: tuple[str, ...]
     """The ceiling for ``scope``, and what a registration without ``scope`` gets."""
     require_pkce: bool = True
-    """False lets a confidential client register ``require_pkce: false``."""
+    """False registers confidential clients without required PKCE, unless they ask for it."""
     uses: int = 1
     expires_at: int | None = None
     legacy_assertion_audiences: bool = False
