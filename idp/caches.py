@@ -4,6 +4,7 @@ Each process reads the generation rows at most every 250 ms and refuses (``Unava
 a revoked client or key by more than that. Grants, sessions and account status are never cached.
 """
 
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,8 +14,9 @@ from clients.model import Client, from_json
 from idp.errors import Unavailable
 from idp.ports import Add, Clock, Insert, Store, Update, Write
 from idp.records import ClientRow, Generation, SigningKey
+from keys.jose import VerifyKeys
 from keys.ports import Sealer, Signer
-from keys.signing import jwks, load_signer, verification_keys
+from keys.signing import jwks, load_signer
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -112,8 +114,8 @@ class Clients:
 class SigningKeys:
     """The signing keys as of their generation: who signs, what is published, what verifies."""
 
-    def __init__(self, store: Store, generations: Generations, root: Sealer, clock: Clock) -> None:
-        self._store, self._root, self._clock = store, root, clock
+    def __init__(self, store: Store, generations: Generations, root: Sealer) -> None:
+        self._store, self._root = store, root
         self._cache: Cache[str, _Loaded] = Cache(generations, "key", self._load, size=1)
 
     def signer(self, alg: str) -> Signer:
@@ -132,9 +134,9 @@ class SigningKeys:
         """The published key set, ready to send."""
         return self._loaded().jwks
 
-    def verification(self) -> "VerificationKeys":
+    def verifying(self) -> VerifyKeys:
         """Our own public keys, published ones alone, for ``keys.jose.verify``."""
-        return self._loaded().verification
+        return self._loaded().verifying
 
     def _loaded(self) -> "_Loaded":
         loaded = self._cache.get("")
@@ -142,17 +144,13 @@ class SigningKeys:
         return loaded
 
     def _load(self, _: str) -> "_Loaded":
-        rows = self._store.find(SigningKey)
-        return _Loaded(rows, self._root, self._clock())
-
-
-VerificationKeys = object
+        return _Loaded(self._store.find(SigningKey), self._root)
 
 
 class _Loaded:
     """Keys parsed once: an RSA key costs 50 ms to load."""
 
-    def __init__(self, rows: list[SigningKey], root: Sealer, now: int) -> None:
+    def __init__(self, rows: list[SigningKey], root: Sealer) -> None:
         self.signers: dict[str, Signer] = {r.alg: load_signer(root, r) for r in rows if r.state == "active"}
-        self.jwks = jwks(rows, now)
-        self.verification = verification_keys(rows)
+        self.jwks = jwks(rows)
+        self.verifying = VerifyKeys.from_jwks(json.loads(self.jwks))

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
-from idp.records import KeyringEntry, Record
+from msgspec import Struct
 
-R = TypeVar("R", bound=Record)
+from idp.records import KeyringEntry
+
+Record = Struct  # a row value: idp.records.Record, or a row of the keys room (SigningKey, PurposeKey), which knows no idp
+R = TypeVar("R", bound=Struct)
 
 Entropy = Callable[[int], bytes]
 """``entropy(n)`` gives n bytes from a cryptographic source."""
@@ -39,7 +42,7 @@ class Insert:
     ``on_conflict``: ``fail``; ``replace`` (every column but the primary key and ``created_at`` takes the new value); ``ignore``.
     """
 
-    record: Record
+    record: Struct
     on_conflict: str = "fail"
 
 
@@ -47,7 +50,7 @@ class Insert:
 class Update:
     """Change the rows that meet ``where``; ``rows`` is the count it must have (None: any)."""
 
-    kind: type[Record]
+    kind: type[Struct]
     where: Mapping[str, Any]
     values: Mapping[str, Any]
     rows: int | None = 1
@@ -57,7 +60,7 @@ class Update:
 class Delete:
     """Delete the rows that meet ``where``; ``rows`` is the count it must have (None: any)."""
 
-    kind: type[Record]
+    kind: type[Struct]
     where: Mapping[str, Any]
     rows: int | None = None
 
@@ -96,7 +99,7 @@ class Store(Protocol):
     ) -> list[R]:
         """Rows that meet ``where``; ``order`` column names, ``-`` in front for descending."""
 
-    def count(self, kind: type[Record], where: Mapping[str, Any] | None = None) -> int:
+    def count(self, kind: type[Struct], where: Mapping[str, Any] | None = None) -> int:
         """How many rows meet ``where``."""
 
     def commit(self, writes: Sequence[Write]) -> Committed | Conflict:
