@@ -11,7 +11,7 @@ import os
 import stat
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from cryptography.exceptions import InvalidTag
@@ -45,7 +45,7 @@ class FileRoot:
     def __repr__(self) -> str:
         return f"FileRoot({self.fingerprint()})"
 
-    def __reduce__(self) -> str:
+    def __reduce__(self) -> NoReturn:
         raise TypeError("a root key is not serialised")
 
     def fingerprint(self) -> str:
@@ -101,14 +101,16 @@ def open_root(url: str) -> FileRoot:
     path = _directory(url) / FILE_NAME
     try:
         _check_directory(path.parent)
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         raise MissingKey(f"no root key at {path}; create one or recover it from escrow") from None
     except OSError as error:
         raise WrongRootKey(f"the root key file {path} cannot be read: {error.strerror}") from None
-    with os.fdopen(handle, "rb") as file:
-        _check_file(path, os.fstat(file.fileno()))
-        return FileRoot(_parse(path, file.read(_SIZE + 1)))
+    try:
+        _check_file(path, os.fstat(handle))
+        return FileRoot(_parse(path, os.read(handle, _SIZE + 1)))
+    finally:
+        os.close(handle)
 
 
 def _parse(path: Path, content: bytes) -> bytes:

@@ -127,7 +127,9 @@ def check_times(claims: Mapping[str, Any], now_s: int, leeway_s: int, *, require
 
 
 def half_hash(alg: str, value: str) -> str:
-    """``at_hash``, ``c_hash``, ``s_hash``: left half of the hash that ``alg`` uses (OIDC Core §3.1.3.6); SHA-512 for Ed25519."""
+    """``at_hash``, ``c_hash``, ``s_hash``: left half of the hash that ``alg`` uses (OIDC Core §3.1.3.6); SHA-512 for Ed25519.
+
+    ``alg`` is one of ``ACCEPTED_ALGS``; ``value`` a token of ours."""
     digest = hashlib.new(_HASHES[alg], value.encode()).digest()
     return b64url(digest[: len(digest) // 2])
 
@@ -158,7 +160,7 @@ def _registry(algs: tuple[str, ...]) -> _Registry:
 def _verified_payload(token: str, key: Key, algs: tuple[str, ...]) -> bytes | None:
     try:
         return jws.deserialize_compact(token, key, registry=_registry(algs)).payload
-    except (JoseError, ValueError, TypeError):
+    except (JoseError, ValueError, TypeError, RecursionError):
         return None
 
 
@@ -216,7 +218,11 @@ def _object(raw: bytes, name: str) -> dict[str, Any]:
 
 
 def _numeric_date(value: object, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or (isinstance(value, float) and not math.isfinite(value))
+    ):
         raise TokenInvalid(f"{name}_form")
     return value
 

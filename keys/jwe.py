@@ -58,7 +58,7 @@ def decrypt(token: str, key: EncryptionKey, *, max_len: int = MAX_JWE_CHARS) -> 
     _check_header(token, key, max_len)
     try:
         opened = jwe.decrypt_compact(token, key, registry=_REGISTRY)
-    except (JoseError, ValueError, TypeError):
+    except (JoseError, ValueError, TypeError, RecursionError):
         raise TokenInvalid("jwe") from None
     if opened.plaintext is None:
         raise TokenInvalid("jwe")

@@ -60,7 +60,7 @@ class RetireEnd(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     kid: str
     at: int
-    from_state: Literal["retiring", "active"] = RETIRING
+    from_state: State = RETIRING
     to_state: Literal["retired"] = RETIRED
 
 
@@ -73,7 +73,9 @@ def plan(
     """What to do now (microseconds); empty when all is well.
 
     Plain: the worker's regular look. ``rotate``: the operator asks for new keys; while an earlier request still waits for its max-age,
-    a further one adds nothing. ``emergency``: switch at once and stop believing the old keys; recorded by the caller.
+    a further one adds nothing. ``emergency``: switch at once and stop believing all older keys; the caller records it. Who loses the
+    compare-and-swap plans again without ``rotate`` and ``emergency``: the winner has served the request. An algorithm that joins a house
+    with keys signs only after its first key was public for the max-age; one that left ``policy.algs`` keeps what it has.
     """
     known = tuple(rows)
     first = not known
@@ -105,24 +107,22 @@ def _regular(alg: str, own: list[SigningKey], now: int, policy: Policy, rotate: 
     if first:  # nobody holds an older key set, so nobody can be surprised
         return [_create(alg, version + 1, ACTIVE, now), _create(alg, version + 2, NEXT, now)]
     actions: list[Action] = []
-    due = len(nexts) > 1 or not actives or _aged(actives[-1], now, policy)
-    if rotate and len(nexts) == 1:
-        due = True
+    due = rotate or len(nexts) > 1 or not actives or _aged(actives[-1], now, policy)
     if due and nexts and ripe_at(nexts[0], policy.jwks_max_age_s, policy.slack_s) <= now:
         activated = nexts.pop(0)
         actions += [Activate(kid=activated.kid, at=now), *(RetireStart(kid=row.kid, at=now) for row in actives)]
-        due = False
+        rotate = False
     else:
         actions += [RetireStart(kid=row.kid, at=now) for row in actives[:-1]]
-    if not nexts or (due and actives and len(nexts) == 1):
+    if not nexts or (rotate and actives and len(nexts) == 1):
         actions.append(_create(alg, version + 1, NEXT, now))
     return actions
 
 
 def _emergency(alg: str, own: list[SigningKey], now: int) -> list[Action]:
-    nexts, actives = _in_state(own, NEXT), _in_state(own, ACTIVE)
+    nexts = _in_state(own, NEXT)
     version = own[-1].version if own else 0
-    ended = [RetireEnd(kid=row.kid, at=now, from_state=ACTIVE) for row in actives]
+    ended = [RetireEnd(kid=row.kid, at=now, from_state=row.state) for row in own if row.state in (ACTIVE, RETIRING)]
     if not nexts:
         return [*ended, _create(alg, version + 1, ACTIVE, now), _create(alg, version + 2, NEXT, now)]
     fresh = [] if len(nexts) > 1 else [_create(alg, version + 1, NEXT, now)]

@@ -3,12 +3,12 @@
 import hmac
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Final, Literal, get_args
+from typing import Final, Literal, NoReturn, get_args
 
 import msgspec
 
 from keys.errors import MissingKey, SealBroken, WrongRootKey
-from keys.model import ACTIVE, NEXT, RETIRING, PurposeKey
+from keys.model import ACTIVE, NEXT, RETIRING, PurposeKey, State
 from keys.ports import Entropy, Sealer
 
 Purpose = Literal["data", "index", "pairwise", "sid", "pseudonym", "hash", "flow"]
@@ -18,13 +18,18 @@ _BYTES: Final[Mapping[str, int]] = MappingProxyType({"pairwise": 64})
 _DEFAULT_BYTES: Final = 32
 
 
-def new_purpose_key(root: Sealer, purpose: Purpose, version: int, entropy: Entropy, now: int) -> PurposeKey:
-    """A fresh key of one purpose, ``active`` (64 bytes for ``pairwise``: AES-256-SIV; else 32). ``now`` in microseconds."""
+def new_purpose_key(
+    root: Sealer, purpose: Purpose, version: int, entropy: Entropy, now: int, *, state: State = ACTIVE
+) -> PurposeKey:
+    """A fresh key of one purpose (64 bytes for ``pairwise``: AES-256-SIV; else 32). ``now`` in microseconds.
+
+    ``state``: ``active`` in a new house; ``next`` where other nodes must be able to open its values before anyone makes one.
+    """
     if purpose not in PURPOSES or not 1 <= version <= MAX_VERSION:
         raise ValueError("unknown purpose or version out of range")
     plain = entropy(_BYTES.get(purpose, _DEFAULT_BYTES))
     wrapped = root.wrap(_label(purpose, version), plain)
-    return PurposeKey(purpose=purpose, version=version, wrapped=wrapped, created_at=now, state=ACTIVE)
+    return PurposeKey(purpose=purpose, version=version, wrapped=wrapped, created_at=now, state=state)
 
 
 def new_ring_rows(root: Sealer, entropy: Entropy, now: int) -> tuple[PurposeKey, ...]:
@@ -70,7 +75,7 @@ class PurposeRing:
     def __repr__(self) -> str:
         return f"PurposeRing({dict(self._current)})"
 
-    def __reduce__(self) -> str:
+    def __reduce__(self) -> NoReturn:
         raise TypeError("purpose keys are not serialised")
 
     def current(self, purpose: Purpose) -> tuple[int, bytes]:

@@ -4,7 +4,7 @@ The key version in a value is the version of the citizen's data key; in a wrappe
 Plaintext is padded to 32·2ⁿ (0x80, then zeros: ISO/IEC 7816-4), so that the length of a value tells little about it.
 """
 
-from typing import Final
+from typing import Final, NoReturn
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -60,7 +60,7 @@ class DataKey:
     def __repr__(self) -> str:
         return f"DataKey(v{self.version})"
 
-    def __reduce__(self) -> str:
+    def __reduce__(self) -> NoReturn:
         raise TypeError("a data key is not serialised")
 
     def seal(self, aad: bytes, plain: bytes, nonce: bytes, *, suite: int = SUITE_AES_256_GCM) -> bytes:
