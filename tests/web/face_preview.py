@@ -61,7 +61,9 @@ def make_preview() -> Flask:
     @app.post("/done")
     def done() -> Response:
         pairs = sorted((name, value) for name, values in request.form.lists() for value in values)
-        return Response("\n".join(f"{name}={value!r}" for name, value in pairs), content_type="text/plain; charset=utf-8")
+        return Response(
+            "\n".join(f"{name}={value!r}" for name, value in pairs), content_type="text/plain; charset=utf-8"
+        )
 
     return app
 

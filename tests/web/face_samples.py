@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from idp.web.wording import ALWAYS, CLAIMS, FIELD_ERRORS, PROBLEMS
+from idp.web.wording import ALWAYS, CLAIMS, DONE, FIELD_ERRORS, MESSAGES, PROBLEMS
 
 NOW = 1_795_399_500_000_000  # 2026-11-23 10:05 in Beijing
 QR = (
@@ -60,12 +60,203 @@ PAGES: dict[str, dict[str, dict[str, Any]]] = {
         "error": {"attributes": ATTRIBUTES, "always": ALWAYS, "errors": {"": FIELD_ERRORS["form_expired"]}},
     },
     "error": {
-        "normal": problem("redirect_uri") | {"code": "invalid_request", "detail": "The redirect URI is not registered."},
+        **{key: problem(key) | {"service": None} for key in PROBLEMS},
+        "normal": problem("redirect_uri")
+        | {"code": "invalid_request", "detail": "The redirect URI is not registered."},
         "wait": problem("too_many") | {"retry_after_s": 30, "service": None},
         "server": problem("server") | {"service": None, "back": ("Yimen", "/")},
     },
 }
-PLAIN = ()
+
+_HOUR = 3_600_000_000
+_EXTRA: dict[str, dict[str, dict[str, Any]]] = {
+    "select_account": {
+        "normal": {
+            "accounts": [
+                {"handle": "a1", "label": "li***@example.cn", "signed_in": True},
+                {"handle": "a2", "label": "+86138****5678", "signed_in": False},
+            ]
+        },
+        "error": {"accounts": [], "errors": {"": FIELD_ERRORS["form_expired"]}},
+    },
+    "totp": {
+        "normal": {"links": {"recovery_code": "/r", "other_account": "/o"}},
+        "error": {"errors": {"totp": FIELD_ERRORS["code_wrong"]}},
+    },
+    "recovery_code": {
+        "normal": {"links": {"totp": "/t"}},
+        "error": {"errors": {"recovery_code": FIELD_ERRORS["recovery_wrong"]}},
+    },
+    "form_post": {
+        "normal": {"action": "/done", "fields": {"code": "c0de", "state": 'a"b<c>&d', "iss": "https://id.example.cn"}}
+    },
+    "logout_confirm": {
+        "normal": {"services": ["个人所得税网上办理", "社会保险"]},
+        "error": {"services": [], "service": None, "errors": {"": FIELD_ERRORS["form_expired"]}},
+    },
+    "logout_done": {
+        "normal": {"service": None},
+        "onward": {"frames": ["/qr.svg"], "onward": "/qr.svg?state=x%26y"},
+    },
+    "sign_up": {
+        "normal": {},
+        "error": {"errors": {"identifier": FIELD_ERRORS["identifier_invalid"]}, "values": {"identifier": "li.wei@"}},
+    },
+    "confirm_code": {
+        "normal": {"sent_to": "l***@example.cn", "minutes": 10, "resend": True},
+        "error": {"sent_to": "l***@example.cn", "minutes": 1, "errors": {"code": FIELD_ERRORS["code_expired"]}},
+    },
+    "set_password": {
+        "normal": {"shortest": 15, "ask_name": True, "values": {"username": "li.wei@example.cn"}},
+        "error": {"shortest": 8, "errors": {"new_password": FIELD_ERRORS["password_weak"]}},
+    },
+    "forgot": {"normal": {}, "error": {"errors": {"identifier": FIELD_ERRORS["identifier_missing"]}}},
+    "reset_password": {
+        "normal": {"shortest": 15, "ask_code": True},
+        "error": {
+            "ask_code": True,
+            "errors": {"code": FIELD_ERRORS["code_wrong"], "repeat_password": FIELD_ERRORS["password_differs"]},
+        },
+    },
+    "change_password": {
+        "normal": {"shortest": 8},
+        "error": {
+            "errors": {"password": FIELD_ERRORS["password_wrong"], "new_password": FIELD_ERRORS["password_short"]}
+        },
+    },
+    "reauthenticate": {
+        "normal": {"purpose": DONE["factor_removed"][1]},
+        "error": {"errors": {"password": FIELD_ERRORS["password_missing"]}},
+    },
+    "change_done": {
+        "normal": {"title": DONE["password_changed"][0], "text": DONE["password_changed"][1]},
+        "next": {
+            "title": DONE["account_created"][0],
+            "text": DONE["account_created"][1],
+            "next": ("OK", "/authorize/h4ndl3"),
+        },
+    },
+    "notice": {"normal": {}},
+    "account": {
+        "normal": {"name": "李伟", "security_state": "✓", "sessions_state": "2", "services_state": "3"},
+        "bare": {},
+    },
+    "sessions": {
+        "normal": {
+            "sessions": [
+                {
+                    "handle": "s1",
+                    "device": "Chrome · Windows",
+                    "address": "203.0.113.7",
+                    "since": NOW - _HOUR,
+                    "last_seen": NOW,
+                    "current": True,
+                },
+                {
+                    "handle": "s2",
+                    "device": "Safari · iPhone",
+                    "address": "2001:db8:85a3::8a2e:370:7334",
+                    "since": NOW - 90 * _HOUR,
+                    "last_seen": NOW - 3 * _HOUR,
+                    "current": False,
+                },
+            ]
+        },
+        "error": {"sessions": [], "errors": {"": FIELD_ERRORS["form_expired"]}},
+    },
+    "services": {
+        "normal": {
+            "services": [
+                {
+                    "handle": "c1",
+                    "name": "个人所得税网上办理",
+                    "department": "国家税务总局江州市税务局",
+                    "since": NOW - 900 * _HOUR,
+                    "last_used": NOW,
+                    "sees": [CLAIMS["name"], CLAIMS["birthdate"], CLAIMS["phone_number"]],
+                    "offline": True,
+                },
+                {
+                    "handle": "c2",
+                    "name": "社会保险",
+                    "department": "江州市人力资源和社会保障局",
+                    "since": NOW - 9 * _HOUR,
+                    "last_used": None,
+                    "sees": [],
+                    "offline": False,
+                },
+            ]
+        },
+        "empty": {"services": []},
+        "error": {"services": [], "errors": {"": FIELD_ERRORS["form_expired"]}},
+    },
+    "security": {
+        "normal": {
+            "identifiers": ["l***@example.cn", "+86138****5678"],
+            "password_changed": NOW,
+            "totp": True,
+            "codes_left": 7,
+        },
+        "off": {"identifiers": ["l***@example.cn"], "totp": False},
+        "staff": {"totp": True, "totp_required": True, "codes_left": 1},
+        "error": {"totp": True, "codes_left": 0, "errors": {"": FIELD_ERRORS["form_expired"]}},
+    },
+    "enrol_totp": {
+        "normal": {
+            "qr_url": "/qr.svg",
+            "secret": "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP",
+            "otpauth_url": "otpauth://totp/x?secret=JBSW",
+        },
+        "error": {"qr_url": "/qr.svg", "secret": "JBSW Y3DP EHPK 3PXP", "errors": {"totp": FIELD_ERRORS["code_wrong"]}},
+    },
+    "recovery_codes": {
+        "normal": {"codes": [f"k7qf-{n}m2p-xw4t" for n in range(10)]},
+        "error": {
+            "codes": [f"k7qf-{n}m2p-xw4t" for n in range(10)],
+            "errors": {"saved": FIELD_ERRORS["saved_missing"]},
+        },
+    },
+    "outbox": {
+        "normal": {
+            "messages": [
+                {
+                    "at": NOW,
+                    "to": "li.wei@example.cn",
+                    "subject": MESSAGES["confirm"].subject,
+                    "body": "…",
+                    "code": "483 920",
+                },
+                {
+                    "at": NOW - _HOUR,
+                    "to": "+8613812345678",
+                    "subject": "验证码",
+                    "body": "您的验证码是 112233。",
+                    "code": "",
+                },
+            ]
+        },
+        "empty": {"messages": []},
+    },
+    "home": {
+        "normal": {"developers_url": "/developers"},
+        "demo": {
+            "account": "li***@example.cn",
+            "demo": [("税务局 http://localhost:8001", "http://localhost:8001/"), ("消息", "/outbox")],
+        },
+    },
+}
+PAGES.update(_EXTRA)
+PLAIN = (
+    "account",
+    "sessions",
+    "services",
+    "security",
+    "change_password",
+    "reauthenticate",
+    "recovery_codes",
+    "outbox",
+    "home",
+)
 """Pages that know no service."""
 
 
@@ -75,7 +266,11 @@ def sample(page: str, state: str, language: str) -> dict[str, Any]:
         "service": None if page in PLAIN else service(language),
         "hidden": {"handle": "h4ndl3", "proof": "pr00f"},
         "action": "/done",
+        "account": "li***@example.cn" if page in PLAIN and page not in ("home", "outbox") else None,
         "reference": "K7QF-3M2P-XW4T",
-        "language_links": [("zh-Hans", "简体中文", f"/page/{page}/zh-Hans/{state}"), ("en", "English", f"/page/{page}/en/{state}")],
+        "language_links": [
+            ("zh-Hans", "简体中文", f"/page/{page}/zh-Hans/{state}"),
+            ("en", "English", f"/page/{page}/en/{state}"),
+        ],
     }
     return {**common, **PAGES[page][state]}
