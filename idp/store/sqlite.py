@@ -1,0 +1,94 @@
+"""The Store on one SQLite file: WAL, every commit on disk before it is answered, one writer at a time."""
+
+import sqlite3
+from contextlib import AbstractContextManager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+from idp.ports import Committed, Conflict
+from idp.store.keyring import SqlKeyring
+from idp.store.sql import Prepared, SqlStore, head_of, judge_version
+from idp.store.sqlite_file import SqliteFile, path_of, trouble
+from idp.store.statements import Statements
+from idp.store.tables import KEYRING, MAIN
+
+_KEYS = {
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+    sqlite3.SQLITE_CONSTRAINT_ROWID,
+    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
+}
+
+DIALECT = SQLiteDialect_pysqlite(paramstyle="qmark")
+
+
+class SqliteStore(SqlStore):
+    """Implements ``idp.ports.Store``. ``url`` is ``sqlite:///path``; ``metadata`` says whose tables are expected."""
+
+    def __init__(
+        self, url: str, *, metadata: sa.MetaData = MAIN, secure_delete: bool = False, part: str = "database"
+    ) -> None:
+        self.statements = Statements(DIALECT)
+        self.file = SqliteFile(path_of(url), synchronous="FULL", secure_delete=secure_delete, part=part)
+        self._version_table, self._head = head_of(metadata)
+
+    def rows(self, sql: str, params: list[Any]) -> list[Any]:
+        """One read. A value that no column can hold (beyond 64 bits, a lone surrogate) meets no row."""
+        try:
+            return self.file.rows(sql, params)
+        except (OverflowError, UnicodeEncodeError):
+            return []
+
+    def run(self, batch: list[Prepared]) -> Committed | Conflict:
+        """One ``BEGIN IMMEDIATE`` transaction; row counts are checked before COMMIT."""
+        file = self.file
+        connection, at, counts = file.hold(), 0, list[int]()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for at, (sql, params, must) in enumerate(batch):  # noqa: B007 - read by the handler
+                touched = connection.execute(sql, params).rowcount
+                if must is not None and touched != must:
+                    connection.execute("ROLLBACK")
+                    return Conflict(at)
+                counts.append(touched)
+            connection.execute("COMMIT")
+            return Committed(tuple(counts))
+        except sqlite3.IntegrityError as error:
+            file.roll_back(connection)
+            if error.sqlite_errorcode in _KEYS:
+                return Conflict(at)
+            raise
+        except sqlite3.Error as error:
+            file.roll_back(connection)
+            raise trouble(file.part, error) from error
+        except BaseException:
+            file.roll_back(connection)
+            raise
+        finally:
+            file.let_go()
+
+    def lead(self, name: str) -> AbstractContextManager[bool]:
+        """``Store.lead`` by a lock file beside the database."""
+        return self.file.lead(name)
+
+    def check(self) -> None:
+        """``Store.check``. Raises SchemaUnknown or Unavailable."""
+        table = self.file.rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [self._version_table])
+        found = self.file.rows(f"SELECT version_num FROM {self._version_table}", []) if table else []  # noqa: S608
+        judge_version([str(row[0]) for row in found], self._head)
+
+    def backup(self, target: str) -> None:
+        """``Store.backup`` through SQLite's online backup."""
+        self.file.copy_to(target)
+
+    def close(self) -> None:
+        """``Store.close``."""
+        self.file.close()
+
+
+def sqlite_keyring(url: str) -> SqlKeyring:
+    """The keyring in a SQLite file of its own; scrubbing cuts the write-ahead log, which holds pages as they were."""
+    store = SqliteStore(url, metadata=KEYRING, secure_delete=True, part="keyring")
+    return SqlKeyring(store, store.file.truncate_log)
