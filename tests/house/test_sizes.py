@@ -1,0 +1,54 @@
+"""Small files, small functions; what is larger has a reason here."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.house.tree import name, parsed, sources
+
+FILE_LINES, FUNCTION_LINES = 450, 90
+REASONS: dict[str, tuple[int, str]] = {
+    "migrations/versions/0001_first.py::upgrade": (
+        450,
+        "the first schema: one list of tables, read from top to bottom",
+    ),
+}
+"""``path`` or ``path::function`` → (limit, why one piece reads better than two)."""
+
+PARTS = ("idp", "clients", "keys", "migrations", "tests")
+
+
+def functions(path: Path) -> dict[str, int]:
+    """Function → lines from ``def`` to its end, without its docstring."""
+    found = {}
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            docstring = node.body[0] if ast.get_docstring(node) else None
+            told = (docstring.end_lineno or 0) - docstring.lineno + 1 if docstring else 0
+            found[f"{name(path)}::{node.name}"] = (node.end_lineno or node.lineno) - node.lineno + 1 - told
+    return found
+
+
+def lengths() -> dict[str, tuple[int, int]]:
+    """Everything measured → (lines, common limit)."""
+    measured = {}
+    for path in sources(*PARTS):
+        measured[name(path)] = (len(path.read_text(encoding="utf-8").splitlines()), FILE_LINES)
+        measured |= {function: (lines, FUNCTION_LINES) for function, lines in functions(path).items()}
+    return measured
+
+
+def test_what_is_large_has_a_reason() -> None:
+    over = {what: lines for what, (lines, limit) in lengths().items() if lines > REASONS.get(what, (limit, ""))[0]}
+    assert over == {}, "split it, or say in REASONS why it is one piece"
+
+
+def test_no_reason_outlives_its_file() -> None:
+    measured = lengths()
+    assert [what for what in REASONS if what not in measured or measured[what][0] <= measured[what][1]] == []
+
+
+@pytest.mark.parametrize(("limit", "reason"), REASONS.values(), ids=list(REASONS))
+def test_a_reason_is_a_sentence(limit: int, reason: str) -> None:
+    assert len(reason.split()) >= 4, reason
