@@ -47,7 +47,7 @@ class Lineage:
 
 
 MAIN_LINEAGE = Lineage(MAIN, "versions")
-KEYRING_LINEAGE = Lineage(KEYRING, "keyring")
+KEYRING_LINEAGE = Lineage(KEYRING, "versions/keyring")
 
 
 def upgrade(

@@ -27,18 +27,42 @@ def binary(name: str, *parts: Any, nullable: bool = False) -> sa.Column[Any]:
 
 
 def upgrade() -> None:
+    departments_and_clients()
+    accounts()
+    sessions_and_grants()
+    outboxes()
+    events()
+    keys()
+
+
+def departments_and_clients() -> None:
     op.create_table(
-        "accounts",
-        binary("id"),
+        "departments",
+        text("id"),
+        text("name_zh"),
+        text("name_en"),
+        text("credit_code"),
+        text("region"),
+        text("level"),
+        number("created_at"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+
+    op.create_table(
+        "clients",
+        text("client_id"),
+        text("department_id", sa.ForeignKey("departments.id")),
+        binary("sector_id"),
         text("status"),
-        text("roles"),
-        number("pairwise_version"),
-        text("locale", nullable=True),
+        binary("document"),
+        binary("secret_hash", nullable=True),
+        binary("registration_token_hash", nullable=True),
         number("version"),
         number("created_at"),
         number("updated_at"),
-        sa.PrimaryKeyConstraint("id"),
+        sa.PrimaryKeyConstraint("client_id"),
     )
+    op.create_index("ix_clients_department_id", "clients", ["department_id"])
 
     op.create_table(
         "client_logos",
@@ -64,6 +88,130 @@ def upgrade() -> None:
     op.create_index("ix_client_refusals_client_id_at", "client_refusals", ["client_id", "at"])
 
     op.create_table(
+        "initial_access_tokens",
+        binary("hash"),
+        text("department_id", sa.ForeignKey("departments.id")),
+        binary("policy"),
+        number("uses_left"),
+        number("expires_at"),
+        number("created_at"),
+        sa.PrimaryKeyConstraint("hash"),
+    )
+    op.create_index("ix_initial_access_tokens_expires_at", "initial_access_tokens", ["expires_at"])
+
+
+def accounts() -> None:
+    op.create_table(
+        "accounts",
+        binary("id"),
+        text("status"),
+        text("roles"),
+        number("pairwise_version"),
+        text("locale", nullable=True),
+        number("version"),
+        number("created_at"),
+        number("updated_at"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+
+    op.create_table(
+        "identifiers",
+        text("kind"),
+        binary("index"),
+        number("index_version"),
+        binary("id"),
+        binary("account_id", sa.ForeignKey("accounts.id")),
+        binary("sealed"),
+        number("verified_at", nullable=True),
+        number("created_at"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_identifiers_account_id", "identifiers", ["account_id"])
+    op.create_index("ux_identifiers_kind_index", "identifiers", ["kind", "index"], unique=True)
+
+    op.create_table(
+        "attributes",
+        binary("account_id", sa.ForeignKey("accounts.id")),
+        text("code"),
+        binary("sealed"),
+        number("row_version"),
+        text("source"),
+        number("updated_at"),
+        sa.PrimaryKeyConstraint("account_id", "code"),
+    )
+
+    op.create_table(
+        "passwords",
+        binary("account_id", sa.ForeignKey("accounts.id")),
+        binary("sealed"),
+        number("row_version"),
+        number("changed_at"),
+        sa.PrimaryKeyConstraint("account_id"),
+    )
+
+    op.create_table(
+        "totps",
+        binary("account_id", sa.ForeignKey("accounts.id")),
+        binary("sealed"),
+        number("last_step"),
+        number("confirmed_at", nullable=True),
+        number("created_at"),
+        sa.PrimaryKeyConstraint("account_id"),
+    )
+
+    op.create_table(
+        "recovery_codes",
+        binary("hash"),
+        binary("account_id", sa.ForeignKey("accounts.id")),
+        number("used_at", nullable=True),
+        number("created_at"),
+        sa.PrimaryKeyConstraint("hash"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_recovery_codes_account_id", "recovery_codes", ["account_id"])
+
+    op.create_table(
+        "one_times",
+        binary("id"),
+        binary("hash"),
+        text("purpose"),
+        binary("account_id", nullable=True),
+        binary("browser_hash", nullable=True),
+        binary("sealed"),
+        number("tries_left"),
+        text("state"),
+        number("created_at"),
+        number("expires_at"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    known = sa.text("account_id IS NOT NULL")
+    op.create_index("ix_one_times_account_id", "one_times", ["account_id"], sqlite_where=known, postgresql_where=known)
+    op.create_index("ix_one_times_expires_at", "one_times", ["expires_at"])
+    op.create_index("ux_one_times_hash", "one_times", ["hash"], unique=True)
+
+
+def sessions_and_grants() -> None:
+    op.create_table(
+        "sessions",
+        binary("id"),
+        binary("token_hash"),
+        binary("account_id"),
+        text("amr"),
+        text("acr"),
+        number("auth_at"),
+        number("last_seen_at"),
+        number("expires_at"),
+        binary("sealed"),
+        number("created_at"),
+        number("ended_at", nullable=True),
+        text("ended_why", nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_sessions_account_id", "sessions", ["account_id"])
+    op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"])
+    op.create_index("ux_sessions_token_hash", "sessions", ["token_hash"], unique=True)
+
+    op.create_table(
         "consents",
         binary("account_id"),
         text("client_id"),
@@ -74,50 +222,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "client_id"),
     )
     op.create_index("ix_consents_client_id", "consents", ["client_id"])
-
-    op.create_table(
-        "departments",
-        text("id"),
-        text("name_zh"),
-        text("name_en"),
-        text("credit_code"),
-        text("region"),
-        text("level"),
-        number("created_at"),
-        sa.PrimaryKeyConstraint("id"),
-    )
-
-    op.create_table(
-        "events",
-        sa.Column("seq", SEQUENCE, sa.Identity(always=False), nullable=False),
-        binary("id"),
-        number("at"),
-        text("kind"),
-        text("client_id", nullable=True),
-        binary("actor", nullable=True),
-        binary("head"),
-        binary("salt"),
-        binary("fields", nullable=True),
-        binary("entry"),
-        sa.PrimaryKeyConstraint("seq"),
-    )
-    known = sa.text("actor IS NOT NULL")
-    op.create_index("ix_events_actor_seq", "events", ["actor", "seq"], sqlite_where=known, postgresql_where=known)
-    op.create_index("ix_events_at", "events", ["at"])
-    known = sa.text("client_id IS NOT NULL")
-    op.create_index(
-        "ix_events_client_id_seq", "events", ["client_id", "seq"], sqlite_where=known, postgresql_where=known
-    )
-    op.create_index("ix_events_kind_seq", "events", ["kind", "seq"])
-    op.create_index("ux_events_id", "events", ["id"], unique=True)
-
-    op.create_table(
-        "generations",
-        text("kind"),
-        number("n"),
-        sa.PrimaryKeyConstraint("kind"),
-        sqlite_with_rowid=False,
-    )
 
     op.create_table(
         "grants",
@@ -154,6 +258,41 @@ def upgrade() -> None:
     op.create_index("ux_grants_origin", "grants", ["origin"], unique=True)
 
     op.create_table(
+        "refresh_tokens",
+        binary("hash"),
+        binary("grant_id"),
+        text("state"),
+        text("scope"),
+        number("created_at"),
+        number("expires_at"),
+        number("used_at", nullable=True),
+        sa.PrimaryKeyConstraint("hash"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_refresh_tokens_expires_at", "refresh_tokens", ["expires_at"])
+    op.create_index("ix_refresh_tokens_grant_id", "refresh_tokens", ["grant_id"])
+
+    op.create_table(
+        "revoked_tokens",
+        binary("hash"),
+        number("expires_at"),
+        sa.PrimaryKeyConstraint("hash"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_revoked_tokens_expires_at", "revoked_tokens", ["expires_at"])
+
+    op.create_table(
+        "used_assertions",
+        binary("hash"),
+        number("expires_at"),
+        sa.PrimaryKeyConstraint("hash"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_used_assertions_expires_at", "used_assertions", ["expires_at"])
+
+
+def outboxes() -> None:
+    op.create_table(
         "logout_deliveries",
         binary("id"),
         text("client_id"),
@@ -183,79 +322,42 @@ def upgrade() -> None:
     )
     op.create_index("ix_messages_state_next_at", "messages", ["state", "next_at"])
 
+
+def events() -> None:
     op.create_table(
-        "one_times",
+        "events",
+        sa.Column("seq", SEQUENCE, sa.Identity(always=False), nullable=False),
         binary("id"),
-        binary("hash"),
-        text("purpose"),
-        binary("account_id", nullable=True),
-        binary("browser_hash", nullable=True),
-        binary("sealed"),
-        number("tries_left"),
-        text("state"),
-        number("created_at"),
-        number("expires_at"),
-        sa.PrimaryKeyConstraint("id"),
+        number("at"),
+        text("kind"),
+        text("client_id", nullable=True),
+        binary("actor", nullable=True),
+        binary("head"),
+        binary("salt"),
+        binary("fields", nullable=True),
+        binary("entry"),
+        sa.PrimaryKeyConstraint("seq"),
     )
-    known = sa.text("account_id IS NOT NULL")
-    op.create_index("ix_one_times_account_id", "one_times", ["account_id"], sqlite_where=known, postgresql_where=known)
-    op.create_index("ix_one_times_expires_at", "one_times", ["expires_at"])
-    op.create_index("ux_one_times_hash", "one_times", ["hash"], unique=True)
+    known = sa.text("actor IS NOT NULL")
+    op.create_index("ix_events_actor_seq", "events", ["actor", "seq"], sqlite_where=known, postgresql_where=known)
+    op.create_index("ix_events_at", "events", ["at"])
+    known = sa.text("client_id IS NOT NULL")
+    op.create_index(
+        "ix_events_client_id_seq", "events", ["client_id", "seq"], sqlite_where=known, postgresql_where=known
+    )
+    op.create_index("ix_events_kind_seq", "events", ["kind", "seq"])
+    op.create_index("ux_events_id", "events", ["id"], unique=True)
 
     op.create_table(
-        "purpose_keys",
-        text("purpose"),
-        number("version"),
-        binary("wrapped"),
-        number("created_at"),
-        text("state"),
-        sa.PrimaryKeyConstraint("purpose", "version"),
-    )
-
-    op.create_table(
-        "refresh_tokens",
-        binary("hash"),
-        binary("grant_id"),
-        text("state"),
-        text("scope"),
-        number("created_at"),
-        number("expires_at"),
-        number("used_at", nullable=True),
-        sa.PrimaryKeyConstraint("hash"),
+        "generations",
+        text("kind"),
+        number("n"),
+        sa.PrimaryKeyConstraint("kind"),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_refresh_tokens_expires_at", "refresh_tokens", ["expires_at"])
-    op.create_index("ix_refresh_tokens_grant_id", "refresh_tokens", ["grant_id"])
 
-    op.create_table(
-        "revoked_tokens",
-        binary("hash"),
-        number("expires_at"),
-        sa.PrimaryKeyConstraint("hash"),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("ix_revoked_tokens_expires_at", "revoked_tokens", ["expires_at"])
 
-    op.create_table(
-        "sessions",
-        binary("id"),
-        binary("token_hash"),
-        binary("account_id"),
-        text("amr"),
-        text("acr"),
-        number("auth_at"),
-        number("last_seen_at"),
-        number("expires_at"),
-        binary("sealed"),
-        number("created_at"),
-        number("ended_at", nullable=True),
-        text("ended_why", nullable=True),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("ix_sessions_account_id", "sessions", ["account_id"])
-    op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"])
-    op.create_index("ux_sessions_token_hash", "sessions", ["token_hash"], unique=True)
-
+def keys() -> None:
     op.create_table(
         "signing_keys",
         text("kid"),
@@ -274,124 +376,11 @@ def upgrade() -> None:
     op.create_index("ux_signing_keys_alg_version", "signing_keys", ["alg", "version"], unique=True)
 
     op.create_table(
-        "used_assertions",
-        binary("hash"),
-        number("expires_at"),
-        sa.PrimaryKeyConstraint("hash"),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("ix_used_assertions_expires_at", "used_assertions", ["expires_at"])
-
-    op.create_table(
-        "attributes",
-        binary("account_id", sa.ForeignKey("accounts.id")),
-        text("code"),
-        binary("sealed"),
-        number("row_version"),
-        text("source"),
-        number("updated_at"),
-        sa.PrimaryKeyConstraint("account_id", "code"),
-    )
-
-    op.create_table(
-        "clients",
-        text("client_id"),
-        text("department_id", sa.ForeignKey("departments.id")),
-        binary("sector_id"),
-        text("status"),
-        binary("document"),
-        binary("secret_hash", nullable=True),
-        binary("registration_token_hash", nullable=True),
-        number("version"),
-        number("created_at"),
-        number("updated_at"),
-        sa.PrimaryKeyConstraint("client_id"),
-    )
-    op.create_index("ix_clients_department_id", "clients", ["department_id"])
-
-    op.create_table(
-        "identifiers",
-        text("kind"),
-        binary("index"),
-        number("index_version"),
-        binary("id"),
-        binary("account_id", sa.ForeignKey("accounts.id")),
-        binary("sealed"),
-        number("verified_at", nullable=True),
-        number("created_at"),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("ix_identifiers_account_id", "identifiers", ["account_id"])
-    op.create_index("ux_identifiers_kind_index", "identifiers", ["kind", "index"], unique=True)
-
-    op.create_table(
-        "initial_access_tokens",
-        binary("hash"),
-        text("department_id", sa.ForeignKey("departments.id")),
-        binary("policy"),
-        number("uses_left"),
-        number("expires_at"),
-        number("created_at"),
-        sa.PrimaryKeyConstraint("hash"),
-    )
-    op.create_index("ix_initial_access_tokens_expires_at", "initial_access_tokens", ["expires_at"])
-
-    op.create_table(
-        "passwords",
-        binary("account_id", sa.ForeignKey("accounts.id")),
-        binary("sealed"),
-        number("row_version"),
-        number("changed_at"),
-        sa.PrimaryKeyConstraint("account_id"),
-    )
-
-    op.create_table(
-        "recovery_codes",
-        binary("hash"),
-        binary("account_id", sa.ForeignKey("accounts.id")),
-        number("used_at", nullable=True),
-        number("created_at"),
-        sa.PrimaryKeyConstraint("hash"),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("ix_recovery_codes_account_id", "recovery_codes", ["account_id"])
-
-    op.create_table(
-        "totps",
-        binary("account_id", sa.ForeignKey("accounts.id")),
-        binary("sealed"),
-        number("last_step"),
-        number("confirmed_at", nullable=True),
-        number("created_at"),
-        sa.PrimaryKeyConstraint("account_id"),
-    )
-
-
-def downgrade() -> None:
-    for table in (
-        "totps",
-        "recovery_codes",
-        "passwords",
-        "initial_access_tokens",
-        "identifiers",
-        "clients",
-        "attributes",
-        "used_assertions",
-        "signing_keys",
-        "sessions",
-        "revoked_tokens",
-        "refresh_tokens",
         "purpose_keys",
-        "one_times",
-        "messages",
-        "logout_deliveries",
-        "grants",
-        "generations",
-        "events",
-        "departments",
-        "consents",
-        "client_refusals",
-        "client_logos",
-        "accounts",
-    ):
-        op.drop_table(table)
+        text("purpose"),
+        number("version"),
+        binary("wrapped"),
+        number("created_at"),
+        text("state"),
+        sa.PrimaryKeyConstraint("purpose", "version"),
+    )

@@ -15,10 +15,6 @@ def number(name: str, *parts: Any, nullable: bool = False) -> sa.Column[Any]:
     return sa.Column(name, sa.BigInteger(), *parts, nullable=nullable)
 
 
-def text(name: str, *parts: Any, nullable: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, sa.Text(), *parts, nullable=nullable)
-
-
 def binary(name: str, *parts: Any, nullable: bool = False) -> sa.Column[Any]:
     return sa.Column(name, sa.LargeBinary(), *parts, nullable=nullable)
 
@@ -33,8 +29,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id"),
     )
     op.create_index("ux_keyring_pseudonym", "keyring", ["pseudonym"], unique=True)
-
-
-def downgrade() -> None:
-    for table in ("keyring",):
-        op.drop_table(table)

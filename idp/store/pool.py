@@ -1,0 +1,101 @@
+"""A small bounded pool of PostgreSQL connections, one per process. Heals by itself: what is broken is thrown away and made anew."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import conninfo
+
+from idp.errors import Unavailable
+
+WAIT_S = 2.5
+CONNECT_S = 2
+SETTINGS = {
+    "synchronous_commit": "on",
+    "statement_timeout": "2500",
+    "lock_timeout": "2000",
+    "idle_in_transaction_session_timeout": "10000",
+    "default_transaction_isolation": "read\\ committed",
+    "jit": "off",  # nothing here runs long enough to earn a compilation
+}
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def connect(url: str, **settings: str) -> Connection:
+    """A connection with the house's settings; ``settings`` override. Raises psycopg.OperationalError."""
+    given = conninfo.conninfo_to_dict(url)
+    options = " ".join(f"-c {name}={value}" for name, value in {**SETTINGS, **settings}.items())
+    connection = psycopg.connect(
+        url,
+        autocommit=True,
+        prepare_threshold=1,
+        connect_timeout=CONNECT_S,
+        keepalives_idle=30,
+        tcp_user_timeout=5000,
+        application_name="yimen",
+        options=f"{given.get('options', '')} {options}".strip(),
+    )
+    connection.prepared_max = 300
+    return connection
+
+
+class Pool:
+    """At most ``size`` connections. The latest returned is the first lent, so that few stay warm."""
+
+    def __init__(self, url: str, size: int, part: str) -> None:
+        self._url, self._size, self._part = url, size, part
+        self._reset()
+
+    def _reset(self) -> None:
+        self._pid = os.getpid()
+        self._slots = threading.BoundedSemaphore(self._size)
+        self._idle: list[Connection] = []
+
+    @contextmanager
+    def lend(self) -> Iterator[tuple[Connection, bool]]:
+        """A connection, and whether it has been used before (and so may have died unnoticed).
+
+        Raises Unavailable when none is free within ``WAIT_S`` or the server can't be reached.
+        """
+        if os.getpid() != self._pid:
+            self._reset()  # after a fork: the parent's connections are the parent's
+        slots = self._slots
+        if not slots.acquire(timeout=WAIT_S):
+            raise Unavailable(self._part)
+        try:
+            connection, used = self._take()
+            try:
+                yield connection, used
+            finally:
+                self._give(connection)
+        finally:
+            slots.release()
+
+    def _take(self) -> tuple[Connection, bool]:
+        try:
+            return self._idle.pop(), True
+        except IndexError:
+            pass
+        try:
+            return connect(self._url), False
+        except psycopg.OperationalError as error:
+            raise Unavailable(self._part) from error
+
+    def _give(self, connection: Connection) -> None:
+        clean = connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        if clean and not connection.closed:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def drain(self) -> None:
+        """Close every idle connection: after a server's restart all of them are dead."""
+        while self._idle:
+            try:
+                self._idle.pop().close()
+            except IndexError:
+                return

@@ -1,0 +1,193 @@
+"""The Store on PostgreSQL: autocommit reads, batches sent as one pipeline, row counts judged before COMMIT.
+
+A connection lost before COMMIT was sent is replaced and the work done again; lost after it, the batch is in doubt and the answer is
+Unavailable: whoever asked must not assume either way (a code that was consumed stays consumed).
+"""
+
+import os
+import shutil
+import subprocess
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import conninfo, errors, sql
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+from idp.errors import Unavailable
+from idp.ports import Committed, Conflict
+from idp.store.keyring import SqlKeyring
+from idp.store.pool import Connection, Pool, connect
+from idp.store.sql import Prepared, SqlStore, head_of, judge_version
+from idp.store.statements import Statements
+from idp.store.tables import KEYRING, MAIN
+
+TRIES = 4  # the first and three more
+POOL_SIZE = 8
+DIALECT = PGDialect_psycopg(paramstyle="format")
+
+_KEYS = (errors.UniqueViolation, errors.ForeignKeyViolation)
+_AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)
+_TROUBLE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.ReadOnlySqlTransaction,
+    errors.IdleInTransactionSessionTimeout,
+)
+
+
+class PostgresStore(SqlStore):
+    """Implements ``idp.ports.Store``. ``url`` is a libpq URL; ``pool_size`` bounds the connections of this process."""
+
+    def __init__(
+        self, url: str, *, metadata: sa.MetaData = MAIN, part: str = "database", pool_size: int = POOL_SIZE
+    ) -> None:
+        self.statements = Statements(DIALECT)
+        self._url, self._part = url, part
+        self._pool = Pool(url, pool_size, part)
+        self._version_table, self._head = head_of(metadata)
+
+    def rows(self, sql: str, params: list[Any]) -> list[Any]:
+        """One autocommit read. A value that no column can hold (NUL, beyond 64 bits, a lone surrogate) meets no row."""
+        for _ in range(TRIES):
+            with self._pool.lend() as (connection, used):
+                try:
+                    return connection.execute(sql, params, binary=True).fetchall()
+                except (psycopg.DataError, UnicodeEncodeError):
+                    return []
+                except _TROUBLE as error:
+                    if not (used and connection.closed):
+                        raise Unavailable(self._part) from error
+            self._pool.drain()
+        raise Unavailable(self._part)
+
+    def run(self, batch: list[Prepared]) -> Committed | Conflict:
+        """One READ COMMITTED transaction; tried again, three times at most, after a deadlock or a connection that had died idle."""
+        for _ in range(TRIES):
+            with self._pool.lend() as (connection, used):
+                try:
+                    judged = _send(connection, batch)
+                except _AGAIN:
+                    connection.rollback()
+                    continue
+                except _TROUBLE as error:
+                    if not (used and connection.closed):
+                        _abandon(connection)
+                        raise Unavailable(self._part) from error
+                    judged = None
+                except BaseException:
+                    _abandon(connection)
+                    raise
+                if judged is not None:
+                    return self._finish(connection, judged)
+            self._pool.drain()
+        raise Unavailable(self._part)
+
+    def _finish(self, connection: Connection, judged: Committed | Conflict) -> Committed | Conflict:
+        try:
+            connection.execute("COMMIT" if isinstance(judged, Committed) else "ROLLBACK", prepare=False)
+        except psycopg.Error as error:
+            _abandon(connection)
+            raise Unavailable(self._part) from error
+        return judged
+
+    @contextmanager
+    def lead(self, name: str) -> Iterator[bool]:
+        """``Store.lead`` by an advisory lock on a connection of its own; the server frees it when the connection ends."""
+        number = zlib.crc32(f"yimen-lead/{self._version_table}/{name}".encode())
+        try:
+            connection = connect(self._url, idle_session_timeout="0")
+        except psycopg.OperationalError as error:
+            raise Unavailable(self._part) from error
+        with connection:
+            try:
+                row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LEAD, number - 2**31]).fetchone()
+            except _TROUBLE as error:
+                raise Unavailable(self._part) from error
+            yield bool(row and row[0])
+
+    def check(self) -> None:
+        """``Store.check``. Raises SchemaUnknown or Unavailable."""
+        known = self.rows("SELECT to_regclass(%s) IS NOT NULL", [self._version_table])
+        query = f"SELECT version_num FROM {self._version_table}"  # noqa: S608 - a constant of tables.py
+        found = self.rows(query, []) if known[0][0] else []
+        judge_version([str(row[0]) for row in found], self._head)
+
+    def backup(self, target: str) -> None:
+        """``Store.backup`` by ``pg_dump`` in its custom format. Raises FileNotFoundError without that program, Unavailable, OSError."""
+        program = shutil.which("pg_dump")
+        if program is None:
+            raise FileNotFoundError("pg_dump is not on PATH: install PostgreSQL's client programs")
+        part = f"{target}.{os.getpid()}.part"
+        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
+        command = [program, "--format=custom", "--no-owner", "--no-password", f"--file={part}"]
+        done = subprocess.run(command, env=_dump_environment(self._url), capture_output=True, check=False)  # noqa: S603
+        if done.returncode:
+            os.unlink(part)
+            raise Unavailable(self._part)
+        os.replace(part, target)
+
+    def vacuum(self, table: str) -> None:
+        """Clear the pages of deleted rows. Raises Unavailable."""
+        try:
+            with connect(self._url, statement_timeout="0") as connection:
+                connection.execute(sql.SQL("VACUUM {}").format(sql.Identifier(table)))
+        except _TROUBLE as error:
+            raise Unavailable(self._part) from error
+
+    def close(self) -> None:
+        """``Store.close``."""
+        self._pool.drain()
+
+
+_LEAD = 0x59694D65  # the house's half of an advisory lock's name
+
+
+def _send(connection: Connection, batch: list[Prepared]) -> Committed | Conflict:
+    """Send BEGIN and every write in one go; say how it would end. The transaction is left open for COMMIT or ROLLBACK."""
+    cursors: list[psycopg.Cursor[Any]] = []
+    try:
+        with connection.pipeline():
+            connection.execute("BEGIN", prepare=False)
+            for text, params, _ in batch:
+                cursors.append(connection.cursor())
+                cursors[-1].execute(text, params)
+    except (*_KEYS, *_AGAIN, psycopg.errors.PipelineAborted) as error:
+        conflict = _first_conflict(cursors, batch)
+        if conflict is None or isinstance(error, _AGAIN):
+            raise
+        return conflict
+    return _first_conflict(cursors, batch) or Committed(tuple(c.rowcount for c in cursors))
+
+
+def _first_conflict(cursors: list[psycopg.Cursor[Any]], batch: list[Prepared]) -> Conflict | None:
+    """The first write that failed (no result) or did not have its row count."""
+    for at, (cursor, (_, _, must)) in enumerate(zip(cursors, batch, strict=False)):
+        if cursor.rowcount < 0 or (must is not None and cursor.rowcount != must):
+            return Conflict(at)
+    return None
+
+
+def _abandon(connection: Connection) -> None:
+    """Undo whatever is open; a connection that can't is closed, which undoes too."""
+    try:
+        connection.rollback()
+    except psycopg.Error:
+        connection.close()
+
+
+def _dump_environment(url: str) -> dict[str, str]:
+    """Connection settings as libpq's environment, so that no password stands in a process list."""
+    names = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD"}
+    names |= {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY"}
+    given = conninfo.conninfo_to_dict(url)
+    return os.environ | {env: str(given[name]) for name, env in names.items() if name in given}
+
+
+def postgres_keyring(url: str) -> SqlKeyring:
+    """The keyring in a PostgreSQL database of its own."""
+    store = PostgresStore(url, metadata=KEYRING, part="keyring")
+    return SqlKeyring(store, lambda: store.vacuum("keyring"))
