@@ -232,7 +232,7 @@ def _fits(key: Key, alg: str) -> bool:
     if not isinstance(key, kind) or key.get("use", "sig") != "sig":
         return False
     stated = key.get("alg")
-    if stated and stated != alg and {stated, alg} != {"EdDSA", "Ed25519"}:
+    if stated and stated != alg:
         return False
     return curve is None or getattr(key, "curve_name", None) == curve
 

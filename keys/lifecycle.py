@@ -85,7 +85,8 @@ def plan(
         actions += (
             _emergency(alg, own, now) if emergency and not first else _regular(alg, own, now, policy, rotate, first)
         )
-    return (*actions, *_ended(known, now, policy))
+    ended = {action.kid for action in actions if isinstance(action, RetireEnd)}
+    return (*actions, *_ended((row for row in known if row.kid not in ended), now, policy))
 
 
 def applied(row: SigningKey, action: Activate | RetireStart | RetireEnd) -> SigningKey:

@@ -81,7 +81,7 @@ def load_signer(root: Sealer, row: SigningKey) -> LocalSigner:
     private = load_der_private_key(
         root.unwrap(_label(row.alg, row.kid), row.wrapped), None, unsafe_skip_rsa_key_validation=True
     )
-    if not isinstance(private, PrivateKey):
+    if not isinstance(private, PrivateKey) or not _known_curve(private):
         raise SealBroken("a signing key is of an unknown type")
     jwk = _public_jwk(private, row.alg)
     if jwk["kid"] != row.kid or msgspec.json.encode(jwk, order="sorted") != row.public_jwk:
@@ -154,6 +154,10 @@ def _key_members(private: PrivateKey) -> dict[str, str]:
             "y": b64url(point.y.to_bytes(32, "big")),
         }
     return {"kty": "OKP", "crv": "Ed25519", "x": b64url(private.public_key().public_bytes_raw())}
+
+
+def _known_curve(private: PrivateKey) -> bool:
+    return not isinstance(private, ec.EllipticCurvePrivateKey) or isinstance(private.curve, ec.SECP256R1)
 
 
 def _unsigned(number: int) -> str:
