@@ -8,18 +8,20 @@ from clients.outbound import open_outbound
 from idp.authn.hashing import ArgonHasher
 from idp.caches import Clients, Generations, SigningKeys
 from idp.config import Config, load
+from idp.flows.keys import rotate
 from idp.parts import Parts
-from idp.ports import Clock, Entropy
+from idp.ports import Clock, Entropy, Insert
 from idp.records import PurposeKey
 from idp.release.vault import Vault
 from idp.store import open_keyring, open_store, open_volatile
+from idp.store.schema import KEYRING_LINEAGE, MAIN_LINEAGE, current, head, upgrade
 from idp.web.access import Access
 from idp.web.cors import cors_headers
 from idp.web.edge import Edge, Operation
 from idp.web.ops import authorize, discovery, introspect, logout, par, register, revoke, static, token, userinfo
 from idp.web.pages.app import create_pages
-from keys.file_backend import open_root
-from keys.purpose import PurposeRing
+from keys.file_backend import create_root, open_root, root_exists
+from keys.purpose import PurposeRing, new_ring_rows
 
 OPERATIONS = (authorize, discovery, introspect, logout, par, register, revoke, static, token, userinfo)
 
@@ -54,6 +56,51 @@ def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy 
         hasher=ArgonHasher(config.argon2_memory_kib, config.argon2_passes, config.hash_threads or os.cpu_count() or 1, config.hash_queue),
         outbound=open_outbound(allow=config.outbound_allow, ca=config.outbound_ca or None),
     )
+
+
+def close_parts(parts: Parts) -> None:
+    """Release connections and threads."""
+    parts.store.close()
+    parts.keyring.close()
+    parts.volatile.close()
+
+
+def check_parts(config: Config) -> None:
+    """Raise Unavailable or KeysError when a store does not answer, its schema is unknown, or the keys do not open."""
+    parts = open_parts(config)
+    try:
+        parts.volatile.check()
+        _ = parts.keys.algorithms
+    finally:
+        close_parts(parts)
+
+
+def schema_state(config: Config) -> list[dict[str, str | None]]:
+    """For each SQL store: the schema that is there and the one that this version needs."""
+    pairs = ((config.database_url, MAIN_LINEAGE, "database"), (config.keyring_url, KEYRING_LINEAGE, "keyring"))
+    return [{"store": n, "current": current(u, lineage=l), "needed": head(lineage=l)} for u, l, n in pairs]
+
+
+def prepare(config: Config, *, clock: Clock = system_clock, entropy: Entropy = os.urandom) -> list[dict[str, str | None]]:
+    """Bring both stores to this version's schema and make root, purpose and signing keys where there are none at all.
+
+    Raises keys.errors.KeysError when the database knows keys but the root key is missing or another: a new one would orphan everything.
+    """
+    upgrade(config.database_url, lineage=MAIN_LINEAGE)
+    upgrade(config.keyring_url, lineage=KEYRING_LINEAGE)
+    store = open_store(config.database_url, clock)
+    try:
+        rows = store.find(PurposeKey)
+        if not rows and not root_exists(config.keys_url):
+            create_root(config.keys_url, entropy)
+        root = open_root(config.keys_url)
+        if not rows:
+            store.commit([Insert(row) for row in new_ring_rows(root, entropy, clock())])
+        PurposeRing.open(root, store.find(PurposeKey))
+        rotate(store, root, config, entropy, clock())
+    finally:
+        store.close()
+    return schema_state(config)
 
 
 def create_app(config: Config, parts: Parts | None = None, *, log: Callable[[bytes], object] | None = None) -> Edge:

@@ -1,0 +1,89 @@
+"""The three offices: what each asks for and how it proves who it is."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """One department's app. ``scope`` is what it asks; ``auth`` its client authentication; ``logout`` how it hears of a sign-out."""
+
+    key: str
+    port: int
+    name_zh: str
+    name_en: str
+    service_zh: str
+    service_en: str
+    scope: str
+    auth: str
+    alg: str
+    logout: str
+    colour: str
+
+
+OFFICES = {
+    o.key: o
+    for o in (
+        Office(
+            key="tax",
+            port=8001,
+            name_zh="税务局",
+            name_en="Tax Bureau",
+            service_zh="个人所得税年度汇算",
+            service_en="Yearly income tax settlement",
+            scope="openid profile email",
+            auth="private_key_jwt",
+            alg="ES256",
+            logout="back",
+            colour="#8a1c1c",
+        ),
+        Office(
+            key="social",
+            port=8002,
+            name_zh="人力资源和社会保障局",
+            name_en="Human Resources and Social Security Bureau",
+            service_zh="养老保险查询",
+            service_en="Pension insurance enquiry",
+            scope="openid profile phone",
+            auth="client_secret_basic",
+            alg="RS256",
+            logout="back",
+            colour="#0b4f8a",
+        ),
+        Office(
+            key="housing",
+            port=8003,
+            name_zh="住房公积金管理中心",
+            name_en="Housing Fund Centre",
+            service_zh="公积金提取",
+            service_en="Housing fund withdrawal",
+            scope="openid profile address",
+            auth="client_secret_post",
+            alg="ES256",
+            logout="front",
+            colour="#1d6b3a",
+        ),
+    )
+}
+
+
+def metadata(office: Office, base: str, jwks: dict[str, object] | None) -> dict[str, object]:
+    """The RFC 7591 metadata with which the office registers. ``base`` is its own URL; ``jwks`` its public keys for private_key_jwt."""
+    value: dict[str, object] = {
+        "client_name": office.name_en,
+        "client_name#zh-Hans": office.name_zh,
+        "client_uri": base,
+        "redirect_uris": [base + "/callback"],
+        "post_logout_redirect_uris": [base + "/goodbye"],
+        "token_endpoint_auth_method": office.auth,
+        "id_token_signed_response_alg": office.alg,
+        "grant_types": ["authorization_code", "refresh_token"],
+        "scope": office.scope + " offline_access",
+    }
+    if office.auth == "private_key_jwt":
+        value["jwks"] = jwks
+        value["token_endpoint_auth_signing_alg"] = "ES256"
+    if office.logout == "back":
+        value |= {"backchannel_logout_uri": base + "/backchannel-logout", "backchannel_logout_session_required": True}
+    else:
+        value |= {"frontchannel_logout_uri": base + "/frontchannel-logout", "frontchannel_logout_session_required": True}
+    return value

@@ -1,0 +1,63 @@
+"""Who is signed in at this app: kept at the server, so that a logout from the provider can end it."""
+
+import secrets
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One signed-in browser. ``id_token`` raw, for the logout hint; ``claims`` of the ID token; ``userinfo`` what was released."""
+
+    key: str
+    sub: str
+    sid: str
+    id_token: str
+    claims: dict[str, Any]
+    userinfo: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return "Visit(…)"
+
+
+class Visits:
+    """In memory: enough for one process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_key: dict[str, Visit] = {}
+        self._seen: set[str] = set()
+
+    def begin(self, id_token: str, claims: dict[str, Any], userinfo: dict[str, Any]) -> Visit:
+        """A new visit under a fresh key."""
+        visit = Visit(secrets.token_urlsafe(24), claims["sub"], claims.get("sid", ""), id_token, claims, userinfo)
+        with self._lock:
+            self._by_key[visit.key] = visit
+        return visit
+
+    def get(self, key: str | None) -> Visit | None:
+        """The visit or None."""
+        with self._lock:
+            return self._by_key.get(key or "")
+
+    def end(self, key: str) -> None:
+        """This browser signed out."""
+        with self._lock:
+            self._by_key.pop(key, None)
+
+    def end_sid(self, sid: str) -> int:
+        """The provider ended this session; how many visits ended."""
+        with self._lock:
+            gone = [k for k, v in self._by_key.items() if v.sid == sid]
+            for key in gone:
+                del self._by_key[key]
+        return len(gone)
+
+    def first_time(self, jti: str) -> bool:
+        """Back-Channel Logout §2.6: a logout token counts once."""
+        with self._lock:
+            if jti in self._seen:
+                return False
+            self._seen.add(jti)
+            return True

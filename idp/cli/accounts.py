@@ -1,0 +1,71 @@
+"""``idp accounts``: citizens and staff."""
+
+import json
+from pathlib import Path
+
+import click
+
+from idp.cli.common import opened, show, verb
+
+ROLES = ("auditor", "approver", "operator")
+
+
+@click.group()
+def accounts() -> None:
+    """Accounts: enter, give roles, reset a lost second factor, invite staff."""
+
+
+@accounts.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@verb
+def add(file: Path, as_json: bool) -> None:
+    """Enter the account (or list of accounts) described in FILE.
+
+    {"identifiers": ["li.wei", "li.wei@example.cn"], "password": "…", "claims": {"name": "李伟", …}, "roles": []}
+    """
+    from idp.flows.provision import add_account
+
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise click.BadParameter(f"{file} is not JSON: {error}") from error
+    with opened() as parts:
+        made = [add_account(parts, d, how="cli").hex() for d in (document if isinstance(document, list) else [document])]
+        show([{"account": m} for m in made], as_json)
+
+
+@accounts.command()
+@click.argument("identifier")
+@click.argument("roles", nargs=-1, type=click.Choice(ROLES))
+@verb
+def roles(identifier: str, roles: tuple[str, ...], as_json: bool) -> None:
+    """Set the staff roles of the account that signs in with IDENTIFIER; none takes all away. Ends its sessions."""
+    from idp.flows.staff import set_roles
+
+    with opened() as parts:
+        set_roles(parts, identifier, roles, now=parts.clock())
+        show({"identifier": identifier, "roles": list(roles)}, as_json)
+
+
+@accounts.command("reset-factor")
+@click.argument("identifier")
+@click.option("--reason", type=click.Choice(["lost", "stolen", "broken", "requested"]), required=True, help="Why; recorded.")
+@verb
+def reset_factor(identifier: str, reason: str, as_json: bool) -> None:
+    """Remove the second factor of an account, end its sessions, tell the citizen."""
+    from idp.flows.staff import reset_factor as reset
+
+    with opened() as parts:
+        removed = reset(parts, identifier, reason, now=parts.clock())
+        show({"identifier": identifier, "removed": removed}, as_json)
+
+
+@accounts.command("staff-link")
+@click.argument("roles", nargs=-1, type=click.Choice(ROLES), required=True)
+@verb
+def staff_link(roles: tuple[str, ...], as_json: bool) -> None:
+    """A one-time link (30 minutes) with which a member of staff makes an account with ROLES, a password and a second factor."""
+    from idp.flows.staff import staff_link as link
+
+    with opened() as parts:
+        show({"link": link(parts, roles, now=parts.clock()), "valid_minutes": 30}, as_json)

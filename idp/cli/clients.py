@@ -1,0 +1,121 @@
+"""``idp clients``: departmental systems as relying parties."""
+
+import json
+from pathlib import Path
+
+import click
+
+from clients.model import Client, from_json, public_metadata
+from idp.cli.common import fail, iso, opened, show, verb
+from idp.records import ClientRefusal, ClientRow
+
+
+@click.group()
+def clients() -> None:
+    """Relying parties: register, look at, and see why one was refused."""
+
+
+@clients.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--department", required=True, help="Department id or credit code.")
+@click.option("--no-pkce", is_flag=True, help="Let this confidential client omit PKCE (for software that cannot). Recorded.")
+@verb
+def add(file: Path, department: str, no_pkce: bool, as_json: bool) -> None:
+    """Register the client described in FILE (RFC 7591 metadata as JSON, plus our members).
+
+    The answer holds client_id and, once, the secret: keep it now, it can't be shown again.
+    """
+    from idp.flows.provision import add_client
+
+    with opened() as parts:
+        client, secret = add_client(parts, _read(file), department=department, how="cli", require_pkce=not no_pkce)
+        answer = public_metadata(client)
+        if secret is not None:
+            answer["client_secret"] = secret
+        show(answer, as_json)
+
+
+@clients.command("list")
+@click.option("--department", default=None, help="Only this department's.")
+@verb
+def list_(department: str | None, as_json: bool) -> None:
+    """All clients."""
+    where = {"department_id": department} if department else {}
+    with opened() as parts:
+        rows = parts.store.find(ClientRow, where, order=("created_at",), limit=100_000)
+        show([_summary(from_json(r.document)) for r in rows], as_json)
+
+
+@clients.command("show")
+@click.argument("client_id")
+@verb
+def show_(client_id: str, as_json: bool) -> None:
+    """One client's metadata as registered; never its secret."""
+    with opened() as parts:
+        client = parts.clients.get(client_id)
+        if client is None:
+            fail(f"there is no client {client_id}")
+            return
+        show({"status": client.status, "department_id": client.department_id, **public_metadata(client)}, as_json)
+
+
+@clients.command()
+@click.argument("client_id")
+@verb
+def errors(client_id: str, as_json: bool) -> None:
+    """The client's last refusals: what was received against what is registered. Holds no citizen data."""
+    with opened() as parts:
+        rows = parts.store.find(ClientRefusal, {"client_id": client_id}, order=("-at",), limit=50)
+        show(
+            [
+                {
+                    "time": iso(r.at),
+                    "error": r.code,
+                    "reason": r.reason,
+                    "received": r.received,
+                    "registered": r.registered,
+                    "reference": r.reference,
+                }
+                for r in rows
+            ],
+            as_json,
+        )
+
+
+@clients.command()
+@click.option("--department", required=True, help="Department id or credit code.")
+@click.option("--uses", default=1, show_default=True, help="How many clients it may register.")
+@click.option("--days", default=7, show_default=True, help="How long it is valid.")
+@click.option("--scope", default="openid profile email phone address offline_access", show_default=True, help="Scopes granted when a registration names none, and the most it may name.")
+@click.option("--no-pkce", is_flag=True, help="Clients registered with it may set require_pkce to false. Recorded.")
+@verb
+def token(department: str, uses: int, days: int, scope: str, no_pkce: bool, as_json: bool) -> None:
+    """Make an initial access token with which a department registers its own clients at POST /register (RFC 7591 §3)."""
+    from idp.flows.provision import add_initial_token
+
+    with opened() as parts:
+        made = add_initial_token(
+            parts, department=department, uses=uses, ttl_s=days * 86400, scope=tuple(scope.split()), require_pkce=not no_pkce
+        )
+        show({"initial_access_token": made, "uses": uses, "register_at": parts.config.issuer + "/register"}, as_json)
+
+
+def _summary(client: Client) -> dict[str, object]:
+    return {
+        "client_id": client.client_id,
+        "name": client.client_name,
+        "department": client.department_id,
+        "status": client.status,
+        "method": client.token_endpoint_auth_method,
+        "created": iso(client.created_at),
+    }
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise click.BadParameter(f"{file} is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise click.BadParameter(f"{file} must hold one JSON object")
+    return document

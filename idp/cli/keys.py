@@ -1,0 +1,95 @@
+"""``idp keys``: signing keys, their rotation, and the root key's escrow."""
+
+import os
+from pathlib import Path
+
+import click
+
+from idp.cli.common import iso, opened, show, verb
+from idp.records import SigningKey
+
+
+@click.group()
+def keys() -> None:
+    """Signing keys (next → active → retiring → retired) and the root key."""
+
+
+@keys.command("list")
+@verb
+def list_(as_json: bool) -> None:
+    """All signing keys and their states."""
+    with opened() as parts:
+        rows = parts.store.find(SigningKey, order=("alg", "version"))
+        show(
+            [
+                {
+                    "kid": k.kid,
+                    "alg": k.alg,
+                    "version": k.version,
+                    "state": k.state,
+                    "published": iso(k.published_at),
+                    "activated": iso(k.activated_at),
+                    "retired": iso(k.retired_at),
+                }
+                for k in rows
+            ],
+            as_json,
+        )
+
+
+@keys.command()
+@click.option("--now", "emergency", is_flag=True, help="Emergency: switch at once and stop believing older keys. Recorded.")
+@verb
+def rotate(emergency: bool, as_json: bool) -> None:
+    """Ask for new signing keys.
+
+    A fresh key is published at once and signs when every cache of the key set can know it (IDP_JWKS_MAX_AGE); the worker does the switch. With
+    --now it signs at once, and tokens under older keys are no longer believed.
+    """
+    from idp.flows.keys import rotate as carry_out
+    from keys.backends import open_root
+
+    with opened() as parts:
+        root = open_root(parts.config.keys_url)
+        actions = carry_out(
+            parts.store, root, parts.config, parts.entropy, parts.clock(), rotate=not emergency, emergency=emergency
+        )
+        show([{"action": type(a).__name__, "key": getattr(a, "kid", getattr(a, "alg", ""))} for a in actions], as_json)
+
+
+@keys.command()
+@click.option("--to", "recipient", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, help="Recovery public key, PEM (EC P-256 or RSA).")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Where to write the sealed copy.")
+@verb
+def escrow(recipient: Path, out: Path, as_json: bool) -> None:
+    """Seal a copy of the root key to a recovery key that is kept elsewhere, so that a lost root key is not the end."""
+    from hashlib import sha256
+
+    from idp.audit.events import KeysEscrowed, record
+    from keys.escrow import export_root
+    from keys.file_backend import open_root
+
+    pem = recipient.read_bytes()
+    with opened() as parts:
+        sealed = export_root(open_root(parts.config.keys_url), pem)
+        thumbprint = sha256(pem).hexdigest()[:32]
+        parts.store.commit([record(KeysEscrowed(recipient=thumbprint), at=parts.clock(), entropy=parts.entropy)])
+        handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(sealed + "\n")
+        show({"written": str(out), "recipient": thumbprint}, as_json)
+
+
+@keys.command()
+@click.argument("envelope", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--key", "private", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, help="Recovery private key, PEM.")
+@verb
+def recover(envelope: Path, private: Path, as_json: bool) -> None:
+    """Put the root key back from its sealed copy, into the empty IDP_KEYS_URL."""
+    from idp.cli.common import configuration
+    from keys.escrow import recover_root
+    from keys.file_backend import restore_root
+
+    material = recover_root(envelope.read_text().strip(), private.read_bytes())
+    root = restore_root(configuration().keys_url, material)
+    show({"restored": configuration().keys_url, "fingerprint": root.fingerprint()}, as_json)
