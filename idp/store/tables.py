@@ -91,6 +91,7 @@ _OF_DEPARTMENT = {"department_id": "departments.id"}
 _table(r.Department, "departments", "id")
 _table(r.ClientRow, "clients", "client_id", index=(("department_id",),), refs=_OF_DEPARTMENT)
 _table(r.ClientLogo, "client_logos", "client_id")
+_table(r.ClientOrigin, "client_origins", "origin", "client_id", index=(("client_id",),), narrow=True)
 _table(r.ClientRefusal, "client_refusals", "id", index=(("client_id", "at"), ("at",)))
 _table(r.InitialAccessToken, "initial_access_tokens", "hash", index=(("expires_at",),), refs=_OF_DEPARTMENT)
 _table(r.Account, "accounts", "id")

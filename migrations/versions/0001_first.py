@@ -73,6 +73,15 @@ def departments_and_clients() -> None:
     )
 
     op.create_table(
+        "client_origins",
+        text("origin"),
+        text("client_id"),
+        sa.PrimaryKeyConstraint("origin", "client_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_client_origins_client_id", "client_origins", ["client_id"])
+
+    op.create_table(
         "client_refusals",
         binary("id"),
         text("client_id"),
