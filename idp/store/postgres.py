@@ -10,12 +10,14 @@ import subprocess
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 from psycopg import conninfo, errors, sql
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.engine.interfaces import Dialect
 
 from idp.errors import Unavailable
 from idp.ports import Committed, Conflict
@@ -27,7 +29,7 @@ from idp.store.tables import KEYRING, MAIN
 
 TRIES = 4  # the first and three more
 POOL_SIZE = 8
-DIALECT = PGDialect_psycopg(paramstyle="format")
+DIALECT: Dialect = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]
 
 _KEYS = (errors.UniqueViolation, errors.ForeignKeyViolation)
 _AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)
@@ -99,7 +101,7 @@ class PostgresStore(SqlStore):
         """``Store.lead`` by an advisory lock on a connection of its own; the server frees it when the connection ends."""
         number = zlib.crc32(f"yimen-lead/{self._version_table}/{name}".encode())
         try:
-            connection = connect(self._url, idle_session_timeout="0")
+            connection = connect(self._url)
         except psycopg.OperationalError as error:
             raise Unavailable(self._part) from error
         with connection:
@@ -121,14 +123,14 @@ class PostgresStore(SqlStore):
         program = shutil.which("pg_dump")
         if program is None:
             raise FileNotFoundError("pg_dump is not on PATH: install PostgreSQL's client programs")
-        part = f"{target}.{os.getpid()}.part"
+        part = Path(f"{target}.{os.getpid()}.part")
         os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
         command = [program, "--format=custom", "--no-owner", "--no-password", f"--file={part}"]
         done = subprocess.run(command, env=_dump_environment(self._url), capture_output=True, check=False)  # noqa: S603
         if done.returncode:
-            os.unlink(part)
+            part.unlink()
             raise Unavailable(self._part)
-        os.replace(part, target)
+        part.replace(target)
 
     def vacuum(self, table: str) -> None:
         """Clear the pages of deleted rows. Raises Unavailable."""

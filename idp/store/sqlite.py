@@ -47,7 +47,7 @@ class SqliteStore(SqlStore):
         connection, at, counts = file.hold(), 0, list[int]()
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for at, (sql, params, must) in enumerate(batch):  # noqa: B007 - read by the handler
+            for at, (sql, params, must) in enumerate(batch):
                 touched = connection.execute(sql, params).rowcount
                 if must is not None and touched != must:
                     connection.execute("ROLLBACK")

@@ -116,7 +116,7 @@ class Statements:
     def write(self, write: Write) -> tuple[str, Sequence[Any], int | None]:
         """Text, parameters and the row count that a write must have (None: any)."""
         if write.__class__ is Insert:
-            return self._insert(write)  # type: ignore[arg-type]
+            return self._insert(write)
         if isinstance(write, Update):
             values, given = split_values(write.values)
             shape, params = split(write.where)
@@ -126,8 +126,8 @@ class Statements:
             return sql, given + params, write.rows
         if isinstance(write, Delete):
             shape, params = split(write.where)
-            key, kind = ("delete", write.kind, shape), write.kind
-            sql = self._sql.get(key) or self._remember(key, lambda: _delete(TABLES[kind], shape))
+            gone, doomed = ("delete", write.kind, shape), write.kind
+            sql = self._sql.get(gone) or self._remember(gone, lambda: _delete(TABLES[doomed], shape))
             return sql, params, write.rows
         raise TypeError(f"not a write: {type(write).__name__}")
 

@@ -6,10 +6,13 @@ VALUE, CLAIM, COUNTER = b"v", b"c", b"n"
 _CHECK_BYTES = 8
 
 
-def name(use: bytes, kind: str, key: bytes) -> bytes:
-    """32 bytes that name an entry: use, kind and key cannot be told apart wrongly, and nothing of them can be read back."""
+def name(kind: str, key: bytes) -> bytes:
+    """32 bytes that name an entry: kind and key cannot run into each other, and neither can be read back.
+
+    A store puts VALUE, CLAIM or COUNTER before it, so that one use never meets another's entry.
+    """
     label = kind.encode()
-    return hashlib.sha256(b"yimen-volatile/1" + use + len(label).to_bytes(2, "big") + label + key).digest()
+    return hashlib.sha256(b"yimen-volatile/1" + len(label).to_bytes(2, "big") + label + key).digest()
 
 
 def wrap(entry: bytes, value: bytes) -> bytes:

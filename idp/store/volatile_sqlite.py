@@ -19,9 +19,12 @@ from idp.store.volatile_entry import CLAIM, COUNTER, VALUE, name, unwrap, wrap
 
 _SECOND = 1_000_000
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-_SCHEMA = (
+_ENTRIES = (
     "CREATE TABLE IF NOT EXISTS entries (name BLOB PRIMARY KEY, used INTEGER NOT NULL, n INTEGER NOT NULL, value BLOB,"
-    " expires_at INTEGER NOT NULL) WITHOUT ROWID",
+    " expires_at INTEGER NOT NULL) WITHOUT ROWID"
+)
+_SCHEMA = (
+    _ENTRIES,
     "CREATE INDEX IF NOT EXISTS ix_entries_expires_at ON entries (expires_at)",
     "CREATE TABLE IF NOT EXISTS birth (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL, boot TEXT NOT NULL)",
 )
@@ -64,19 +67,19 @@ class SqliteVolatile:
 
     def put(self, kind: str, key: bytes, value: bytes, ttl_s: int) -> None:
         """``Volatile.put``."""
-        entry = name(VALUE, kind, key)
+        entry = VALUE + name(kind, key)
         with self._alone() as connection:
             connection.execute(_PUT, (entry, wrap(entry, value), self._clock() + ttl_s * _SECOND))
 
     def peek(self, kind: str, key: bytes) -> bytes | None:
         """``Volatile.peek``."""
-        entry = name(VALUE, kind, key)
+        entry = VALUE + name(kind, key)
         rows = self._rows(_PEEK, [entry, self._clock()])
         return self._opened(entry, rows[0][0]) if rows else None
 
     def take(self, kind: str, key: bytes) -> bytes | None:
         """``Volatile.take``."""
-        entry = name(VALUE, kind, key)
+        entry = VALUE + name(kind, key)
         with self._alone() as connection:
             rows = connection.execute(_PEEK, (entry, self._clock())).fetchall()
             if rows:
@@ -85,7 +88,7 @@ class SqliteVolatile:
 
     def consume(self, kind: str, key: bytes) -> tuple[Consumed, bytes | None]:
         """``Volatile.consume``."""
-        entry = name(VALUE, kind, key)
+        entry = VALUE + name(kind, key)
         with self._alone() as connection:
             rows = connection.execute(_FIND, (entry, self._clock())).fetchall()
             if rows and not rows[0][0]:
@@ -101,12 +104,12 @@ class SqliteVolatile:
         """``Volatile.claim``. Whoever relies on it reads ``birth`` after this, never before."""
         now = self._clock()
         with self._alone() as connection:
-            done = connection.execute(_CLAIM, (name(CLAIM, kind, key), now + ttl_s * _SECOND, now))
+            done = connection.execute(_CLAIM, (CLAIM + name(kind, key), now + ttl_s * _SECOND, now))
             return done.rowcount == 1
 
     def bump(self, kind: str, key: bytes, window_s: int, by: int = 1) -> int:
         """``Volatile.bump``."""
-        entry, now = name(COUNTER, kind, key), self._clock()
+        entry, now = COUNTER + name(kind, key), self._clock()
         if by == 0:
             rows = self._rows(_COUNT, [entry, now])
             return int(rows[0][0]) if rows else 0
@@ -117,7 +120,7 @@ class SqliteVolatile:
         """``Volatile.forget``: value, claim and counter of this key."""
         with self._alone() as connection:
             for use in (VALUE, CLAIM, COUNTER):
-                connection.execute(_DROP, (name(use, kind, key),))
+                connection.execute(_DROP, (use + name(kind, key),))
 
     def birth(self) -> int:
         """``Volatile.birth``."""
