@@ -23,7 +23,7 @@ _RANDOM_BYTES: Final = 32
 _HEAD_BYTES: Final = 3
 _SALT_BYTES: Final = 12
 _SIV_BYTES: Final = 16
-_MAX_SEALED_CHARS: Final = 4096
+_MAX_SEALED_CHARS: Final = 262_144
 
 
 class Opaque(msgspec.Struct, frozen=True):

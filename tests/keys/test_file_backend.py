@@ -92,7 +92,9 @@ def test_a_directory_in_place_of_the_file_is_refused(url, root):
         open_root(url)
 
 
-@pytest.mark.parametrize("url", ["", "file:relative", "file://host/keys", "/keys", "file:///keys?x=1", "pkcs11:token=x", "http://x/keys"])
+@pytest.mark.parametrize(
+    "url", ["", "file:relative", "file://host/keys", "/keys", "file:///keys?x=1", "pkcs11:token=x", "http://x/keys"]
+)
 def test_other_urls_are_refused(url):
     with pytest.raises(KeysError):
         backends.open_root(url)

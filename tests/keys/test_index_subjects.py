@@ -22,7 +22,10 @@ FIXED = PurposeRing(
 
 def test_the_blind_index_is_the_documented_one():
     key = hmac.digest(bytes(range(32)), b"yimen-index/1\x00email", hashlib.sha256)
-    assert blind_index(FIXED, "email", "li.wei@example.cn") == (hmac.digest(key, b"li.wei@example.cn", hashlib.sha256)[:16], 1)
+    assert blind_index(FIXED, "email", "li.wei@example.cn") == (
+        hmac.digest(key, b"li.wei@example.cn", hashlib.sha256)[:16],
+        1,
+    )
 
 
 def test_kinds_are_apart(ring):
@@ -77,7 +80,9 @@ def test_an_account_id_has_sixteen_bytes(ring, length):
         subject(ring, 1, b"x" * length, "s")
 
 
-@pytest.mark.parametrize("sub", ["", "x", "a" * 43, "a" * 44, "a" * 100_000, "é" * 43, "\udc80" * 43, "=" * 43, "a b" * 14 + "a"])
+@pytest.mark.parametrize(
+    "sub", ["", "x", "a" * 43, "a" * 44, "a" * 100_000, "é" * 43, "\udc80" * 43, "=" * 43, "a b" * 14 + "a"]
+)
 def test_an_invented_subject_is_no_account(ring, sub):
     assert account_of_subject(ring, "s", sub) is None
 

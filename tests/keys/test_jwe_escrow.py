@@ -46,7 +46,12 @@ def test_jwe_round_trip_with_the_stated_algorithms(kind):
     token = jwe.encrypt(b"hello", public(kind), kid="k1", cty="JWT")
     plain, header = jwe.decrypt(token, KEYS[kind])
     assert plain == b"hello"
-    assert {name: header[name] for name in ("alg", "enc", "kid", "cty")} == {"alg": ALGS[kind], "enc": "A256GCM", "kid": "k1", "cty": "JWT"}
+    assert {name: header[name] for name in ("alg", "enc", "kid", "cty")} == {
+        "alg": ALGS[kind],
+        "enc": "A256GCM",
+        "kid": "k1",
+        "cty": "JWT",
+    }
     assert "zip" not in header
     assert "typ" not in header
 
@@ -61,7 +66,16 @@ def test_joserfc_reads_what_we_encrypt(kind):
 def test_every_altered_part_is_the_same_refusal(kind):
     token = jwe.encrypt(b"hello", public(kind))
     parts = token.split(".")
-    broken = [token[:-1], token + "A", token[1:], "", "....", ".".join(parts[:3]), json.dumps({"protected": parts[0]}), "\udc80" + token]
+    broken = [
+        token[:-1],
+        token + "A",
+        token[1:],
+        "",
+        "....",
+        ".".join(parts[:3]),
+        json.dumps({"protected": parts[0]}),
+        "\udc80" + token,
+    ]
     for index, part in enumerate(parts):
         for position in range(0, len(part), 7):
             changed = part[:position] + ("A" if part[position] != "A" else "B") + part[position + 1 :]

@@ -15,7 +15,15 @@ S = 1_000_000
 POLICY = Policy(algs=("ES256",), jwks_max_age_s=100, token_life_s=600, active_life_s=10_000, slack_s=5)
 
 
-def key(version: int, state: str, *, published: int = 0, activated: int | None = None, retiring: int | None = None, alg: str = "ES256") -> SigningKey:
+def key(
+    version: int,
+    state: str,
+    *,
+    published: int = 0,
+    activated: int | None = None,
+    retiring: int | None = None,
+    alg: str = "ES256",
+) -> SigningKey:
     """A row with times in seconds; kid ``<alg>-<version>``."""
     return SigningKey(
         kid=f"{alg}-{version}",
@@ -81,10 +89,20 @@ PLAIN, ROTATE, EMERGENCY = {}, {"rotate": True}, {"emergency": True}
         ([key(1, "active", activated=0, alg="RS256")], 60, PLAIN, ["create ES256-1 next"]),
         ([key(1, "active", alg="RS256"), key(1, "next", published=60)], 164, PLAIN, []),
         ([key(1, "active", alg="RS256"), key(1, "next", published=60)], 164, ROTATE, []),
-        ([key(1, "active", alg="RS256"), key(1, "next", published=60)], 165, PLAIN, ["activate ES256-1", "create ES256-2 next"]),
+        (
+            [key(1, "active", alg="RS256"), key(1, "next", published=60)],
+            165,
+            PLAIN,
+            ["activate ES256-1", "create ES256-2 next"],
+        ),
         # retiring keys stay published while what they signed lives
         ([key(1, "retiring", retiring=1_000), key(2, "active", activated=1_000), key(3, "next")], 1_604, PLAIN, []),
-        ([key(1, "retiring", retiring=1_000), key(2, "active", activated=1_000), key(3, "next")], 1_605, PLAIN, ["end ES256-1 retiring"]),
+        (
+            [key(1, "retiring", retiring=1_000), key(2, "active", activated=1_000), key(3, "next")],
+            1_605,
+            PLAIN,
+            ["end ES256-1 retiring"],
+        ),
         ([key(1, "retired"), key(2, "active", activated=0), key(3, "next")], 1_605, PLAIN, []),
         # two active keys heal to the newer one
         ([ACTIVE, key(2, "active", activated=5), key(3, "next", published=50)], 60, PLAIN, ["retire ES256-1"]),
@@ -155,7 +173,13 @@ class Table:
 @pytest.mark.parametrize("how", [PLAIN, ROTATE, EMERGENCY])
 @pytest.mark.parametrize(
     "rows",
-    [[], [ACTIVE], [ACTIVE, NEXT], [ACTIVE, NEXT, key(3, "next", published=60)], [key(1, "retiring", retiring=1), key(2, "active", activated=0)]],
+    [
+        [],
+        [ACTIVE],
+        [ACTIVE, NEXT],
+        [ACTIVE, NEXT, key(3, "next", published=60)],
+        [key(1, "retiring", retiring=1), key(2, "active", activated=0)],
+    ],
     ids=["empty", "no next", "whole", "waiting", "retiring"],
 )
 def test_of_two_nodes_with_the_same_rows_one_wins(rows, how):
@@ -171,7 +195,9 @@ def test_of_two_nodes_with_the_same_rows_one_wins(rows, how):
     assert [row.state for row in table.rows].count("active") == 1
 
 
-STEPS = st.lists(st.tuples(st.integers(0, 900), st.sampled_from(["plain", "rotate", "two nodes", "stale"])), max_size=40)
+STEPS = st.lists(
+    st.tuples(st.integers(0, 900), st.sampled_from(["plain", "rotate", "two nodes", "stale"])), max_size=40
+)
 
 
 @settings(max_examples=150)
@@ -189,7 +215,11 @@ def test_always_one_active_a_next_and_never_a_signature_with_an_unknown_key(step
         sets.append((now, {jwk["kid"] for jwk in json.loads(jwks(table.rows))["keys"]}))
         now += pause * S
         # what a client may hold now: any set that was published within the max-age
-        held = [kids for at, kids in zip([until for until, _ in sets[1:]] + [now], [k for _, k in sets], strict=True) if at >= now - policy.jwks_max_age_s * S]
+        held = [
+            kids
+            for at, kids in zip([until for until, _ in sets[1:]] + [now], [k for _, k in sets], strict=True)
+            if at >= now - policy.jwks_max_age_s * S
+        ]
         seen = list(table.rows)
         if what == "stale":
             table.commit(plan(stale, now, policy, rotate=True))

@@ -41,7 +41,10 @@ def test_known_answers_do_not_change():
         assert KEY.open(associated_data(*PLACE), bytes.fromhex(known)) == b"hello"
 
 
-KNOWN = {1: "0100036e6e6e6e6e6e6e6e6e6e6e6ecf3e7b05dadcb7ff6b2c6a5ae94bd78eff7eee3c2258c1f1d0dedfabb2e3e2ab34df629ce20ba78e47bb5b420dd9cda2", 2: "0200036e6e6e6e6e6e6e6e6e6e6e6e164d12862fd6c7d6546f5b7fcd65673c9314b414dc2971113466be73cf056bf853e7bcd648b04a74e1178ef5aff32e10"}
+KNOWN = {
+    1: "0100036e6e6e6e6e6e6e6e6e6e6e6ecf3e7b05dadcb7ff6b2c6a5ae94bd78eff7eee3c2258c1f1d0dedfabb2e3e2ab34df629ce20ba78e47bb5b420dd9cda2",
+    2: "0200036e6e6e6e6e6e6e6e6e6e6e6e164d12862fd6c7d6546f5b7fcd65673c9314b414dc2971113466be73cf056bf853e7bcd648b04a74e1178ef5aff32e10",
+}
 
 
 @SUITES
@@ -102,13 +105,17 @@ def test_a_nonce_has_twelve_bytes_and_a_suite_is_known():
         KEY.seal(b"", b"", NONCE, suite=3)
 
 
-@pytest.mark.parametrize(("length", "size"), [(0, 32), (31, 32), (32, 64), (63, 64), (64, 128), (1000, 1024), (1024, 2048)])
+@pytest.mark.parametrize(
+    ("length", "size"), [(0, 32), (31, 32), (32, 64), (63, 64), (64, 128), (1000, 1024), (1024, 2048)]
+)
 def test_lengths_are_hidden_in_steps(length, size):
     assert len(padded(b"x" * length)) == size
     assert unpadded(padded(b"x" * length)) == b"x" * length
 
 
-@pytest.mark.parametrize("block", [b"", bytes(32), b"x" * 32, b"x" * 40 + b"\x80", b"\x80" + bytes(63), b"\x80" + bytes(30)])
+@pytest.mark.parametrize(
+    "block", [b"", bytes(32), b"x" * 32, b"x" * 40 + b"\x80", b"\x80" + bytes(63), b"\x80" + bytes(30)]
+)
 def test_a_block_of_another_making_is_refused(block):
     with pytest.raises(SealBroken):
         unpadded(block)

@@ -61,10 +61,14 @@ def test_the_thumbprint_of_rfc7638_section_3_1():
 
 @pytest.mark.parametrize("bits", [3072, 4096])
 def test_rsa_size_is_configurable(bits):
-    assert len(json.loads(new_signing_key(ROOT, "RS256", 1, 1, rsa_bits=bits).public_jwk)["n"]) == bits // 6 + (bits % 6 > 0)
+    assert len(json.loads(new_signing_key(ROOT, "RS256", 1, 1, rsa_bits=bits).public_jwk)["n"]) == bits // 6 + (
+        bits % 6 > 0
+    )
 
 
-@pytest.mark.parametrize(("alg", "bits"), [("RS256", 1024), ("HS256", 2048), ("none", 2048), ("RSA1_5", 2048), ("", 2048)])
+@pytest.mark.parametrize(
+    ("alg", "bits"), [("RS256", 1024), ("HS256", 2048), ("none", 2048), ("RSA1_5", 2048), ("", 2048)]
+)
 def test_other_algorithms_and_small_keys_are_not_made(alg, bits):
     with pytest.raises(ValueError, match="unknown"):
         new_signing_key(ROOT, alg, 1, 1, rsa_bits=bits)
@@ -81,7 +85,12 @@ def test_rows_show_no_private_key(alg):
 @pytest.mark.parametrize("change", ["alg", "kid", "wrapped", "public_jwk"])
 def test_an_altered_row_does_not_load(alg, change):
     other = new_signing_key(ROOT, alg, 2, 1)
-    value = {"alg": "PS256" if alg == "RS256" else "RS256", "kid": other.kid, "wrapped": other.wrapped, "public_jwk": other.public_jwk}
+    value = {
+        "alg": "PS256" if alg == "RS256" else "RS256",
+        "kid": other.kid,
+        "wrapped": other.wrapped,
+        "public_jwk": other.public_jwk,
+    }
     with pytest.raises(SealBroken):
         load_signer(ROOT, msgspec.structs.replace(ROWS[alg], **{change: value[change]}))
 
@@ -107,7 +116,10 @@ def test_a_key_of_another_type_under_the_same_label_does_not_load():
 
 def test_the_published_set_is_deterministic_and_leaves_out_retired_keys():
     rows = [new_signing_key(ROOT, "ES256", n, n) for n in (1, 2, 3, 4)]
-    rows = [msgspec.structs.replace(row, state=state) for row, state in zip(rows, ("retired", "retiring", "active", "next"), strict=True)]
+    rows = [
+        msgspec.structs.replace(row, state=state)
+        for row, state in zip(rows, ("retired", "retiring", "active", "next"), strict=True)
+    ]
     published = jwks(rows)
     assert published == jwks(reversed(rows))
     assert [jwk["kid"] for jwk in json.loads(published)["keys"]] == [row.kid for row in rows[1:]]
@@ -128,7 +140,9 @@ def test_what_we_mint_joserfc_verifies(alg):
 
 @EVERY
 def test_what_joserfc_signs_we_verify(alg):
-    private = {"ES256": ECKey, "RS256": RSAKey, "PS256": RSAKey, "Ed25519": OKPKey}[alg].generate_key({"Ed25519": "Ed25519"}.get(alg))
+    private = {"ES256": ECKey, "RS256": RSAKey, "PS256": RSAKey, "Ed25519": OKPKey}[alg].generate_key(
+        {"Ed25519": "Ed25519"}.get(alg)
+    )
     token = jwt.encode({"alg": alg, "kid": private.thumbprint()}, CLAIMS, private, algorithms=[alg])
     keys = VerifyKeys.from_jwks({"keys": [private.as_dict(private=False)]})
     assert verify(token, keys, (alg,), "jwt") == CLAIMS
@@ -139,7 +153,11 @@ def test_what_joserfc_signs_we_verify(alg):
 def test_minting_twice_uses_the_header_of_its_own_signer_and_type():
     for alg in SIGNING_ALGS:
         for typ in ("JWT", "at+jwt", "logout+jwt"):
-            assert jose.unverified_header(mint(SIGNERS[alg], typ, CLAIMS)) == {"alg": alg, "kid": ROWS[alg].kid, "typ": typ}
+            assert jose.unverified_header(mint(SIGNERS[alg], typ, CLAIMS)) == {
+                "alg": alg,
+                "kid": ROWS[alg].kid,
+                "typ": typ,
+            }
 
 
 # ------------------------------------------------------------------------------------------------------------------ verify
@@ -319,7 +337,13 @@ def test_the_half_hash_of_openid_connect_core_appendix_a3():
 
 @pytest.mark.parametrize(
     ("alg", "name", "size"),
-    [("ES256", "sha256", 16), ("RS256", "sha256", 16), ("PS256", "sha256", 16), ("Ed25519", "sha512", 32), ("EdDSA", "sha512", 32)],
+    [
+        ("ES256", "sha256", 16),
+        ("RS256", "sha256", 16),
+        ("PS256", "sha256", 16),
+        ("Ed25519", "sha512", 32),
+        ("EdDSA", "sha512", 32),
+    ],
 )
 def test_the_half_hash_of_every_algorithm(alg, name, size):
     """OIDC Core §3.1.3.6: the hash of the algorithm that signs the ID token."""

@@ -36,8 +36,14 @@ def test_format_of_a_token(ring):
 
 def test_known_answers_do_not_change():
     """Refresh tokens and secrets outlive releases."""
-    assert new_token(FIXED, "refresh", lambda n: b"\x07" * n).hash.hex() == "5556cc91d2637308ec056c542ddc2f7a90b65f4957943cece0354f478fc59b96"
-    assert hash_secret(FIXED, "secret", "correct horse").hex() == "00011e7622bd47d4149c0adede5c954a5df81667ba5d00e73488a069c84e887c1917"
+    assert (
+        new_token(FIXED, "refresh", lambda n: b"\x07" * n).hash.hex()
+        == "5556cc91d2637308ec056c542ddc2f7a90b65f4957943cece0354f478fc59b96"
+    )
+    assert (
+        hash_secret(FIXED, "secret", "correct horse").hex()
+        == "00011e7622bd47d4149c0adede5c954a5df81667ba5d00e73488a069c84e887c1917"
+    )
 
 
 def test_a_token_is_known_by_its_hash_and_kind(ring, entropy):
@@ -86,7 +92,9 @@ def test_a_token_has_one_spelling(ring):
     """base64 leaves spare bits in the last letter: only the canonical one counts."""
     token = new_token(ring, "code", lambda n: b"\x00" * n).token
     others = [token[:-1] + letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"]
-    same_bytes = [other for other in others if base64.urlsafe_b64decode(other + "=") == base64.urlsafe_b64decode(token + "=")]
+    same_bytes = [
+        other for other in others if base64.urlsafe_b64decode(other + "=") == base64.urlsafe_b64decode(token + "=")
+    ]
     assert len(same_bytes) == 4
     assert [other for other in same_bytes if token_hash(ring, "code", other) is not None] == [token]
 
@@ -115,7 +123,10 @@ def test_a_token_hash_is_no_secret_hash(ring, entropy):
     assert hash_secret(ring, "secret", unb64url(opaque.token) or b"")[2:] != opaque.hash
 
 
-@pytest.mark.parametrize(("left", "right", "answer"), [("a", "a", True), ("a", b"a", True), ("a", "b", False), ("", "a", False), ("é", "é", True)])
+@pytest.mark.parametrize(
+    ("left", "right", "answer"),
+    [("a", "a", True), ("a", b"a", True), ("a", "b", False), ("", "a", False), ("é", "é", True)],
+)
 def test_same(left, right, answer):
     assert same(left, right) is answer
 
