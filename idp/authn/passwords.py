@@ -1,0 +1,66 @@
+"""Which new password is good enough: long, not guessable, not stolen, not about its owner. No rules of composition, no expiry (SP 800-63B §3.1.1)."""
+
+import re
+from collections.abc import Container, Iterable
+from typing import Final
+
+from zxcvbn import zxcvbn
+
+from idp.authn.chinese import WORDS, units
+from idp.authn.hashing import MAX_CHARS, TooLong, prepare
+
+LEAST_SCORE: Final = 3
+"""zxcvbn: safely unguessable offline against a slow hash."""
+LEAST_UNITS: Final = 8
+"""Of the pieces that Chinese passwords are put together from (``idp.authn.chinese.units``)."""
+_METER_CHARS: Final = 72
+_SPLIT = re.compile(r"[^0-9a-z\u4e00-\u9fff]+")
+
+
+def minimum(password_min: int, password_min_2fa: int, second_factor: bool) -> int:
+    """Least number of characters: fewer where a second factor stands beside (SP 800-63B §3.1.1.2)."""
+    return password_min_2fa if second_factor else password_min
+
+
+def problem(
+    password: str, *, least: int, context: Iterable[str] = (), breached: Container[bytes] = frozenset()
+) -> str | None:
+    """Why a new password is not accepted, as a key of the pages' wording; None when it is fine.
+
+    ``context``: what belongs to the person or the service (name, address, number). Length counts characters after normalisation.
+    """
+    if not password:
+        return "password_new_missing"
+    try:
+        prepared = prepare(password)
+    except TooLong:
+        return "password_long"
+    text = prepared.decode("utf-8", "surrogatepass")
+    if len(text) < least:
+        return "password_short"
+    if prepared in breached:
+        return "password_breached"
+    words = context_words(context)
+    if any(word in text.casefold() for word in words):
+        return "password_personal"
+    return None if units(text) >= LEAST_UNITS and _score(text, words) >= LEAST_SCORE else "password_weak"
+
+
+def context_words(context: Iterable[str]) -> tuple[str, ...]:
+    """The words of personal values that a password must not hold: at least four characters, or two where they are Chinese; the whole value too."""
+    found: dict[str, None] = {}
+    for value in context:
+        folded = value.casefold().strip().removeprefix("+86")
+        for word in (folded, *_SPLIT.split(folded)):
+            if len(word) >= 4 or (len(word) >= 2 and not word.isascii()):
+                found[word] = None
+    return tuple(found)
+
+
+def _score(text: str, words: tuple[str, ...]) -> int:
+    """0 to 4 by zxcvbn over at most 72 characters: what comes after can't make it weaker, and the meter's work grows fast."""
+    head = text[:_METER_CHARS]
+    return int(zxcvbn(head, user_inputs=[*words, *WORDS])["score"])
+
+
+__all__ = ["LEAST_SCORE", "MAX_CHARS", "context_words", "minimum", "problem"]
