@@ -39,6 +39,7 @@ class Config:
     access_token_ttl: int = _f(600, "Life of an access token")
     id_token_ttl: int = _f(600, "Life of an ID token")
     refresh_ttl: int = _f(30 * 86400, "Life of a refresh token family")
+    refresh_idle: int = _f(14 * 86400, "A refresh token ends after so long without use")
     session_idle: int = _f(3600, "A session ends after so long without use")
     session_max: int = _f(12 * 3600, "A session ends so long after sign-in")
     interaction_ttl: int = _f(3600, "How long a started sign-in may take")

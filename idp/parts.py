@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from clients.documents import KeyDirectory
 from clients.outbound import Outbound
 from idp.caches import Clients, Generations, SigningKeys
 from idp.config import Config
@@ -27,3 +28,6 @@ class Parts:
     vault: Vault
     hasher: Hasher
     outbound: Outbound
+    registration_outbound: Outbound
+    """For addresses that a stranger may try out: every failure takes as long as any other."""
+    client_keys: KeyDirectory

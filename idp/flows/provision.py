@@ -1,0 +1,199 @@
+"""What an operator brings in from outside the protocol: the first keys, departments, clients, accounts, rights to register.
+
+The command line, the demonstration and the tests call these; each commits its rows with their events.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from clients.model import Client, Policy
+from idp.audit.events import AccountCreated, DepartmentAdded, InitialTokenMade, KeyMoved, record
+from idp.authn.identifiers import BadIdentifier, canonical
+from idp.authn.identifiers import Identifier as Canonical
+from idp.caches import bump
+from idp.errors import Code, Refusal
+from idp.flows.register import enter
+from idp.parts import Parts
+from idp.ports import Clock, Committed, Entropy, Insert, Store, Write
+from idp.records import Account, Department, Identifier, InitialAccessToken, Password, PurposeKey
+from idp.release.vault import Citizen
+from keys.index import blind_index
+from keys.model import ACTIVE, NEXT
+from keys.ports import Sealer
+from keys.purpose import PurposeRing, new_ring_rows
+from keys.signing import SIGNING_ALGS, new_signing_key
+from keys.tokens import new_token
+
+USER_SCOPES: Final = ("openid", "profile", "email", "phone", "address", "offline_access")
+ROLES: Final = frozenset({"auditor", "approver", "operator"})
+MICROSECONDS: Final = 1_000_000
+
+
+def initialise(store: Store, root: Sealer, entropy: Entropy, clock: Clock) -> bool:
+    """Give an empty house its keys: one of each purpose, and for each algorithm an active signing key with a ``next`` behind it.
+
+    False when it has keys already, or another node was first.
+    """
+    if store.count(PurposeKey):
+        return False
+    now = clock()
+    signing = [new_signing_key(root, alg, 1, now, state=ACTIVE) for alg in SIGNING_ALGS]
+    signing += [new_signing_key(root, alg, 2, now, state=NEXT) for alg in SIGNING_ALGS]
+    facts = [KeyMoved(kid=key.kid, alg=key.alg, state=key.state) for key in signing]
+    rows = [Insert(row) for row in (*new_ring_rows(root, entropy, now), *signing)]
+    events = [record(fact, at=now, entropy=entropy) for fact in facts]
+    return isinstance(store.commit([*rows, *events, *bump("key")]), Committed)
+
+
+def add_department(
+    parts: Parts,
+    *,
+    name_zh: str,
+    name_en: str,
+    credit_code: str,
+    region: str,
+    level: str,
+    department_id: str | None = None,
+) -> Department:
+    """Enter an organisation; its id comes from the credit code when none is given. Raises Refusal when it is known already."""
+    now = parts.clock()
+    row = Department(department_id or credit_code.lower(), name_zh, name_en, credit_code, region, level, now)
+    event = record(DepartmentAdded(department=row.id), at=now, entropy=parts.entropy)
+    if not isinstance(parts.store.commit([Insert(row), event]), Committed):
+        raise Refusal(Code.INVALID_REQUEST, f"The department {row.id} exists already.", reason="department_exists")
+    return row
+
+
+def add_client(
+    parts: Parts,
+    metadata: Mapping[str, Any],
+    department: Department | str,
+    how: str = "cli",
+    *,
+    require_pkce: bool = True,
+) -> tuple[Client, str | None]:
+    """Register by the operator's hand: RFC 7591 metadata plus our members. The client, and once its secret.
+
+    ``department``: the row, its id or its credit code. ``require_pkce=False`` lets a confidential client go without, which is recorded.
+    Raises ``clients.errors.ClientError`` for metadata that a registration would refuse, Refusal for an unknown department.
+    """
+    policy = Policy(
+        department_id=department_of(parts, department).id,
+        granted_scope=USER_SCOPES,
+        require_pkce=require_pkce,
+        legacy_assertion_audiences=True,
+    )
+    wanted = metadata if require_pkce else {"require_pkce": False, **metadata}
+    entered = enter(parts, wanted, policy, how=how, now=parts.clock())
+    return entered.client, entered.secret
+
+
+def department_of(parts: Parts, department: Department | str) -> Department:
+    """By row, id or credit code. Raises Refusal when there is none."""
+    if isinstance(department, Department):
+        return department
+    row = parts.store.one(Department, id=department)
+    found = [row] if row is not None else parts.store.find(Department, {"credit_code": department})
+    if len(found) != 1:
+        raise Refusal(Code.INVALID_REQUEST, f"There is no department {department}.", reason="department_unknown")
+    return found[0]
+
+
+def add_initial_token(
+    parts: Parts,
+    department: Department | str,
+    *,
+    uses: int = 1,
+    ttl_s: int = 7 * 86400,
+    scope: tuple[str, ...] = USER_SCOPES,
+    require_pkce: bool = True,
+) -> str:
+    """A right to register ``uses`` clients within ``ttl_s`` seconds (RFC 7591 §3); shown once.
+
+    ``scope`` is the ceiling, and what a registration without scope gets. Raises Refusal for an unknown department.
+    """
+    now, row = parts.clock(), department_of(parts, department)
+    expires_at = now + ttl_s * MICROSECONDS
+    policy = Policy(
+        department_id=row.id, granted_scope=scope, require_pkce=require_pkce, uses=uses, expires_at=expires_at
+    )
+    made = new_token(parts.ring, "iat", parts.entropy)
+    right = InitialAccessToken(made.hash, row.id, msgspec.json.encode(policy), uses, expires_at, now)
+    event = record(InitialTokenMade(department=row.id, uses=uses), at=now, entropy=parts.entropy)
+    parts.store.commit([Insert(right), event])
+    return made.token
+
+
+class AccountDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An account as an operator writes it down. ``claims`` are OIDC claims by name; identifiers count as confirmed."""
+
+    identifiers: tuple[str, ...]
+    password: str | None = None
+    claims: dict[str, Any] = {}
+    locale: str | None = None
+    roles: tuple[str, ...] = ()
+    source: str = "staff"
+
+    def __repr__(self) -> str:
+        return "AccountDocument(…)"
+
+
+def add_account(parts: Parts, document: AccountDocument | Mapping[str, Any], how: str = "cli") -> bytes:
+    """Make an account; its id. The keyring row is durable before the account row is written.
+
+    Raises Refusal for a document that is not one, an identifier that is none or is taken.
+    """
+    doc = document if isinstance(document, AccountDocument) else _read(document)
+    names = _identifiers(doc.identifiers)
+    now, account_id = parts.clock(), parts.entropy(16)
+    phc = parts.hasher.hash(doc.password) if doc.password is not None else None
+    citizen = parts.vault.create(account_id)
+    version = parts.ring.current("pairwise")[0]
+    writes: list[Write] = [
+        Insert(Account(account_id, "active", " ".join(doc.roles), version, doc.locale, 1, now, now)),
+        *(Insert(identifier_row(parts.ring, citizen, name, parts.entropy(16), now, verified=True)) for name in names),
+        *(Insert(citizen.seal_claim(code, value, 1, doc.source, now)) for code, value in doc.claims.items()),
+    ]
+    if phc is not None:
+        writes.append(Insert(password_row(citizen, phc, now)))
+    writes.append(record(AccountCreated(how=how), at=now, entropy=parts.entropy, person=citizen))
+    if not isinstance(parts.store.commit(writes), Committed):
+        parts.keyring.destroy(account_id)
+        raise Refusal(Code.INVALID_REQUEST, "One of the identifiers belongs to another account.", reason="identifier_taken")
+    return account_id
+
+
+def identifier_row(
+    ring: PurposeRing, citizen: Citizen, name: Canonical, row_id: bytes, now: int, *, verified: bool
+) -> Identifier:
+    """The row of one canonical identifier: found by its blind index, readable under the citizen's key alone."""
+    index, version = blind_index(ring, name.kind, name.canonical)
+    sealed = citizen.seal("identifier", "value", row_id, 0, name.canonical.encode())
+    return Identifier(name.kind, index, version, row_id, citizen.account_id, sealed, now if verified else None, now)
+
+
+def password_row(citizen: Citizen, phc: str, now: int, row_version: int = 1) -> Password:
+    """The row of a password hash, sealed."""
+    sealed = citizen.seal("password", "phc", citizen.account_id, row_version, phc.encode())
+    return Password(citizen.account_id, sealed, row_version, now)
+
+
+def _read(document: Mapping[str, Any]) -> AccountDocument:
+    try:
+        doc = msgspec.convert(document, AccountDocument)
+    except msgspec.ValidationError as error:
+        raise Refusal(Code.INVALID_REQUEST, str(error).replace('"', "").replace("`", ""), reason="account_document") from None
+    if not set(doc.roles) <= ROLES:
+        raise Refusal(Code.INVALID_REQUEST, f"roles are {' '.join(sorted(ROLES))}.", reason="account_roles")
+    return doc
+
+
+def _identifiers(texts: Sequence[str]) -> list[Canonical]:
+    if not texts:
+        raise Refusal(Code.INVALID_REQUEST, "An account needs an identifier to sign in with.", reason="no_identifier")
+    try:
+        return list(dict.fromkeys(canonical(text) for text in texts))
+    except BadIdentifier as error:
+        raise Refusal(Code.INVALID_REQUEST, f"An identifier is {error}.", reason="bad_identifier") from None

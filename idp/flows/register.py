@@ -1,0 +1,224 @@
+"""The journey of a client's registration: judge the metadata, fetch what must be checked, write one batch, then its logo.
+
+RFC 7591 (POST), RFC 7592 (read, update, delete). The initial access token is used up inside the registering batch, so that many calls at
+once honour its count. Secrets and tokens are shown once; hashes stay.
+"""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from clients.documents import check_sector, fetch_logo
+from clients.errors import ClientError
+from clients.metadata import Draft, draft
+from clients.model import Client, Policy, from_json
+from idp.audit.events import (
+    ClientChanged,
+    ClientRegistered,
+    ClientRemoved,
+    ClientSecretReplaced,
+    DepartmentAdded,
+    Fact,
+    record,
+)
+from idp.errors import Code, Refusal
+from idp.flows import client_rows
+from idp.flows.offer import server_profile
+from idp.parts import Parts
+from idp.ports import Add, Conflict, Insert, Op, Update, Write
+from idp.records import ClientLogo, ClientRow, Department, InitialAccessToken
+from keys.tokens import Opaque, new_token, token_hash
+
+OPEN_SCOPE: Final = ("openid", "profile", "email", "phone", "address", "offline_access")
+OPEN_DEPARTMENT: Final = "open"
+"""The department that clients belong to when registration is open; made at the first of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A client as just stored, and what is shown once."""
+
+    client: Client
+    secret: str | None
+    registration_token: str | None
+
+    def __repr__(self) -> str:
+        return f"Entered({self.client!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A client that its registration access token opened, at its version."""
+
+    client: Client
+    version: int
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Known({self.client!r})"
+
+
+def register(parts: Parts, bearer: str | None, metadata: Mapping[str, Any], now: int) -> Entered:
+    """POST /register. ``bearer``: the initial access token; ``now`` microseconds.
+
+    Raises Refusal(invalid_token) when a token is needed and this one gives no right (any more), ClientError for the metadata.
+    """
+    if bearer is None:
+        policy, first = _open(parts, now)
+        return enter(parts, metadata, policy, how="dynamic", now=now, first=first, self_service=True)
+    right = _right(parts, bearer, now)
+    policy = msgspec.json.decode(right.policy, type=Policy)
+    where = {"hash": right.hash, "uses_left": Op(">", 0), "expires_at": Op(">", now)}
+    use = Update(InitialAccessToken, where, {"uses_left": Add(-1)})
+    return enter(parts, metadata, policy, how="dynamic", now=now, first=(use,), self_service=True)
+
+
+def enter(
+    parts: Parts,
+    metadata: Mapping[str, Any],
+    policy: Policy,
+    *,
+    how: str,
+    now: int,
+    first: Sequence[Write] = (),
+    self_service: bool = False,
+) -> Entered:
+    """Judge and store a new client in one batch behind ``first`` (writes that must hold). ``self_service``: with a registration token.
+
+    Raises ClientError for the metadata, Refusal(invalid_token) when ``first`` no longer holds.
+    """
+    drafted = _judged(parts, metadata, policy, None)
+    secret = new_token(parts.ring, "secret", parts.entropy) if drafted.needs_secret else None
+    token = new_token(parts.ring, "rat", parts.entropy) if self_service else None
+    client = drafted.create(
+        client_id=parts.entropy(12).hex(),
+        created_at=now,
+        secret_hash=secret.hash if secret else None,
+        registration_token_hash=token.hash if token else None,
+    )
+    fact = ClientRegistered(
+        client_id=client.client_id, department=client.department_id, how=how, require_pkce=client.require_pkce
+    )
+    writes = [*first, *client_rows.create(client, now), record(fact, at=now, entropy=parts.entropy)]
+    if isinstance(parts.store.commit(writes), Conflict):
+        raise no_right("initial_token_spent")
+    parts.generations.reread()
+    _keep_logo(parts, client, now)
+    return Entered(client, _shown(secret), _shown(token))
+
+
+def known(parts: Parts, client_id: str | None, bearer: str | None) -> Known:
+    """The client whose registration access token ``bearer`` is. Raises Refusal(invalid_token), one text for every cause (RFC 7592 §2)."""
+    hashed = token_hash(parts.ring, "rat", bearer) if bearer else None
+    row = parts.store.one(ClientRow, client_id=client_id) if client_id and len(client_id) <= 256 else None
+    stored = row.registration_token_hash if row is not None else None
+    if row is None or hashed is None or stored is None or not hmac.compare_digest(hashed, stored):
+        raise no_right("registration_token")
+    client = from_json(row.document)
+    if not client.active:
+        raise no_right("client_disabled")
+    return Known(client, row.version, bearer or "")
+
+
+def update(parts: Parts, found: Known, metadata: Mapping[str, Any], now: int) -> Entered:
+    """PUT: the full replacement, judged as a new registration (RFC 7592 §2.2); the registration access token is made anew.
+
+    Raises ClientError, Refusal(invalid_request) for another secret than the present one, Refusal(invalid_token) when another change won.
+    """
+    old = found.client
+    _check_secret_echo(parts, old, metadata.get("client_secret"))
+    plain = {name: value for name, value in metadata.items() if name != "client_secret"}
+    drafted = _judged(parts, plain, _policy_of(old), old)
+    secret = new_token(parts.ring, "secret", parts.entropy) if drafted.needs_secret and not old.secret_hash else None
+    token = new_token(parts.ring, "rat", parts.entropy)
+    changed = drafted.update(old, secret_hash=secret.hash if secret else old.secret_hash)
+    changed = msgspec.structs.replace(changed, registration_token_hash=token.hash)
+    facts: list[Fact] = [ClientChanged(client_id=old.client_id, members=_members(old, changed), how="dynamic")]
+    if secret is not None:
+        facts.append(ClientSecretReplaced(client_id=old.client_id, how="dynamic"))
+    events = [record(fact, at=now, entropy=parts.entropy) for fact in facts]
+    if isinstance(parts.store.commit([*client_rows.change(changed, found.version, now), *events]), Conflict):
+        raise no_right("changed_meanwhile")
+    parts.generations.reread()
+    if changed.logo_uri != old.logo_uri:
+        _keep_logo(parts, changed, now)
+    return Entered(changed, _shown(secret), token.token)
+
+
+def remove(parts: Parts, found: Known, now: int) -> None:
+    """DELETE (RFC 7592 §2.3): the client is gone and its grants have ended. Raises Refusal(invalid_token) when it was changed meanwhile."""
+    client_id = found.client.client_id
+    event = record(ClientRemoved(client_id=client_id, how="dynamic"), at=now, entropy=parts.entropy)
+    if isinstance(parts.store.commit([*client_rows.remove(client_id, found.version, now), event]), Conflict):
+        raise no_right("changed_meanwhile")
+    parts.generations.reread()
+
+
+def no_right(reason: str) -> Refusal:
+    """One text, whatever was wrong with the token."""
+    return Refusal(Code.INVALID_TOKEN, "The access token is missing, unknown or spent.", reason=reason)
+
+
+def _right(parts: Parts, bearer: str, now: int) -> InitialAccessToken:
+    hashed = token_hash(parts.ring, "iat", bearer)
+    row = parts.store.one(InitialAccessToken, hash=hashed) if hashed is not None else None
+    if row is None or row.uses_left <= 0 or row.expires_at <= now:
+        raise no_right("initial_token")
+    return row
+
+
+def _open(parts: Parts, now: int) -> tuple[Policy, tuple[Write, ...]]:
+    """Registration without a token, where the operator opened it: its clients belong to a department of their own."""
+    if not parts.config.open_registration:
+        raise no_right("registration_closed")
+    policy = Policy(department_id=OPEN_DEPARTMENT, granted_scope=OPEN_SCOPE)
+    if parts.store.one(Department, id=OPEN_DEPARTMENT) is not None:
+        return policy, ()
+    row = Department(OPEN_DEPARTMENT, "开放注册", "Open registration", "", "", "national", now)
+    event = record(DepartmentAdded(department=OPEN_DEPARTMENT), at=now, entropy=parts.entropy)
+    return policy, (Insert(row, on_conflict="ignore"), event)
+
+
+def _policy_of(client: Client) -> Policy:
+    """An update keeps what was granted: no wider scope, no laxer rule than the client has."""
+    return Policy(department_id=client.department_id, granted_scope=client.scope, require_pkce=client.require_pkce)
+
+
+def _judged(parts: Parts, metadata: Mapping[str, Any], policy: Policy, existing: Client | None) -> Draft:
+    drafted = draft(metadata, policy, server_profile(parts.config), existing)
+    if drafted.sector_identifier_uri is not None:
+        check_sector(parts.registration_outbound, drafted.sector_identifier_uri, drafted.redirect_uris)
+    return drafted
+
+
+def _check_secret_echo(parts: Parts, client: Client, sent: object) -> None:
+    """RFC 7592 §2.2: a ``client_secret`` in an update must be the present one."""
+    if sent is None:
+        return
+    hashed = token_hash(parts.ring, "secret", sent) if isinstance(sent, str) else None
+    if hashed is None or client.secret_hash is None or not hmac.compare_digest(hashed, client.secret_hash):
+        raise Refusal(Code.INVALID_REQUEST, "client_secret is not the present one.", reason="update_secret")
+
+
+def _members(old: Client, new: Client) -> tuple[str, ...]:
+    hidden = {"secret_hash", "registration_token_hash"}
+    names = (n for n in old.__struct_fields__ if n not in hidden)
+    return tuple(n for n in names if getattr(old, n) != getattr(new, n))
+
+
+def _keep_logo(parts: Parts, client: Client, now: int) -> None:
+    """Best effort, after the client is stored: its pages do without a logo that can't be had."""
+    if client.logo_uri is None:
+        return
+    try:
+        png = fetch_logo(parts.registration_outbound, client.logo_uri)
+    except ClientError:
+        return
+    parts.store.commit([Insert(ClientLogo(client.client_id, png, now), on_conflict="replace")])
+
+
+def _shown(made: Opaque | None) -> str | None:
+    return made.token if made is not None else None
