@@ -1,0 +1,191 @@
+"""What every page shares: the frame with language, service and policy; error pages; the request as the edge read it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from flask import Response, request
+from flask_babel import force_locale
+from flask_babel import gettext as _
+
+from clients.model import Client
+from idp.flows.interactions import Opened
+from idp.parts import Parts
+from idp.protocol.respond import add_query
+from idp.records import ClientLogo, Department
+from idp.web.cookies import BROWSER, LANGUAGE, name, set_cookie
+from idp.web.theme import LANGUAGES, choose_language, locale_name, render
+from idp.web.wire import Request, page_policy
+from idp.web.wording import PROBLEMS
+
+LANGUAGE_AGE_S = 365 * 86400
+BROWSER_AGE_S = 30 * 86400
+NAMES = {"zh-Hans": "简体中文", "en": "English"}
+_PARTS = "yimen.parts"
+
+
+def current() -> Request:
+    """The request as the edge read it: ``now``, ``remote``, ``reference``, ``cookies``."""
+    found: Request = request.environ["yimen.request"]
+    return found
+
+
+def parts_of_app() -> Parts:
+    """The parts of the application that answers."""
+    found: Parts = request.environ[_PARTS]
+    return found
+
+
+def cookie(kind: str) -> str | None:
+    """Our cookie of one kind (``idp.web.cookies``) as the browser sent it."""
+    return current().cookies.get(name(parts_of_app().config, kind))
+
+
+def language(ui_locales: str | None = None, account: str | None = None) -> str:
+    """The page's language: ``?lang`` just chosen, then ``ui_locales``, the account's, the cookie's, the browser's, the house's."""
+    chosen = request.args.get("lang")
+    if chosen in LANGUAGES:
+        return chosen
+    accepted = current().header("Accept-Language")
+    if not (ui_locales or account or cookie(LANGUAGE) or accepted):
+        return parts_of_app().config.default_locale
+    return choose_language(ui_locales, account, cookie(LANGUAGE), accepted)
+
+
+def page(
+    template: str,
+    status: int = 200,
+    *,
+    form_action: Iterable[str] = (),
+    frame_src: Iterable[str] = (),
+    ui_locales: str | None = None,
+    locale: str | None = None,
+    here: str | None = None,
+    **context: Any,
+) -> Response:
+    """One page in the reader's language.
+
+    ``form_action``: sources where a form's chain may end besides us (:func:`form_source`); ``locale``: the account's language; ``here``: path
+    (with its query) of the GET page that stands for this one, for the language links; by default this page's own when it was a GET.
+    """
+    lang = language(ui_locales, locale)
+    context.setdefault("reference", current().reference)
+    context.setdefault("language_links", language_links(here))
+    if callable(context.get("service")):
+        context["service"] = context["service"](lang)
+    response = Response(render(template, lang, **context), status, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = page_policy(form_action, frame_src)
+    response.headers["Content-Language"] = lang
+    if request.args.get("lang") in LANGUAGES:
+        response.headers.add(*set_cookie(parts_of_app().config, LANGUAGE, lang, LANGUAGE_AGE_S))
+    return response
+
+
+def language_links(here: str | None = None) -> list[tuple[str, str, str]]:
+    """The same page in each language."""
+    if here is None:
+        if request.method != "GET" or request.path.startswith("/_"):
+            return []
+        kept = [(k, v) for k, v in request.args.items(multi=True) if k != "lang"]
+        here = f"{request.path}?{urlencode(kept)}" if kept else request.path
+    mark = "&" if "?" in here else "?"
+    return [(tag, NAMES[tag], f"{here}{mark}lang={tag}") for tag in LANGUAGES]
+
+
+def service_view(client: Client | None, lang: str | None = None) -> dict[str, Any] | None:
+    """The ``service`` of a template: who asks, in one language (the page's by default). URIs are https by registration rules."""
+    if client is None:
+        return None
+    parts, lang = parts_of_app(), lang or language()
+    department = parts.store.one(Department, id=client.department_id)
+    names = {"zh-Hans": department.name_zh, "en": department.name_en} if department else {}
+    logo = parts.store.count(ClientLogo, {"client_id": client.client_id})
+    return {
+        "name": client.in_language("client_name", (lang,)) or client.client_id,
+        "department": names.get(lang, ""),
+        "logo_url": f"/logo/{client.client_id}" if logo else None,
+        "policy_uri": client.in_language("policy_uri", (lang,)),
+        "tos_uri": client.in_language("tos_uri", (lang,)),
+        "client_uri": client.in_language("client_uri", (lang,)),
+    }
+
+
+def interaction_context(opened: Opened) -> dict[str, Any]:
+    """What every page inside an interaction hands to :func:`page`: service, language wish, return path, policy, links that keep the journey."""
+    query = urlencode({"handle": opened.handle})
+    return {
+        "service": lambda lang: service_view(opened.client, lang),
+        "ui_locales": opened.interaction.request.ui_locales,
+        "here": opened.path,
+        "form_action": (form_source(opened.interaction.request.redirect_uri),),
+        "links": {
+            "sign_up": f"/sign-up?{query}",
+            "forgot": f"/forgot?{query}",
+            "sign_in": opened.path,
+            "recovery_code": f"/sign-in/recovery-code?{query}",
+            "totp": opened.path,
+            "other_account": f"{opened.path}?other=1",
+        },
+    }
+
+
+def form_source(redirect_uri: str) -> str:
+    """The CSP source that a form's chain of redirects may end at: the client's origin; a bare scheme for apps and IPv6 literals (CSP3 §2.3.1)."""
+    parts = urlsplit(redirect_uri)
+    if parts.scheme in ("https", "http") and not parts.netloc.startswith("["):
+        return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}:"
+
+
+def back_to(client: Client | None, lang: str) -> tuple[str, str] | None:
+    """(label, URI) of the way back to a service that registered one."""
+    if client is None:
+        return None
+    target = client.in_language("client_uri", (lang,))
+    if client.initiate_login_uri:  # OpenID Connect Core §4: the service starts again by itself
+        target = add_query(client.initiate_login_uri, {"iss": parts_of_app().config.issuer})
+    if not target or urlsplit(target).scheme not in ("https", "http"):
+        return None
+    with force_locale(locale_name(lang)):
+        return _("Go back to the service"), target
+
+
+def problem_page(
+    problem: str, status: int, *, client: Client | None = None, code: str = "", detail: str = "", **context: Any
+) -> Response:
+    """An error page in the words of ``wording.PROBLEMS[problem]``; with the service and a way back when the client is known."""
+    words = PROBLEMS[problem]
+    context.setdefault("back", back_to(client, language(context.get("ui_locales"))))
+    context.setdefault("service", lambda lang: service_view(client, lang))
+    return page(
+        "error.html",
+        status,
+        title=words.title,
+        happened=words.happened,
+        todo=words.todo,
+        code=code,
+        detail=detail,
+        **context,
+    )
+
+
+def error_page(status: int, title: str, what: str, do: str | Iterable[str], **context: Any) -> Response:
+    """An error page in one's own translated words: what happened, what the citizen can do."""
+    todo = (do,) if isinstance(do, str) else tuple(do)
+    return page("error.html", status, title=title, happened=what, todo=todo, **context)
+
+
+def see_other(path: str, headers: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> Response:
+    """303 to a path of our own or a proven redirect URI (RFC 9700 §4.12)."""
+    response = Response(status=303)
+    response.headers["Location"] = path
+    for key, value in headers.items() if isinstance(headers, Mapping) else headers:
+        response.headers.add(key, value)
+    response.headers["X-Yimen-Class"] = "redirect"
+    response.autocorrect_location_header = False
+    return response
+
+
+def browser_cookie(value: str) -> tuple[str, str]:
+    """The Set-Cookie header of the ``browser`` cookie."""
+    return set_cookie(parts_of_app().config, BROWSER, value, BROWSER_AGE_S)
