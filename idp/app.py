@@ -4,16 +4,17 @@ import os
 import time
 from collections.abc import Callable
 
-from clients.outbound import open_outbound
+from clients.documents import KeyDirectory
+from clients.outbound import GuardedOutbound, SteadyOutbound
 from idp.authn.hashing import ArgonHasher
 from idp.caches import Clients, Generations, SigningKeys
 from idp.config import Config, load
-from idp.flows.keys import rotate
+from idp.flows.provision import initialise
 from idp.parts import Parts
-from idp.ports import Clock, Entropy, Insert
+from idp.ports import Clock, Entropy
 from idp.records import PurposeKey
 from idp.release.vault import Vault
-from idp.store import open_keyring, open_store, open_volatile
+from idp.store.open import open_keyring, open_store, open_volatile
 from idp.store.schema import KEYRING_LINEAGE, MAIN_LINEAGE, current, head, upgrade
 from idp.web.access import Access
 from idp.web.cors import cors_headers
@@ -21,7 +22,7 @@ from idp.web.edge import Edge, Operation
 from idp.web.ops import authorize, discovery, introspect, logout, par, register, revoke, static, token, userinfo
 from idp.web.pages.app import create_pages
 from keys.file_backend import create_root, open_root, root_exists
-from keys.purpose import PurposeRing, new_ring_rows
+from keys.purpose import PurposeRing
 
 OPERATIONS = (authorize, discovery, introspect, logout, par, register, revoke, static, token, userinfo)
 
@@ -33,7 +34,7 @@ def system_clock() -> int:
 
 def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy = os.urandom) -> Parts:
     """Open every store and key. Raises ConfigError, keys.errors.KeysError or Unavailable with a text that says what to do."""
-    store = open_store(config.database_url, clock)
+    store = open_store(config.database_url)
     store.check()
     keyring = open_keyring(config.keyring_url)
     keyring.check()
@@ -41,6 +42,7 @@ def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy 
     root = open_root(config.keys_url)
     ring = PurposeRing.open(root, store.find(PurposeKey))
     generations = Generations(store, clock)
+    outbound = GuardedOutbound(monotonic=time.monotonic, allow=config.outbound_allow, ca=config.outbound_ca or None)
     return Parts(
         config=config,
         clock=clock,
@@ -53,8 +55,15 @@ def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy 
         clients=Clients(store, generations),
         generations=generations,
         vault=Vault(ring, keyring, store, entropy, clock),
-        hasher=ArgonHasher(config.argon2_memory_kib, config.argon2_passes, config.hash_threads or os.cpu_count() or 1, config.hash_queue),
-        outbound=open_outbound(allow=config.outbound_allow, ca=config.outbound_ca or None),
+        hasher=ArgonHasher(
+            config.argon2_memory_kib,
+            config.argon2_passes,
+            config.hash_threads or os.cpu_count() or 1,
+            config.hash_queue,
+        ),
+        outbound=outbound,
+        registration_outbound=SteadyOutbound(outbound, monotonic=time.monotonic, sleep=time.sleep),
+        client_keys=KeyDirectory(outbound, clock),
     )
 
 
@@ -81,23 +90,23 @@ def schema_state(config: Config) -> list[dict[str, str | None]]:
     return [{"store": n, "current": current(u, lineage=l), "needed": head(lineage=l)} for u, l, n in pairs]
 
 
-def prepare(config: Config, *, clock: Clock = system_clock, entropy: Entropy = os.urandom) -> list[dict[str, str | None]]:
+def prepare(
+    config: Config, *, clock: Clock = system_clock, entropy: Entropy = os.urandom
+) -> list[dict[str, str | None]]:
     """Bring both stores to this version's schema and make root, purpose and signing keys where there are none at all.
 
     Raises keys.errors.KeysError when the database knows keys but the root key is missing or another: a new one would orphan everything.
     """
     upgrade(config.database_url, lineage=MAIN_LINEAGE)
     upgrade(config.keyring_url, lineage=KEYRING_LINEAGE)
-    store = open_store(config.database_url, clock)
+    store = open_store(config.database_url)
     try:
         rows = store.find(PurposeKey)
         if not rows and not root_exists(config.keys_url):
             create_root(config.keys_url, entropy)
         root = open_root(config.keys_url)
-        if not rows:
-            store.commit([Insert(row) for row in new_ring_rows(root, entropy, clock())])
+        initialise(store, root, entropy, clock)
         PurposeRing.open(root, store.find(PurposeKey))
-        rotate(store, root, config, entropy, clock())
     finally:
         store.close()
     return schema_state(config)
