@@ -33,10 +33,11 @@ def refusal(*, at: int, code: str, reason: str, received: str = "", registered: 
 def redirect_refusal(*, at: int, code: str, reason: str, received: str, registered: Sequence[str]) -> LastRefusal:
     """The line for a redirect URI that is not registered: beside it the registered one that is least unlike it.
 
-    Query values are left out of what was received: a mistaken app may have put a person's data there.
+    The fragment and unknown query values are left out of what was received: a mistaken app may have put a person's data there.
     """
     closest = nearest(received, registered) or ""
-    shown = received if _query(received) == _query(closest) else _without_values(received)
+    head, mark, _ = received.partition("#")
+    shown = (head if _query(head) == _query(closest) else _without_values(head)) + (f"{mark}…" if mark else "")
     return refusal(at=at, code=code, reason=reason, received=shown, registered=closest)
 
 
@@ -53,6 +54,6 @@ def _query(uri: str) -> str:
 
 
 def _without_values(uri: str) -> str:
-    head, mark, query = uri.partition("#")[0].partition("?")
+    head, mark, query = uri.partition("?")
     names = "&".join(f"{pair.partition('=')[0]}=…" for pair in query.split("&"))
     return f"{head}?{names}" if mark else head

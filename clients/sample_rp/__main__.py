@@ -40,7 +40,9 @@ def main(path: str) -> None:
             siblings=siblings,
         )
         url = urlsplit(app["base"])
-        servers.append(make_server(app.get("bind", "127.0.0.1"), url.port or 80, rp, threaded=True, request_handler=_Quiet))
+        servers.append(
+            make_server(app.get("bind", "127.0.0.1"), url.port or 80, rp, threaded=True, request_handler=_Quiet)
+        )
     done = threading.Event()
 
     def stop(_: int, __: FrameType | None) -> None:

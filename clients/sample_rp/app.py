@@ -23,12 +23,16 @@ from clients.sample_rp.visits import Visit, Visits
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
-def create_rp(office: Office, *, issuer: str, client_id: str, credential: Any, base: str, siblings: Mapping[str, str]) -> flask.Flask:
+def create_rp(
+    office: Office, *, issuer: str, client_id: str, credential: Any, base: str, siblings: Mapping[str, str]
+) -> flask.Flask:
     """The app. ``credential``: the client secret, or the private key (JWK) for private_key_jwt; ``siblings``: office key → URL."""
     app = flask.Flask(__name__)
     app.secret_key = secrets.token_bytes(32)
     # Ports do not separate cookies: every app on one host needs a name of its own.
-    app.config.update(SESSION_COOKIE_NAME=f"rp-{office.key}", SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax")
+    app.config.update(
+        SESSION_COOKIE_NAME=f"rp-{office.key}", SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax"
+    )
     app.config["SESSION_COOKIE_SECURE"] = base.startswith("https://")
     visits = Visits()
     yimen = _client(app, office, issuer, client_id, credential)
@@ -40,7 +44,9 @@ def create_rp(office: Office, *, issuer: str, client_id: str, credential: Any, b
         language = flask.request.accept_languages.best_match(["zh-Hans", "zh", "zh-CN", "en"], "zh-Hans")
         lang = "en" if language == "en" else "zh-Hans"
         links = [(OFFICES[k], url) for k, url in siblings.items() if k != office.key]
-        body = flask.render_template(template, office=office, t=texts(lang), lang=lang, siblings=links, issuer=issuer, **values)
+        body = flask.render_template(
+            template, office=office, t=texts(lang), lang=lang, siblings=links, issuer=issuer, **values
+        )
         return flask.make_response(body, status)
 
     @app.get("/")
@@ -53,7 +59,9 @@ def create_rp(office: Office, *, issuer: str, client_id: str, credential: Any, b
 
     @app.get("/callback")
     def callback() -> Any:
-        if flask.request.args.get("iss") != issuer:  # RFC 9207 §2.4: the answer must be from the provider that was asked
+        if (
+            flask.request.args.get("iss") != issuer
+        ):  # RFC 9207 §2.4: the answer must be from the provider that was asked
             return page("rp_error.html", 400, error="invalid_issuer")
         try:
             token = yimen.authorize_access_token()
@@ -129,7 +137,11 @@ def _logout_claims(client: Any, token: str, issuer: str, client_id: str, alg: st
     decoded = jwt.decode(token, keys, algorithms=[alg])
     claims = dict(decoded.claims)
     registry = jwt.JWTClaimsRegistry(
-        iss={"essential": True, "value": issuer}, aud={"essential": True, "value": client_id}, exp={"essential": True}, jti={"essential": True}, sid={"essential": True}
+        iss={"essential": True, "value": issuer},
+        aud={"essential": True, "value": client_id},
+        exp={"essential": True},
+        jti={"essential": True},
+        sid={"essential": True},
     )
     registry.validate(claims)
     if decoded.header.get("typ") != "logout+jwt" or EVENT not in claims.get("events", {}) or "nonce" in claims:

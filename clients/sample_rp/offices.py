@@ -85,5 +85,8 @@ def metadata(office: Office, base: str, jwks: dict[str, object] | None) -> dict[
     if office.logout == "back":
         value |= {"backchannel_logout_uri": base + "/backchannel-logout", "backchannel_logout_session_required": True}
     else:
-        value |= {"frontchannel_logout_uri": base + "/frontchannel-logout", "frontchannel_logout_session_required": True}
+        value |= {
+            "frontchannel_logout_uri": base + "/frontchannel-logout",
+            "frontchannel_logout_session_required": True,
+        }
     return value
