@@ -97,7 +97,7 @@ def test_a_clean_checkout_is_set_up_with_its_command(tmp_path: Path) -> None:
     (copy / "idp/__init__.py").touch()
     (copy / "idp/cli/__init__.py").write_text("def main() -> None:\n    print('一门')\n", encoding="utf-8")
     subprocess.run(["bash", ".ci/setup", "run"], cwd=copy, check=True, timeout=280)
-    named = [copy / ".venv/bin/python", "-c", "import importlib.metadata as m; print(m.version('yimen'))"]
+    named = [str(copy / ".venv/bin/python"), "-c", "import importlib.metadata as m; print(m.version('yimen'))"]
     assert re.match(r"\d+\.\d+", subprocess.run(named, cwd="/", capture_output=True, text=True, check=True).stdout)
     said = subprocess.run([copy / ".venv/bin/idp"], cwd="/", capture_output=True, text=True, check=True).stdout
     assert said == "一门\n"

@@ -9,9 +9,9 @@ from tests.house.tree import name, parsed, sources
 
 FILE_LINES, FUNCTION_LINES = 450, 90
 REASONS: dict[str, tuple[int, str]] = {
-    "migrations/versions/0001_first.py::upgrade": (
-        450,
-        "the first schema: one list of tables, read from top to bottom",
+    "migrations/versions/0001_first.py::sessions_and_grants": (
+        110,
+        "tables as they stand, column by column, in reading order",
     ),
 }
 """``path`` or ``path::function`` → (limit, why one piece reads better than two)."""

@@ -1,0 +1,225 @@
+"""The container set-up, judged without containers.
+
+No image is built and no container runs here: the Dockerfile is linted, the Compose file is read as data, and what the containers would start
+(entry point, migration, registration, provider, worker, department app) is started as plain processes with the same words.
+"""
+
+import json
+import os
+import re
+import shutil
+import ssl
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.house.tree import ROOT, name, sources
+
+DOCKER = ROOT / "docker"
+DOCKERFILE = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+HOUSE = sorted(n for n, s in SERVICES.items() if s.get("image") == "yimen")
+BIN = Path(sys.executable).parent
+
+# ----------------------------------------------------------------------------------------------------------- Dockerfile
+
+
+def test_hadolint_is_content() -> None:
+    run = subprocess.run([BIN / "hadolint", DOCKER / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (0, "")
+
+
+def test_hadolint_sees_faults() -> None:
+    command = [str(BIN / "hadolint"), "-"]
+    run = subprocess.run(command, input="FROM python\nUSER root\n", capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert "DL3002" in run.stdout
+
+
+def test_the_image_runs_as_nobody_special_with_core_dumps_off() -> None:
+    last = DOCKERFILE.rpartition("\nFROM ")[2]
+    assert re.findall(r"(?m)^USER (.+)$", last) == ["10001:10001"]
+    assert 'ENTRYPOINT ["/app/docker/entrypoint"]' in last
+    assert re.search(r"(?m)^ulimit -c 0\nexec idp", (DOCKER / "entrypoint").read_text(encoding="utf-8"))
+
+
+def test_the_image_holds_what_is_copied_and_no_secret() -> None:
+    allowed = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    assert allowed[0] == "*"
+    copied = [w for line in re.findall(r"(?m)^COPY (?!--from)(.+)$", DOCKERFILE) for w in line.split()[:-1]]
+    for path in copied:
+        assert (ROOT / path).exists(), path
+        assert "!" + path in allowed, path
+    assert not [a for a in allowed if "secret" in a]
+
+
+# -------------------------------------------------------------------------------------------------------------- Compose
+
+
+def test_the_parts_are_all_there() -> None:
+    assert set(SERVICES) >= {"provider", "worker", "database", "keyring", "redis", "proxy", "department"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_a_service_names_exists(service: str) -> None:
+    told = SERVICES[service]
+    assert set(told.get("secrets", ())) <= set(COMPOSE["secrets"])
+    assert set(told["networks"]) <= set(COMPOSE["networks"])
+    assert set(told.get("depends_on", {})) <= set(SERVICES)
+    for volume in told.get("volumes", ()):
+        source = volume.partition(":")[0]
+        assert source in COMPOSE["volumes"] or (DOCKER / source).is_file(), volume
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_gives_up_every_privilege(service: str) -> None:
+    told = SERVICES[service]
+    assert told["cap_drop"] == ["ALL"]
+    assert told["security_opt"] == ["no-new-privileges:true"]
+    assert not told.get("privileged")
+
+
+@pytest.mark.parametrize("service", HOUSE)
+def test_the_house_runs_on_a_read_only_file_system_without_core_dumps(service: str) -> None:
+    assert SERVICES[service]["read_only"] is True
+    assert SERVICES[service]["ulimits"] == {"core": 0}
+
+
+def test_only_the_proxy_is_reached_from_outside() -> None:
+    assert [n for n, told in SERVICES.items() if "ports" in told] == ["proxy"]
+    assert COMPOSE["networks"]["back"]["internal"] is True
+    assert {n: SERVICES[n]["networks"] for n in ("database", "keyring", "redis")} == {
+        n: ["back"] for n in ("database", "keyring", "redis")
+    }
+
+
+def test_only_the_proxys_forwarded_headers_are_believed() -> None:
+    address = SERVICES["proxy"]["networks"]["front"]["ipv4_address"]
+    assert SERVICES["provider"]["environment"]["IDP_TRUSTED_PROXIES"] == f"{address}/32"
+
+
+def test_the_settings_are_settings_of_the_house() -> None:
+    config = pytest.importorskip("idp.config")
+    known = config.names()
+    image = dict(re.findall(r"(IDP_[A-Z_]+)=(\S+)", DOCKERFILE))
+    for told in (*(SERVICES[s].get("environment", {}) for s in HOUSE), image):
+        assert [n for n in told if n.startswith("IDP_") and n.removesuffix("_FILE") not in known] == []
+
+
+@pytest.mark.parametrize("service", HOUSE)
+def test_no_secret_stands_in_an_environment(service: str) -> None:
+    text = json.dumps(SERVICES[service].get("environment", {}))
+    assert not re.search(r"(?i)password=|://[^/\"]*:[^/\"]*@", text)
+
+
+def test_the_volatile_store_refuses_rather_than_forgets(prepared: Path) -> None:
+    conf = (prepared / "redis_conf").read_text(encoding="utf-8")
+    assert "maxmemory-policy noeviction" in conf
+    assert "appendonly no" in conf
+    assert 'save ""' in conf
+    assert SERVICES["redis"]["command"] == ["redis-server", "/run/secrets/redis_conf"]
+
+
+# -------------------------------------------------------------------------------------------------------------- prepare
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("docker")
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed (Debian: openssl)")
+    subprocess.run([DOCKER / "prepare", folder], check=True)
+    return folder / "secrets"
+
+
+def test_prepare_makes_every_secret_of_the_compose_file(prepared: Path) -> None:
+    wanted = {Path(s["file"]).name for s in COMPOSE["secrets"].values()}
+    assert {p.name for p in prepared.iterdir()} >= wanted
+    assert all(p.stat().st_size for p in prepared.iterdir())
+    assert stat.S_IMODE(prepared.stat().st_mode) == 0o700
+    assert not (prepared / "ca.key").exists()
+
+
+def test_prepare_keeps_what_is_there_and_repeats_nothing(prepared: Path, tmp_path: Path) -> None:
+    before = {p.name: p.read_bytes() for p in prepared.iterdir()}
+    subprocess.run([DOCKER / "prepare", prepared.parent], check=True)
+    assert {p.name: p.read_bytes() for p in prepared.iterdir()} == before
+    subprocess.run([DOCKER / "prepare", tmp_path], check=True)
+    for secret in ("database_password", "keyring_password", "redis_password", "certificate.key"):
+        assert (tmp_path / "secrets" / secret).read_bytes() != before[secret]
+
+
+def test_the_trials_certificate_is_for_its_hosts(prepared: Path) -> None:
+    context = ssl.create_default_context(cafile=prepared / "ca.pem")
+    context.load_cert_chain(prepared / "certificate.pem", prepared / "certificate.key")
+    text = ["openssl", "x509", "-in", str(prepared / "certificate.pem"), "-noout", "-ext", "subjectAltName"]
+    names = subprocess.run(text, capture_output=True, text=True, check=True).stdout
+    assert {"DNS:id.localhost", "DNS:social.localhost"} <= set(re.findall(r"DNS:[a-z.]+", names))
+
+
+def test_secrets_are_never_committed() -> None:
+    run = subprocess.run(["git", "check-ignore", "-q", "docker/secrets/database_url"], cwd=ROOT, check=False)
+    assert run.returncode == 0
+
+
+# --------------------------------------------------------------------------------- what containers start, as processes
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A house of its own in a folder: what the Compose file sets, on embedded stores."""
+    return {
+        "PATH": f"{BIN}:/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "IDP_ISSUER": "http://localhost:8000",
+        "IDP_DATABASE_URL": f"sqlite:///{tmp_path}/main.db",
+        "IDP_KEYRING_URL": f"sqlite:///{tmp_path}/keyring.db",
+        "IDP_VOLATILE_URL": f"sqlite:///{tmp_path}/volatile.db",
+        "IDP_KEYS_URL": f"file://{tmp_path}/keys",
+        "IDP_MANAGEMENT_BIND": "127.0.0.1:0",
+    }
+
+
+@pytest.mark.skipif(not os.access(BIN / "idp", os.X_OK), reason="this environment was not made by .ci/setup")
+def test_the_entry_point_starts_the_command_with_core_dumps_off(environment: dict[str, str], tmp_path: Path) -> None:
+    said = subprocess.run(
+        [DOCKER / "entrypoint", "--version"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.startswith("idp, version ")
+    spy = tmp_path / "idp"
+    spy.write_text("#!/bin/sh\nulimit -c\n", encoding="utf-8")
+    spy.chmod(0o700)
+    limited = environment | {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    said = subprocess.run([DOCKER / "entrypoint"], env=limited, capture_output=True, text=True, check=True)
+    assert said.stdout == "0\n"
+
+
+def test_the_commands_are_commands_of_the_house() -> None:
+    """Each service's words, up to its options, name a verb of the command line, and its options are that verb's."""
+    import click
+
+    from idp.cli import main
+
+    for service in HOUSE:
+        told = SERVICES[service]
+        if "entrypoint" in told:
+            continue
+        command: click.Command = main
+        context, words = click.Context(main), [*told["command"], "--help"]
+        while isinstance(command, click.Group):
+            found = command.get_command(context, words.pop(0))
+            assert found is not None, service
+            command, context = found, click.Context(found)
+        options = {o for p in command.params for o in p.opts}
+        assert {w for w in words if w.startswith("--")} <= options | {"--help"}, service
+
+
+def test_the_department_app_is_a_module_here() -> None:
+    assert SERVICES["department"]["entrypoint"] == ["python", "-m", "clients.sample_rp"]
+    assert "clients/sample_rp/__main__.py" in {name(p) for p in sources("clients")}
