@@ -5,7 +5,9 @@ Read from the top: this is all a department needs to write.
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import flask
 from authlib.integrations.base_client.errors import OAuthError
@@ -23,6 +25,33 @@ from clients.sample_rp.visits import Visit, Visits
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
+@dataclass(frozen=True, slots=True)
+class Rp:
+    """What the routes work with. ``yimen`` is Authlib's client of the provider."""
+
+    office: Office
+    issuer: str
+    client_id: str
+    base: str
+    siblings: Mapping[str, str]
+    visits: Visits
+    yimen: Any
+
+    def here(self) -> Visit | None:
+        """Who is signed in in this browser."""
+        return self.visits.get(flask.session.get("visit"))
+
+    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+        """A page in the reader's language."""
+        language = flask.request.accept_languages.best_match(["zh-Hans", "zh", "zh-CN", "en"], "zh-Hans")
+        lang = "en" if language == "en" else "zh-Hans"
+        links = [(OFFICES[k], url) for k, url in self.siblings.items() if k != self.office.key]
+        body = flask.render_template(
+            template, office=self.office, t=texts(lang), lang=lang, siblings=links, issuer=self.issuer, **values
+        )
+        return flask.make_response(body, status)
+
+
 def create_rp(
     office: Office, *, issuer: str, client_id: str, credential: Any, base: str, siblings: Mapping[str, str]
 ) -> flask.Flask:
@@ -34,89 +63,81 @@ def create_rp(
         SESSION_COOKIE_NAME=f"rp-{office.key}", SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax"
     )
     app.config["SESSION_COOKIE_SECURE"] = base.startswith("https://")
-    visits = Visits()
-    yimen = _client(app, office, issuer, client_id, credential)
+    rp = Rp(office, issuer, client_id, base, siblings, Visits(), _client(app, office, issuer, client_id, credential))
+    _signing_in(app, rp)
+    _signing_out(app, rp)
+    return app
 
-    def here() -> Visit | None:
-        return visits.get(flask.session.get("visit"))
 
-    def page(template: str, status: int = 200, **values: Any) -> Response:
-        language = flask.request.accept_languages.best_match(["zh-Hans", "zh", "zh-CN", "en"], "zh-Hans")
-        lang = "en" if language == "en" else "zh-Hans"
-        links = [(OFFICES[k], url) for k, url in siblings.items() if k != office.key]
-        body = flask.render_template(
-            template, office=office, t=texts(lang), lang=lang, siblings=links, issuer=issuer, **values
-        )
-        return flask.make_response(body, status)
-
+def _signing_in(app: flask.Flask, rp: Rp) -> None:
     @app.get("/")
     def home() -> Response:
-        return page("rp_home.html", visit=here())
+        return rp.page("rp_home.html", visit=rp.here())
 
     @app.get("/login")
     def login() -> Any:
-        return yimen.authorize_redirect(base + "/callback", nonce=secrets.token_urlsafe(16))
+        return rp.yimen.authorize_redirect(rp.base + "/callback", nonce=secrets.token_urlsafe(16))
 
     @app.get("/callback")
     def callback() -> Any:
         if (
-            flask.request.args.get("iss") != issuer
+            flask.request.args.get("iss") != rp.issuer
         ):  # RFC 9207 §2.4: the answer must be from the provider that was asked
-            return page("rp_error.html", 400, error="invalid_issuer")
+            return rp.page("rp_error.html", 400, error="invalid_issuer")
         try:
-            token = yimen.authorize_access_token()
+            token = rp.yimen.authorize_access_token()
         except OAuthError as error:
-            return page("rp_error.html", 400, error=error.error)
+            return rp.page("rp_error.html", 400, error=error.error)
         claims = dict(token["userinfo"])
-        userinfo = dict(yimen.userinfo(token=token))
+        userinfo = dict(rp.yimen.userinfo(token=token))
         if userinfo.get("sub") != claims["sub"]:  # OpenID Connect Core §5.3.2
-            return page("rp_error.html", 400, error="wrong_subject")
+            return rp.page("rp_error.html", 400, error="wrong_subject")
         flask.session.clear()
-        flask.session["visit"] = visits.begin(token["id_token"], claims, userinfo).key
+        flask.session["visit"] = rp.visits.begin(token["id_token"], claims, userinfo).key
         return flask.redirect("/", 303)
 
+
+def _signing_out(app: flask.Flask, rp: Rp) -> None:
     @app.post("/logout")
     def logout() -> Any:
-        visit = here()
+        visit = rp.here()
         if visit is None:
             return flask.redirect("/", 303)
-        visits.end(visit.key)
+        rp.visits.end(visit.key)
         flask.session.clear()
         if flask.request.form.get("where") != "everywhere":
             return flask.redirect("/", 303)
-        address = yimen.load_server_metadata()["end_session_endpoint"]
-        query = {"id_token_hint": visit.id_token, "post_logout_redirect_uri": base + "/goodbye"}
-        return flask.redirect(f"{address}?{_query(query)}", 303)
+        address = rp.yimen.load_server_metadata()["end_session_endpoint"]
+        query = {"id_token_hint": visit.id_token, "post_logout_redirect_uri": rp.base + "/goodbye"}
+        return flask.redirect(f"{address}?{urlencode(query)}", 303)
 
     @app.get("/goodbye")
     def goodbye() -> Response:
-        return page("rp_goodbye.html")
+        return rp.page("rp_goodbye.html")
 
     @app.post("/backchannel-logout")
     def backchannel_logout() -> Response:
         """Back-Channel Logout §2.6: verify, then end that session here."""
         try:
-            claims = _logout_claims(yimen, flask.request.form.get("logout_token", ""), issuer, client_id, office.alg)
+            claims = _logout_claims(rp, flask.request.form.get("logout_token", ""))
         except (JoseError, ValueError):
             return flask.make_response({"error": "invalid_request"}, 400)
-        if visits.first_time(claims["jti"]):
-            visits.end_sid(claims["sid"])
+        if rp.visits.first_time(claims["jti"]):
+            rp.visits.end_sid(claims["sid"])
         return flask.make_response("", 200, {"Cache-Control": "no-store"})
 
     @app.get("/frontchannel-logout")
     def frontchannel_logout() -> Response:
         """Front-Channel Logout §2: loaded in a frame of the provider's page."""
-        if flask.request.args.get("iss") == issuer:
-            visits.end_sid(flask.request.args.get("sid", ""))
+        if flask.request.args.get("iss") == rp.issuer:
+            rp.visits.end_sid(flask.request.args.get("sid", ""))
         return flask.make_response("", 200, {"Cache-Control": "no-store"})
-
-    return app
 
 
 def _client(app: flask.Flask, office: Office, issuer: str, client_id: str, credential: Any) -> Any:
     oauth = OAuth(app)
     own_key = office.auth == "private_key_jwt"
-    client = oauth.register(
+    return oauth.register(
         "yimen",
         client_id=client_id,
         client_secret=credential,
@@ -129,27 +150,19 @@ def _client(app: flask.Flask, office: Office, issuer: str, client_id: str, crede
         # The audience of the assertion is the issuer (FAPI 2.0 Security Profile §5.3.2.1).
         client_auth_methods=[PrivateKeyJWT(issuer, alg="ES256")] if own_key else None,
     )
-    return client
 
 
-def _logout_claims(client: Any, token: str, issuer: str, client_id: str, alg: str) -> dict[str, Any]:
-    keys = KeySet.import_key_set(client.fetch_jwk_set(force=True))
-    decoded = jwt.decode(token, keys, algorithms=[alg])
+def _logout_claims(rp: Rp, token: str) -> dict[str, Any]:
+    keys = KeySet.import_key_set(rp.yimen.fetch_jwk_set(force=True))
+    decoded = jwt.decode(token, keys, algorithms=[rp.office.alg])
     claims = dict(decoded.claims)
-    registry = jwt.JWTClaimsRegistry(
-        iss={"essential": True, "value": issuer},
-        aud={"essential": True, "value": client_id},
+    jwt.JWTClaimsRegistry(
+        iss={"essential": True, "value": rp.issuer},
+        aud={"essential": True, "value": rp.client_id},
         exp={"essential": True},
         jti={"essential": True},
         sid={"essential": True},
-    )
-    registry.validate(claims)
+    ).validate(claims)
     if decoded.header.get("typ") != "logout+jwt" or EVENT not in claims.get("events", {}) or "nonce" in claims:
         raise ValueError("not a logout token")
     return claims
-
-
-def _query(values: Mapping[str, str]) -> str:
-    from urllib.parse import urlencode
-
-    return urlencode(values)

@@ -380,7 +380,9 @@ def record(
             raise ValueError(f"{fact.KIND} declares no personal field {sorted(unknown)}")
         for i, name in enumerate(fact.PERSONAL):
             own, value = noise[32 + 16 * i : 48 + 16 * i], personal.get(name, "")
-            fields.append(Field(name, field_digest(own, name, value), person.seal_event(event_id, name, own + value.encode())))
+            fields.append(
+                Field(name, field_digest(own, name, value), person.seal_event(event_id, name, own + value.encode()))
+            )
     row = Event(
         seq=0,
         id=event_id,

@@ -30,11 +30,11 @@ NOUNS = {
 class Lazy(click.Group):
     """Loads a noun's file when it is asked for, so that ``idp --help`` is quick."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """Every noun, in the order an operator meets them."""
         return list(NOUNS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The noun's command or None."""
         if cmd_name not in NOUNS:
             return None

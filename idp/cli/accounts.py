@@ -30,7 +30,9 @@ def add(file: Path, as_json: bool) -> None:
     except ValueError as error:
         raise click.BadParameter(f"{file} is not JSON: {error}") from error
     with opened() as parts:
-        made = [add_account(parts, d, how="cli").hex() for d in (document if isinstance(document, list) else [document])]
+        made = [
+            add_account(parts, d, how="cli").hex() for d in (document if isinstance(document, list) else [document])
+        ]
         show([{"account": m} for m in made], as_json)
 
 
@@ -49,7 +51,9 @@ def roles(identifier: str, roles: tuple[str, ...], as_json: bool) -> None:
 
 @accounts.command("reset-factor")
 @click.argument("identifier")
-@click.option("--reason", type=click.Choice(["lost", "stolen", "broken", "requested"]), required=True, help="Why; recorded.")
+@click.option(
+    "--reason", type=click.Choice(["lost", "stolen", "broken", "requested"]), required=True, help="Why; recorded."
+)
 @verb
 def reset_factor(identifier: str, reason: str, as_json: bool) -> None:
     """Remove the second factor of an account, end its sessions, tell the citizen."""

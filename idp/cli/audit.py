@@ -58,7 +58,7 @@ def export(out: Any, as_json: bool) -> None:
             count += 1
         out.flush()
         parts.store.commit([record(ExportMade(events=count), at=parts.clock(), entropy=parts.entropy)])
-        click.echo(f"{count} events exported", err=True)
+        click.echo(msgspec.json.encode({"events": count}) if as_json else f"{count} events exported", err=True)
 
 
 def _all(parts: Parts) -> Iterator[Event]:
@@ -79,7 +79,11 @@ def _row(event: Event, as_json: bool) -> dict[str, Any]:
     head = msgspec.json.decode(event.head)
     if as_json:
         return {**head, "time": iso(event.at), "entry": event.entry.hex()}
-    rest = {k: v for k, v in head.items() if k not in ("v", "id", "at", "kind", "person", "actor", "client_id") and v not in (None, "")}
+    rest = {
+        k: v
+        for k, v in head.items()
+        if k not in ("v", "id", "at", "kind", "person", "actor", "client_id") and v not in (None, "")
+    }
     return {
         "time": iso(event.at),
         "kind": event.kind,

@@ -18,7 +18,9 @@ def clients() -> None:
 @clients.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--department", required=True, help="Department id or credit code.")
-@click.option("--no-pkce", is_flag=True, help="Let this confidential client omit PKCE (for software that cannot). Recorded.")
+@click.option(
+    "--no-pkce", is_flag=True, help="Let this confidential client omit PKCE (for software that cannot). Recorded."
+)
 @verb
 def add(file: Path, department: str, no_pkce: bool, as_json: bool) -> None:
     """Register the client described in FILE (RFC 7591 metadata as JSON, plus our members).
@@ -28,7 +30,7 @@ def add(file: Path, department: str, no_pkce: bool, as_json: bool) -> None:
     from idp.flows.provision import add_client
 
     with opened() as parts:
-        client, secret = add_client(parts, _read(file), department=department, how="cli", require_pkce=not no_pkce)
+        client, secret = add_client(parts, _read(file), department, how="cli", require_pkce=not no_pkce)
         answer = public_metadata(client)
         if secret is not None:
             answer["client_secret"] = secret
@@ -86,7 +88,12 @@ def errors(client_id: str, as_json: bool) -> None:
 @click.option("--department", required=True, help="Department id or credit code.")
 @click.option("--uses", default=1, show_default=True, help="How many clients it may register.")
 @click.option("--days", default=7, show_default=True, help="How long it is valid.")
-@click.option("--scope", default="openid profile email phone address offline_access", show_default=True, help="Scopes granted when a registration names none, and the most it may name.")
+@click.option(
+    "--scope",
+    default="openid profile email phone address offline_access",
+    show_default=True,
+    help="Scopes granted when a registration names none, and the most it may name.",
+)
 @click.option("--no-pkce", is_flag=True, help="Clients registered with it may set require_pkce to false. Recorded.")
 @verb
 def token(department: str, uses: int, days: int, scope: str, no_pkce: bool, as_json: bool) -> None:
@@ -95,7 +102,12 @@ def token(department: str, uses: int, days: int, scope: str, no_pkce: bool, as_j
 
     with opened() as parts:
         made = add_initial_token(
-            parts, department=department, uses=uses, ttl_s=days * 86400, scope=tuple(scope.split()), require_pkce=not no_pkce
+            parts,
+            department,
+            uses=uses,
+            ttl_s=days * 86400,
+            scope=tuple(scope.split()),
+            require_pkce=not no_pkce,
         )
         show({"initial_access_token": made, "uses": uses, "register_at": parts.config.issuer + "/register"}, as_json)
 

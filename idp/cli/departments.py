@@ -19,13 +19,21 @@ def departments() -> None:
 @click.option("--level", type=click.Choice(["national", "provincial", "city", "county"]), required=True)
 @click.option("--id", "department_id", default=None, help="Short identifier; made from the credit code when absent.")
 @verb
-def add(name_zh: str, name_en: str, credit_code: str, region: str, level: str, department_id: str | None, as_json: bool) -> None:
+def add(
+    name_zh: str, name_en: str, credit_code: str, region: str, level: str, department_id: str | None, as_json: bool
+) -> None:
     """Enter a department."""
     from idp.flows.provision import add_department
 
     with opened() as parts:
         department = add_department(
-            parts, name_zh=name_zh, name_en=name_en, credit_code=credit_code, region=region, level=level, department_id=department_id
+            parts,
+            name_zh=name_zh,
+            name_en=name_en,
+            credit_code=credit_code,
+            region=region,
+            level=level,
+            department_id=department_id,
         )
         show(_row(department), as_json)
 

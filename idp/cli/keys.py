@@ -38,7 +38,9 @@ def list_(as_json: bool) -> None:
 
 
 @keys.command()
-@click.option("--now", "emergency", is_flag=True, help="Emergency: switch at once and stop believing older keys. Recorded.")
+@click.option(
+    "--now", "emergency", is_flag=True, help="Emergency: switch at once and stop believing older keys. Recorded."
+)
 @verb
 def rotate(emergency: bool, as_json: bool) -> None:
     """Ask for new signing keys.
@@ -58,8 +60,16 @@ def rotate(emergency: bool, as_json: bool) -> None:
 
 
 @keys.command()
-@click.option("--to", "recipient", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, help="Recovery public key, PEM (EC P-256 or RSA).")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Where to write the sealed copy.")
+@click.option(
+    "--to",
+    "recipient",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="Recovery public key, PEM (EC P-256 or RSA).",
+)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Where to write the sealed copy."
+)
 @verb
 def escrow(recipient: Path, out: Path, as_json: bool) -> None:
     """Seal a copy of the root key to a recovery key that is kept elsewhere, so that a lost root key is not the end."""
@@ -82,7 +92,13 @@ def escrow(recipient: Path, out: Path, as_json: bool) -> None:
 
 @keys.command()
 @click.argument("envelope", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--key", "private", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, help="Recovery private key, PEM.")
+@click.option(
+    "--key",
+    "private",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="Recovery private key, PEM.",
+)
 @verb
 def recover(envelope: Path, private: Path, as_json: bool) -> None:
     """Put the root key back from its sealed copy, into the empty IDP_KEYS_URL."""

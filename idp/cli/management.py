@@ -1,6 +1,6 @@
 """The management address: ``/health/live``, ``/health/ready``, ``/metrics``. Served by the parent, never by the public listener."""
 
-import subprocess  # noqa: S404  type of the worker's handle
+import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -86,7 +86,7 @@ def _handler(management: Management) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *_: Any) -> None:
             """Probes are not worth a line."""
 
     return Handler

@@ -2,19 +2,25 @@
 
 import os
 import signal
-import subprocess  # noqa: S404  starts our own worker
+import subprocess
 import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from idp.cli.common import configuration, fail, verb
+from idp.cli.common import configuration, fail, show, verb
+
+if TYPE_CHECKING:
+    from idp.cli.management import Management
 
 
 @click.command()
-@click.option("--bind", default="127.0.0.1:8000", show_default=True, help="Address to listen on; the proxy in front speaks TLS.")
+@click.option(
+    "--bind", default="127.0.0.1:8000", show_default=True, help="Address to listen on; the proxy in front speaks TLS."
+)
 @click.option("--workers", default=1, show_default=True, help="Processes; one per core is right.")
 @click.option("--threads", default=8, show_default=True, help="Requests at once in each process.")
 @click.option("--no-worker", is_flag=True, help="Do not run the background worker here (run `idp worker` elsewhere).")
@@ -36,6 +42,7 @@ def serve(bind: str, workers: int, threads: int, no_worker: bool, as_json: bool)
     config = configuration()
     close_parts(open_parts(config))  # a clear error now rather than a worker that dies at start
     _no_core_dumps()
+    show({"serving": config.issuer, "bind": bind, "management": config.management_bind}, as_json)
     background = None if no_worker else _start_worker()
     management = Management(config, metrics_dir, background)
     management.start()
@@ -65,13 +72,14 @@ def worker(as_json: bool) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     parent = os.getppid()
+    show({"worker": os.getpid()}, as_json)
     try:
         Worker(parts, open_root(config.keys_url)).run(stop, alive=lambda: os.getppid() == parent)
     finally:
         close_parts(parts)
 
 
-def _granian(host: str, port: int, workers: int, threads: int, management: object) -> None:
+def _granian(host: str, port: int, workers: int, threads: int, management: "Management") -> None:
     from granian.constants import Interfaces
     from granian.server import Server
 
@@ -89,12 +97,12 @@ def _granian(host: str, port: int, workers: int, threads: int, management: objec
         log_level="warning",  # type: ignore[arg-type]
         websockets=False,
     )
-    server.on_shutdown(getattr(management, "draining"))
+    server.on_shutdown(management.draining)
     server.serve()
 
 
 def _start_worker() -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "idp.cli", "worker"], start_new_session=True)  # noqa: S603  our own program
+    return subprocess.Popen([sys.executable, "-m", "idp.cli", "worker"], start_new_session=True)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -69,7 +69,9 @@ class Vault:
 
     def create(self, account_id: bytes) -> Citizen:
         """Make and durably keep the key of a new account, before its account row is written."""
-        entry = KeyringEntry(account_id, new_data_key(self.ring, self.entropy, account_id), self.entropy(16), self.clock())
+        entry = KeyringEntry(
+            account_id, new_data_key(self.ring, self.entropy, account_id), self.entropy(16), self.clock()
+        )
         self.keyring.put(entry)
         return self._opened(entry)
 

@@ -21,7 +21,16 @@ class Access:
         """One answered request; written when everything is (debug) or when it was refused or failed."""
         metrics.request(route, method, status, seconds)
         if self._every or status >= 500:
-            self._line({"event": "request", "method": method, "route": route, "status": status, "ms": round(seconds * 1000, 2), "reference": reference})
+            self._line(
+                {
+                    "event": "request",
+                    "method": method,
+                    "route": route,
+                    "status": status,
+                    "ms": round(seconds * 1000, 2),
+                    "reference": reference,
+                }
+            )
 
     def trouble(self, reference: str, what: str) -> None:
         """A part could not be reached."""
@@ -29,7 +38,10 @@ class Access:
 
     def crash(self, reference: str, error: BaseException) -> None:
         """An error that no rule foresaw: its type and places, not its text, which may hold what people typed."""
-        places = [f"{f.filename.rsplit('/', 2)[-1]}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)[-8:]]
+        places = [
+            f"{f.filename.rsplit('/', 2)[-1]}:{f.lineno} {f.name}"
+            for f in traceback.extract_tb(error.__traceback__)[-8:]
+        ]
         self._line({"event": "crash", "type": type(error).__name__, "at": places, "reference": reference})
 
     def _line(self, value: dict[str, object]) -> None:

@@ -17,7 +17,13 @@ from idp.web.wire import Answer, Request, ToPage, headers_for, json_answer, refu
 Operation = Callable[[Request], Answer | ToPage]
 StartResponse = Callable[..., Any]
 MAX_BODY = 128 * 1024
-OUTCOME, REFERENCE, REMOTE, NOW, REQUEST = "yimen.outcome", "yimen.reference", "yimen.remote", "yimen.now", "yimen.request"
+OUTCOME, REFERENCE, REMOTE, NOW, REQUEST = (
+    "yimen.outcome",
+    "yimen.reference",
+    "yimen.remote",
+    "yimen.now",
+    "yimen.request",
+)
 RENDER_PATH = "/_render"
 """Where an outcome is rendered inside; from outside it is an unknown path."""
 
@@ -48,7 +54,7 @@ class Edge:
         except Unavailable as error:
             self._access.trouble(reference, f"unavailable: {error.part}")
             answer = _unavailable(error)
-        except Exception as error:  # the last resort: nothing of the error leaves, its place goes to the protected log
+        except Exception as error:  # noqa: BLE001  the last resort: nothing of the error leaves, its place goes to the protected log
             self._access.crash(reference, error)
             answer = json_answer(500, {"error": "server_error", "error_description": f"Reference {reference}."})
         if isinstance(answer, Answer):
@@ -60,7 +66,9 @@ class Edge:
             return [body]
         return self._page(environ, start_response, answer, route, began, reference)
 
-    def _answer(self, environ: dict[str, Any], methods: Mapping[str, Operation] | None, reference: str) -> Answer | ToPage:
+    def _answer(
+        self, environ: dict[str, Any], methods: Mapping[str, Operation] | None, reference: str
+    ) -> Answer | ToPage:
         refused = self._refuse_front(environ)
         if refused is not None:
             return refused
@@ -113,7 +121,13 @@ class Edge:
         return peer
 
     def _page(
-        self, environ: dict[str, Any], start_response: StartResponse, to: ToPage, route: str, began: float, reference: str
+        self,
+        environ: dict[str, Any],
+        start_response: StartResponse,
+        to: ToPage,
+        route: str,
+        began: float,
+        reference: str,
     ) -> Iterable[bytes]:
         request: Request = environ[REQUEST]
         environ["wsgi.input"] = io.BytesIO(request.body)

@@ -92,7 +92,12 @@ def redirect(location: str, headers: Iterable[tuple[str, str]] = ()) -> Answer:
     return Answer(303, "redirect", b"", (("Location", location), *headers))
 
 
-TOKEN_STATUS = {Code.INVALID_CLIENT: 401, Code.INVALID_TOKEN: 401, Code.INSUFFICIENT_SCOPE: 403, Code.TEMPORARILY_UNAVAILABLE: 503}
+TOKEN_STATUS = {
+    Code.INVALID_CLIENT: 401,
+    Code.INVALID_TOKEN: 401,
+    Code.INSUFFICIENT_SCOPE: 403,
+    Code.TEMPORARILY_UNAVAILABLE: 503,
+}
 
 
 def refusal_answer(refusal: Refusal, *, basic: bool = False) -> Answer:

@@ -1,0 +1,226 @@
+"""``idp demo``: the product with sample data, on this machine, until Ctrl-C."""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import click
+
+from idp.cli.common import fail, verb
+from idp.cli.sample import ACCOUNTS, DEPARTMENTS
+
+READY_S = 60
+
+
+@click.command()
+@click.option(
+    "--port", default=8000, show_default=True, help="Port of the provider; the department apps take the next three."
+)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Keep the data in this folder; removed at the end when absent.",
+)
+@click.option("--workers", default=1, show_default=True, help="Provider processes.")
+@verb
+def demo(port: int, data: Path | None, workers: int, as_json: bool) -> None:
+    """Start the provider and three department apps with sample citizens.
+
+    Needs nothing but this program: SQLite files, no mail server (messages appear on /outbox). For looking around, not for citizens.
+    """
+    ports = [port, port + 1, port + 2, port + 3]
+    for p in (*ports, port + 1000):
+        if not _free(p):
+            fail(f"port {p} is taken; stop what uses it, or choose others with --port")
+    folder = data or Path(tempfile.mkdtemp(prefix="yimen-demo-"))
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    children: list[subprocess.Popen[bytes]] = []
+    _stop_on_term()
+    try:
+        environment = _environment(folder, port)
+        told = _prepare(environment, folder, port)
+        arguments = ["serve", "--bind", f"127.0.0.1:{port}", "--workers", str(workers)]
+        children.append(_start(["-m", "idp.cli", *arguments], environment))
+        children.append(_start(["-m", "clients.sample_rp", str(folder / "apps.json")], os.environ | {}))
+        _wait_ready(children, port)
+        _tell(told, as_json)
+        while all(c.poll() is None for c in children):
+            time.sleep(0.2)
+        fail("a part of the demo ended unexpectedly; the lines above say which")
+    except KeyboardInterrupt:
+        click.echo("\nStopped.", err=True)
+    finally:
+        _end(children)
+        if data is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _environment(folder: Path, port: int) -> dict[str, str]:
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("IDP_")}
+    return plain | {
+        "IDP_ISSUER": f"http://localhost:{port}",
+        "IDP_DATABASE_URL": f"sqlite:///{folder / 'yimen.db'}",
+        "IDP_KEYRING_URL": f"sqlite:///{folder / 'keyring.db'}",
+        "IDP_VOLATILE_URL": f"sqlite:///{folder / 'volatile.db'}",
+        "IDP_KEYS_URL": f"file://{folder / 'keys'}",
+        "IDP_MANAGEMENT_BIND": f"127.0.0.1:{port + 1000}",
+        "IDP_OUTBOUND_ALLOW": "localhost,127.0.0.1",
+        "IDP_OUTBOX_PAGE": "true",
+    }
+
+
+def _prepare(environment: dict[str, str], folder: Path, port: int) -> dict[str, Any]:
+    """Migrate, make keys, and enter the samples once; what to print."""
+    from idp.app import close_parts, open_parts, prepare
+    from idp.config import load
+
+    config = load(environment)
+    prepare(config)
+    memory = folder / "demo.json"
+    if memory.exists():
+        told: dict[str, Any] = json.loads(memory.read_text(encoding="utf-8"))
+        return told
+    parts = open_parts(config)
+    try:
+        accounts = _enter_accounts(parts)
+        apps = _enter_apps(parts, port)
+    finally:
+        close_parts(parts)
+    _private(folder / "apps.json", {"issuer": config.issuer, "apps": apps})
+    told = {
+        "issuer": config.issuer,
+        "apps": [{"office": a["office"], "url": a["base"]} for a in apps],
+        "accounts": accounts,
+    }
+    _private(memory, told)
+    return told
+
+
+def _enter_accounts(parts: Any) -> list[dict[str, Any]]:
+    from idp.flows.provision import add_account
+
+    told = []
+    for account in ACCOUNTS:
+        password = _password()
+        document = {**account, "password": password}
+        extra: dict[str, Any] = {}
+        if account["roles"]:
+            import pyotp
+
+            document["totp_secret"] = extra["totp_secret"] = pyotp.random_base32()
+        add_account(parts, document, how="sample")
+        told.append({"username": account["identifiers"][0], "password": password, "roles": account["roles"], **extra})
+    return told
+
+
+def _enter_apps(parts: Any, port: int) -> list[dict[str, Any]]:
+    from joserfc.jwk import ECKey
+
+    from clients.sample_rp.offices import OFFICES, metadata
+    from idp.flows.provision import add_client, add_department
+
+    apps = []
+    for number, office in enumerate(OFFICES.values(), start=1):
+        add_department(parts, **DEPARTMENTS[office.key])
+        base = f"http://localhost:{port + number}"
+        key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
+        described = metadata(office, base, {"keys": [key.as_dict(private=False)]})
+        client, secret = add_client(parts, described, DEPARTMENTS[office.key]["department_id"], how="sample")
+        own = {"jwk": key.as_dict(private=True)} if secret is None else {"secret": secret}
+        apps.append({"office": office.key, "base": base, "client_id": client.client_id, **own})
+    return apps
+
+
+def _password() -> str:
+    """Sixteen letters in speakable groups, new at each first start: about 70 bits."""
+    groups = [
+        "".join(secrets.choice("bcdfghjklmnprstvwz") + secrets.choice("aeiou") for _ in range(2)) for _ in range(5)
+    ]
+    return "-".join(groups)
+
+
+def _private(path: Path, value: Any) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False)
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, *arguments], env=environment, start_new_session=True)  # noqa: S603  our own programs
+
+
+def _wait_ready(children: list[subprocess.Popen[bytes]], port: int) -> None:
+    deadline = time.monotonic() + READY_S
+    waiting = [
+        f"http://localhost:{port}/.well-known/openid-configuration",
+        *(f"http://localhost:{port + n}/" for n in (1, 2, 3)),
+    ]
+    while waiting:
+        if time.monotonic() > deadline or any(c.poll() is not None for c in children):
+            fail("the demo did not start; the lines above say why")
+        try:
+            with urllib.request.urlopen(waiting[0], timeout=2):  # noqa: S310  our own address
+                waiting.pop(0)
+        except OSError:
+            time.sleep(0.05)
+
+
+def _tell(told: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(told, ensure_ascii=False))
+        return
+    from clients.sample_rp.offices import OFFICES
+
+    click.echo(f"\n  Yimen 一门 is ready. This is a demonstration with sample data.\n\n  Provider   {told['issuer']}")
+    for app in told["apps"]:
+        office = OFFICES[app["office"]]
+        click.echo(f"  {app['url']}   {office.name_zh} {office.name_en}")
+    click.echo(f"  {told['issuer']}/outbox   messages that would be sent\n\n  Accounts (made for this demonstration):")
+    for account in told["accounts"]:
+        role = (
+            f"   ({', '.join(account['roles'])}; one-time codes: {account['totp_secret']})" if account["roles"] else ""
+        )
+        click.echo(f"    {account['username']:<12} {account['password']}{role}")
+    click.echo(
+        "\n  Sign in at the tax bureau, then open social security: you are signed in already.\n  Ctrl-C stops everything.\n"
+    )
+
+
+def _stop_on_term() -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _end(children: list[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        if child.poll() is None:
+            child.terminate()
+    for child in children:
+        try:
+            child.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()

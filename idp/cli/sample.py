@@ -1,0 +1,96 @@
+"""Sample departments and citizens of the demonstration. Invented people; passwords are made at start."""
+
+from typing import Any
+
+DEPARTMENTS: dict[str, dict[str, Any]] = {
+    "tax": {
+        "name_zh": "市税务局",
+        "name_en": "Municipal Tax Bureau",
+        "credit_code": "11330000MB0000001A",
+        "region": "330100",
+        "level": "city",
+        "department_id": "tax-bureau",
+    },
+    "social": {
+        "name_zh": "市人力资源和社会保障局",
+        "name_en": "Municipal Human Resources and Social Security Bureau",
+        "credit_code": "11330000MB0000002B",
+        "region": "330100",
+        "level": "city",
+        "department_id": "social-security",
+    },
+    "housing": {
+        "name_zh": "市住房公积金管理中心",
+        "name_en": "Municipal Housing Fund Centre",
+        "credit_code": "12330000MB0000003C",
+        "region": "330100",
+        "level": "city",
+        "department_id": "housing-fund",
+    },
+}
+
+ACCOUNTS: tuple[dict[str, Any], ...] = (
+    {
+        "identifiers": ["li.wei", "li.wei@example.cn", "+8613800000001"],
+        "roles": [],
+        "locale": None,
+        "claims": {
+            "name": "李伟",
+            "family_name": "李",
+            "given_name": "伟",
+            "middle_name": "文",
+            "nickname": "小伟",
+            "preferred_username": "li.wei",
+            "profile": "https://people.example.cn/li.wei",
+            "picture": "https://people.example.cn/li.wei.png",
+            "website": "https://li-wei.example.cn",
+            "email": "li.wei@example.cn",
+            "email_verified": True,
+            "gender": "male",
+            "birthdate": "1988-03-14",
+            "zoneinfo": "Asia/Shanghai",
+            "locale": "zh-CN",
+            "phone_number": "+8613800000001",
+            "phone_number_verified": True,
+            "address": {
+                "formatted": "浙江省杭州市上城区解放路 1 号 310009",
+                "street_address": "解放路 1 号",
+                "locality": "杭州市",
+                "region": "浙江省",
+                "postal_code": "310009",
+                "country": "CN",
+            },
+            "updated_at": 1767225600,
+        },
+    },
+    {
+        "identifiers": ["zhang.min", "zhang.min@example.cn"],
+        "roles": [],
+        "locale": None,
+        "claims": {
+            "name": "张敏",
+            "family_name": "张",
+            "given_name": "敏",
+            "preferred_username": "zhang.min",
+            "email": "zhang.min@example.cn",
+            "email_verified": True,
+            "birthdate": "1995-11-02",
+            "locale": "zh-CN",
+            "updated_at": 1767225600,
+        },
+    },
+    {
+        "identifiers": ["wang.audit", "wang.audit@example.cn"],
+        "roles": ["auditor"],
+        "locale": None,
+        "claims": {
+            "name": "王审",
+            "family_name": "王",
+            "given_name": "审",
+            "preferred_username": "wang.audit",
+            "email": "wang.audit@example.cn",
+            "email_verified": True,
+            "updated_at": 1767225600,
+        },
+    },
+)

@@ -1,0 +1,163 @@
+"""The journey of signing out: RP-initiated (Session end, redirect) with back-channel deliveries and front-channel frames."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from clients.model import Client
+from clients.redirects import match_post_logout
+from idp.errors import Refusal
+from idp.flows import sessions
+from idp.parts import Parts
+from idp.protocol import logout as law
+from idp.protocol.logout import Ask, Hint, LogoutRequest
+from idp.records import Grant, Session
+from keys.errors import KeysError
+from keys.jose import verify
+from keys.signing import SIGNING_ALGS
+from keys.subjects import sid, sid_matches
+from keys.tokens import new_token, open_flow, seal_flow, token_hash
+
+CONTINUE_TTL_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class AskFirst:
+    """Show the confirmation page; ``token`` carries the judged request to the answer."""
+
+    token: str
+    client: Client | None
+    location: str | None
+    ui_locales: str | None
+    services: tuple[Client, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The request can't be followed: shown on a page, never redirected; the session stays."""
+
+    refusal: Refusal
+    client: Client | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Nobody is signed in any more. ``location``: where to go; ``frames``: front-channel URIs to load first."""
+
+    location: str | None
+    frames: tuple[str, ...]
+    client: Client | None
+    ended: bool
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """A judged request that waits for the person's yes."""
+
+    client_id: str | None
+    location: str | None
+
+
+def begin(parts: Parts, request: LogoutRequest, cookie: str | None, now: int) -> AskFirst | Gone | Refused:
+    """Judge the request and, where no question is due, end the session."""
+    hint = _read_hint(parts, request.id_token_hint)
+    client: Client | None = None
+    try:
+        client_id = law.check_same_client(request, hint)
+        client = parts.clients.get(client_id) if client_id else None
+        location = law.check_destination(request, client, match_post_logout)
+    except Refusal as refusal:
+        return Refused(refusal, client)
+    session = sessions.live(parts, cookie, now, touch=False)
+    same = bool(hint and hint.sid and session and sid_matches(parts.ring, hint.sid, session.id, hint.client_id))
+    verdict = law.judge(hint, client_id, location, signed_in=session is not None, same_session=same)
+    if isinstance(verdict, Ask):
+        token = _keep(parts, _Kept(verdict.client_id, verdict.location))
+        return AskFirst(token, client, location, request.ui_locales, _services(parts, session))
+    return _finish(parts, session, verdict.location, client, now)
+
+
+def confirmed(parts: Parts, token: str, cookie: str | None, now: int) -> Gone:
+    """The person said yes. An expired question ends the session all the same and leads nowhere."""
+    kept = _kept(parts, token)
+    session = sessions.live(parts, cookie, now, touch=False)
+    client = parts.clients.get(kept.client_id) if kept and kept.client_id else None
+    return _finish(parts, session, kept.location if kept else None, client, now)
+
+
+def declined(parts: Parts, token: str) -> str | None:
+    """The person stays signed in; where to go back to: the service that asked, or None."""
+    kept = _kept(parts, token)
+    return kept.location if kept else None
+
+
+def hold(parts: Parts, request: LogoutRequest) -> str:
+    """Keep a posted request for the GET that follows it: Lax cookies are absent on a cross-site POST."""
+    return _hold(parts, msgspec.json.encode(_Held(**{f: getattr(request, f) for f in LogoutRequest.__slots__})))
+
+
+def held(parts: Parts, handle: str) -> LogoutRequest | None:
+    """The kept request, or None when it is unknown or too old."""
+    key = token_hash(parts.ring, "handle", handle)
+    sealed = parts.volatile.peek("logout", key) if key else None
+    plain = open_flow(parts.ring, "logout-request", sealed.decode()) if sealed else None
+    return LogoutRequest(**msgspec.structs.asdict(msgspec.json.decode(plain, type=_Held))) if plain else None
+
+
+class _Held(msgspec.Struct, frozen=True):
+    id_token_hint: str | None
+    client_id: str | None
+    post_logout_redirect_uri: str | None
+    state: str | None
+    ui_locales: str | None
+
+
+def _hold(parts: Parts, plain: bytes) -> str:
+    handle = new_token(parts.ring, "handle", parts.entropy)
+    sealed = seal_flow(parts.ring, "logout-request", plain, parts.entropy)
+    parts.volatile.put("logout", handle.hash, sealed.encode(), CONTINUE_TTL_S)
+    return handle.token
+
+
+def _keep(parts: Parts, kept: _Kept) -> str:
+    return seal_flow(parts.ring, "logout", msgspec.json.encode(kept), parts.entropy)
+
+
+def _kept(parts: Parts, token: str) -> _Kept | None:
+    plain = open_flow(parts.ring, "logout", token)
+    return msgspec.json.decode(plain, type=_Kept) if plain else None
+
+
+def _read_hint(parts: Parts, token: str | None) -> Hint | None:
+    """Own signature and issuer; expiry does not matter (RP-Initiated Logout §2). One that is not ours counts as none and so asks."""
+    if token is None:
+        return None
+    try:
+        claims = verify(token, parts.keys.verifying(), SIGNING_ALGS, "JWT")
+    except KeysError:
+        return None
+    if claims.get("iss") != parts.config.issuer or not isinstance(claims.get("aud"), str):
+        return None
+    found = claims.get("sid")
+    return Hint(claims["aud"], found if isinstance(found, str) else None)
+
+
+def _finish(parts: Parts, session: Session | None, location: str | None, client: Client | None, now: int) -> Gone:
+    if session is None:
+        return Gone(location, (), client, ended=False)
+    frames = _frames(parts, session)
+    parts.store.commit(sessions.end(parts, session, "logout", now))
+    return Gone(location, frames, client, ended=True)
+
+
+def _frames(parts: Parts, session: Session) -> tuple[str, ...]:
+    """Front-channel URIs of every client that had a grant in the session (Front-Channel Logout §3)."""
+    found = _services(parts, session)
+    uris = (law.front_channel_uri(c, parts.config.issuer, sid(parts.ring, session.id, c.client_id)) for c in found)
+    return tuple(uri for uri in uris if uri)
+
+
+def _services(parts: Parts, session: Session | None) -> tuple[Client, ...]:
+    """Active clients that had a grant in the session."""
+    rows = parts.store.find(Grant, {"session_id": session.id}) if session else []
+    found = (parts.clients.get(name) for name in sorted({g.client_id for g in rows}))
+    return tuple(c for c in found if c is not None and c.active)

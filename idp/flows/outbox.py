@@ -1,0 +1,112 @@
+"""Deliveries from the durable outboxes: back-channel logout tokens to clients, notices to citizens."""
+
+import msgspec
+
+from clients.outbound import Limits, OutboundError
+from idp.audit.events import LogoutDelivered, record
+from idp.flows.sessions import person
+from idp.parts import Parts
+from idp.ports import Notifier, Op, Update, Write
+from idp.protocol.logout import logout_claims
+from idp.protocol.outbox import accepted, next_try
+from idp.records import Account, LogoutDelivery, Message
+from keys.jose import mint
+from keys.subjects import sid, subject
+from keys.tokens import open_flow
+from keys.wire import b64url
+
+LIMITS = Limits(connect_s=3.0, total_s=5.0, max_bytes=4096)
+FORM = "application/x-www-form-urlencoded"
+BATCH = 200
+
+
+def due_logouts(parts: Parts, now: int) -> list[LogoutDelivery]:
+    """Deliveries whose time has come, the oldest first."""
+    return parts.store.find(
+        LogoutDelivery, {"state": "pending", "next_at": Op("<=", now)}, order=("next_at",), limit=BATCH
+    )
+
+
+def deliver_logout(parts: Parts, delivery: LogoutDelivery) -> str:
+    """One try; the new state: sent, pending or dead. A receiver's answer never reaches the log but as a status."""
+    now = parts.clock()
+    client, account = parts.clients.get(delivery.client_id), parts.store.one(Account, id=delivery.account_id)
+    if client is None or client.backchannel_logout_uri is None or account is None:
+        return _settle(parts, delivery, None, "the client has no back-channel logout any more", now)
+    claims = logout_claims(
+        issuer=parts.config.issuer,
+        client_id=client.client_id,
+        sub=subject(parts.ring, account.pairwise_version, account.id, client.sector_id),
+        sid=sid(parts.ring, delivery.session_id, client.client_id),
+        jti=b64url(parts.entropy(16)),
+        now_s=now // 1_000_000,
+    )
+    token = mint(parts.keys.signer(client.id_token_signed_response_alg), "logout+jwt", claims)
+    try:
+        response = parts.outbound.post(client.backchannel_logout_uri, f"logout_token={token}".encode(), FORM, LIMITS)
+    except OutboundError as error:
+        return _settle(parts, delivery, next_try(delivery.attempts + 1, parts.clock()), error.reason, parts.clock())
+    if accepted(response.status):
+        return _settle(parts, delivery, None, None, parts.clock())
+    return _settle(
+        parts, delivery, next_try(delivery.attempts + 1, parts.clock()), f"status {response.status}", parts.clock()
+    )
+
+
+def _settle(parts: Parts, delivery: LogoutDelivery, again_at: int | None, trouble: str | None, now: int) -> str:
+    state = "sent" if trouble is None else "pending" if again_at else "dead"
+    changed = {"state": state, "attempts": delivery.attempts + 1, "next_at": again_at or now, "last_error": trouble}
+    writes: list[Write] = [
+        Update(LogoutDelivery, {"id": delivery.id, "attempts": delivery.attempts}, changed, rows=None)
+    ]
+    if state != "pending":
+        fact = LogoutDelivered(
+            client_id=delivery.client_id,
+            session=delivery.session_id.hex(),
+            outcome=state,
+            attempts=delivery.attempts + 1,
+        )
+        writes.append(record(fact, at=now, entropy=parts.entropy, person=person(parts, delivery.account_id)))
+    parts.store.commit(writes)
+    return state
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """What a sealed message holds."""
+
+    channel: str
+    to: str
+    subject: str
+    body: str
+
+    def __repr__(self) -> str:
+        return "Notice(…)"
+
+
+def open_notice(parts: Parts, message: Message) -> Notice | None:
+    """The notice, or None when it does not open any more."""
+    plain = open_flow(parts.ring, "message", message.sealed.decode())
+    return msgspec.json.decode(plain, type=Notice) if plain else None
+
+
+def due_messages(parts: Parts, now: int) -> list[Message]:
+    """Messages whose time has come."""
+    return parts.store.find(Message, {"state": "pending", "next_at": Op("<=", now)}, order=("next_at",), limit=BATCH)
+
+
+def deliver_message(parts: Parts, notifier: Notifier, message: Message) -> str:
+    """One try; the new state. A message that does not open is dead."""
+    notice = open_notice(parts, message)
+    trouble: str | None = "does not open"
+    if notice is not None:
+        try:
+            notifier.send(notice.channel, notice.to, notice.subject, notice.body)
+            trouble = None
+        except OSError as error:
+            trouble = type(error).__name__
+    now = parts.clock()
+    again_at = next_try(message.attempts + 1, now) if notice is not None and trouble else None
+    state = "sent" if trouble is None else "pending" if again_at else "dead"
+    changed = {"state": state, "attempts": message.attempts + 1, "next_at": again_at or now, "last_error": trouble}
+    parts.store.commit([Update(Message, {"id": message.id, "attempts": message.attempts}, changed, rows=None)])
+    return state

@@ -1,0 +1,80 @@
+"""Sign-out pages: the question, and that it is done (with front-channel frames)."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, request
+
+from idp.errors import Refusal
+from idp.flows import logout as flow
+from idp.flows.logout import AskFirst, Gone
+from idp.parts import Parts
+from idp.web.cookies import SESSION, clear_cookie
+from idp.web.ops.logout import CLEAR
+from idp.web.pages.common import back_to, cookie, current, language, page, problem_page, see_other, service_view
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """``/logout/confirm``: the answer to the question."""
+    pages = Blueprint("logout", __name__)
+
+    @pages.post("/logout/confirm")
+    def confirm() -> Response:
+        token = request.form.get("token", "")
+        if request.form.get("decision") != "logout":
+            return see_other(flow.declined(parts, token) or "/account")
+        outcome = flow.confirmed(parts, token, cookie(SESSION), current().now)
+        answer = see_other(outcome.location) if outcome.location and not outcome.frames else done(parts, outcome)
+        for header in (clear_cookie(parts.config, SESSION), CLEAR):
+            answer.headers.add(*header)
+        return answer
+
+    return pages
+
+
+def renderers(parts: Parts) -> dict[type, Callable[[Any], Response]]:
+    """Outcomes of ``/logout`` that need a page."""
+    return {
+        AskFirst: lambda o: ask(parts, o),
+        Gone: lambda o: done(parts, o),
+        flow.Refused: refused,
+    }
+
+
+def ask(parts: Parts, outcome: AskFirst) -> Response:
+    """The question."""
+    return page(
+        "logout_confirm.html",
+        action="/logout/confirm",
+        hidden={"token": outcome.token},
+        ui_locales=outcome.ui_locales,
+        service=lambda lang: service_view(parts, outcome.client, lang),
+        services=[c.in_language("client_name", (language(outcome.ui_locales),)) for c in outcome.services],
+        form_action=[_origin(outcome.location)] if outcome.location else (),
+    )
+
+
+def done(parts: Parts, outcome: Gone) -> Response:
+    """Nobody is signed in any more; frames tell the services, then a script or a link leads on."""
+    return page(
+        "logout_done.html",
+        frame_src=sorted({_origin(uri) for uri in outcome.frames}),
+        frames=outcome.frames,
+        onward=outcome.location,
+        service=lambda lang: service_view(parts, outcome.client, lang),
+    )
+
+
+def refused(outcome: flow.Refused) -> Response:
+    """The request can't be followed; the session stays."""
+    refusal: Refusal = outcome.refusal
+    back = back_to(outcome.client, language(None))
+    return problem_page(
+        "bad_request", 400, code=refusal.code.value, detail=refusal.public, client=outcome.client, back=back
+    )
+
+
+def _origin(uri: str) -> str:
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc}"
