@@ -71,12 +71,10 @@ def _check_request_object_keys(wire: Wire, keys: ClientKeys | None, server: Serv
 
 
 def _encryption(wire: Wire, kind: str, keys: ClientKeys | None, server: ServerProfile) -> dict[str, str | None]:
-    """``enc`` needs ``alg``; ``alg`` alone takes the default, if that is offered; a key given by value must fit."""
+    """``alg`` alone takes the default ``enc``, if that is offered; a key given by value must fit (OIDC Registration §2)."""
     alg_name, enc_name = f"{kind}_encrypted_response_alg", f"{kind}_encrypted_response_enc"
     alg, enc = getattr(wire, alg_name), getattr(wire, enc_name)
     if alg is None:
-        if enc is not None:
-            raise bad_metadata(f"{enc_name} needs {alg_name}", "enc_without_alg")
         return {alg_name: None, enc_name: None}
     enc = enc or _DEFAULT_ENC
     offered = getattr(server, f"{kind}_encryption_enc_values_supported")

@@ -63,6 +63,8 @@ def _check_members(members: dict[str, Any], server: ServerProfile) -> None:
 
 def _explain(member: str, value: Any, server: ServerProfile) -> ClientError:
     """What is wrong, and what to write instead."""
+    if member.endswith("_enc") and value in getattr(server, _SUPPORTED[member]):
+        return bad_metadata(f"{member} needs {member.removesuffix('_enc')}_alg", "enc_without_alg")
     offer = " ".join(getattr(server, _SUPPORTED[member])) if member in _SUPPORTED else ""
     if isinstance(value, str) and value.startswith("HS"):
         text = f"{member}: HS256 would need the client secret in the clear, and it is kept only as a hash; use ES256 or RS256"

@@ -23,7 +23,9 @@ from clients.model import Client, Policy
 from clients.profile import ServerProfile
 
 ISSUER = "https://login.example"
-SERVER = ServerProfile(issuer=ISSUER, assertion_audiences_supported=(f"{ISSUER}/token",), acr_values_supported=("urn:one",))
+SERVER = ServerProfile(
+    issuer=ISSUER, assertion_audiences_supported=(f"{ISSUER}/token",), acr_values_supported=("urn:one",)
+)
 POLICY = Policy(department_id="tax", granted_scope=("openid", "profile", "email", "offline_access"))
 WEB = {"redirect_uris": ["https://tax.example/cb"]}
 

@@ -92,7 +92,9 @@ def test_a_list_holds_each_once_and_at_most_a_hundred():
     assert len(check_redirect_uris(many[:100], native=False)) == 100
 
 
-NATIVE = make_client(application_type="native", redirect_uris=("http://127.0.0.1/cb?x=1", "http://[::1]:7000/cb", "com.example.app:/cb"))
+NATIVE = make_client(
+    application_type="native", redirect_uris=("http://127.0.0.1/cb?x=1", "http://[::1]:7000/cb", "com.example.app:/cb")
+)
 
 
 @pytest.mark.parametrize(
