@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from flask import Flask, Response, abort, request
@@ -68,10 +69,16 @@ def make_preview() -> Flask:
     return app
 
 
+@cache
+def preview() -> Flask:
+    """One app for all, so that each template is compiled once."""
+    return make_preview()
+
+
 @contextmanager
 def serving() -> Iterator[str]:
     """The preview on an ephemeral port; yields its origin."""
-    server = make_server("127.0.0.1", 0, make_preview(), threaded=True, request_handler=Quiet)
+    server = make_server("127.0.0.1", 0, preview(), threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -89,7 +96,7 @@ def every_page() -> Iterable[tuple[str, str, str]]:
 
 def html(page: str, language: str, state: str, **changes: Any) -> str:
     """One page rendered without a server."""
-    app = make_preview()
+    app = preview()
     with app.test_request_context("/"):
         return render(f"{page}.html", language, **{**sample(page, state, language), **changes})
 

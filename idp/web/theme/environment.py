@@ -63,7 +63,7 @@ def install(app: Flask, zone: str = "Asia/Shanghai") -> None:
     )
 
 
-def render(name: str, language: str, **context: Any) -> str:
+def render(name: str, language: str, /, **context: Any) -> str:
     """One page as HTML in one language. ``links`` overrides single paths of :data:`DEFAULT_PATHS`; missing common context gets its default."""
     language = language if language in LANGUAGES else HANS
     links = {**DEFAULT_PATHS, **context.pop("links", {})}

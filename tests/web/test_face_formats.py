@@ -1,0 +1,66 @@
+"""Dates with their zone, values with their mask."""
+
+from datetime import date
+
+import pytest
+
+from idp.web.theme import date_text, instant_iso, instant_text, mask
+
+AT = 1_795_399_500_000_000
+
+
+@pytest.mark.parametrize(
+    ("at", "language", "zone", "text"),
+    [
+        (AT, "zh-Hans", "Asia/Shanghai", "2026年11月23日 10:05（北京时间）"),
+        (AT, "en", "Asia/Shanghai", "23 November 2026, 10:05 (Beijing time)"),
+        (AT, "zh-Hans", "UTC", "2026年11月23日 02:05（UTC+0）"),
+        (AT, "en", "Asia/Kolkata", "23 November 2026, 07:35 (UTC+5:30)"),
+        (AT, "en", "America/New_York", "22 November 2026, 21:05 (UTC-5)"),
+        (0, "zh-Hans", "Asia/Shanghai", "1970年1月1日 08:00（北京时间）"),
+        (AT + 59_999_999, "en", "Asia/Shanghai", "23 November 2026, 10:05 (Beijing time)"),
+    ],
+)
+def test_an_instant_names_its_zone(at: int, language: str, zone: str, text: str) -> None:
+    assert instant_text(at, language, zone) == text
+
+
+def test_the_machine_readable_twin_is_rfc_3339() -> None:
+    assert instant_iso(AT) == "2026-11-23T10:05:00+08:00"
+
+
+def test_a_day_in_both_languages() -> None:
+    assert (date_text(date(2026, 3, 5), "zh-Hans"), date_text(date(2026, 3, 5), "en")) == (
+        "2026年3月5日",
+        "5 March 2026",
+    )
+
+
+@pytest.mark.parametrize(
+    ("claim", "value", "shown"),
+    [
+        ("name", "李伟", "李*"),
+        ("name", "阿卜杜拉·买买提", "阿******"),
+        ("name", "Q", "Q*"),
+        ("email", "li.wei@example.cn", "l***@example.cn"),
+        ("email", "a@b@example.cn", "a***@example.cn"),
+        ("email", "nonsense", "n******e"),
+        ("phone_number", "+86 138 1234 5678", "+86138****5678"),
+        ("phone_number", "13812345678", "138****5678"),
+        ("phone_number", "12345", "****45"),
+        ("birthdate", "1990-02-03", "1990-**-**"),
+        ("birthdate", "19900203", "****"),
+        ("address", "江州市东湖区人民路 8 号 3 单元 502", "江州市东湖区****"),
+        ("address", "江州市", "江**"),
+        ("website", "https://li.example.cn/blog?id=7", "https://li.example.cn/…"),
+        ("website", "javascript:alert(1)", "j**********)"),
+        ("gender", "female", "female"),
+        ("resident_id", "110101199001011234", "1**********4"),
+        ("unheard_of", "abc", "a**"),
+        ("unheard_of", "a", "a*"),
+        ("name", "   ", ""),
+        ("name", "", ""),
+    ],
+)
+def test_a_mask_shows_enough_for_the_owner_only(claim: str, value: str, shown: str) -> None:
+    assert mask(claim, value) == shown
