@@ -8,10 +8,13 @@ import json
 import os
 import re
 import shutil
+import socket
 import ssl
 import stat
 import subprocess
 import sys
+import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ import pytest
 import yaml
 
 from tests.house.tree import ROOT, name, sources
+from tests.kit.process import need, wait_until
 
 DOCKER = ROOT / "docker"
 DOCKERFILE = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
@@ -223,3 +227,98 @@ def test_the_commands_are_commands_of_the_house() -> None:
 def test_the_department_app_is_a_module_here() -> None:
     assert SERVICES["department"]["entrypoint"] == ["python", "-m", "clients.sample_rp"]
     assert "clients/sample_rp/__main__.py" in {name(p) for p in sources("clients")}
+
+
+@pytest.fixture
+def upgraded(environment: dict[str, str]) -> dict[str, str]:
+    """The same after what the service ``upgrade`` runs."""
+    need("the composed house (idp.app)", "none: a part that it imports is missing", composed())
+    run(environment, "idp", *SERVICES["upgrade"]["command"])
+    return environment
+
+
+def composed() -> bool:
+    """Whether every part that the composition imports is there; fails where nothing may be skipped."""
+    return (
+        subprocess.run([BIN / "python", "-c", "import idp.app"], cwd=ROOT, capture_output=True, check=False).returncode
+        == 0
+    )
+
+
+def run(environment: dict[str, str], *words: str, stdin: str = "") -> str:
+    """Run to the end as a container would, with the house on the path and no terminal; its output."""
+    command = [str(BIN / words[0]), *words[1:]]
+    done = subprocess.run(command, cwd=ROOT, env=environment, input=stdin, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_upgrade_and_register_may_run_twice(upgraded: dict[str, str], tmp_path: Path) -> None:
+    run(upgraded, "idp", *SERVICES["upgrade"]["command"])
+    settings = tmp_path / "apps.json"
+    office, base, _ = SERVICES["register"]["command"]
+    for _ in range(2):
+        run(upgraded, "python", str(DOCKER / "register.py"), office, base, str(settings))
+    told = json.loads(settings.read_text(encoding="utf-8"))
+    assert told["issuer"] == upgraded["IDP_ISSUER"]
+    assert [(a["office"], a["base"], a["bind"]) for a in told["apps"]] == [
+        ("social", "https://social.localhost", "0.0.0.0")
+    ]
+    assert stat.S_IMODE(settings.stat().st_mode) == 0o600
+    assert len(json.loads(run(upgraded, "idp", "clients", "list", "--json"))) == 1
+
+
+@pytest.mark.slow
+def test_a_citizen_is_entered_from_standard_input(upgraded: dict[str, str]) -> None:
+    """The README's words."""
+    citizen = {"identifiers": ["li.wei"], "password": "a-long-synthetic-pass-9", "claims": {"name": "李伟"}}
+    made = json.loads(run(upgraded, "idp", "accounts", "add", "/dev/stdin", "--json", stdin=json.dumps(citizen)))
+    assert len(made) == 1
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+def test_provider_worker_and_department_start_answer_and_stop(upgraded: dict[str, str], tmp_path: Path) -> None:
+    """On free ports of loopback instead of the containers' networks; the health check is the image's own."""
+    public, management, department = free_port(), free_port(), free_port()
+    environment = upgraded | {
+        "IDP_ISSUER": f"http://localhost:{public}",
+        "IDP_MANAGEMENT_BIND": f"127.0.0.1:{management}",
+    }
+    base, settings = f"http://localhost:{department}", tmp_path / "apps.json"
+    run(environment, "python", str(DOCKER / "register.py"), "social", base, str(settings))
+    serve = [w.replace("0.0.0.0:8000", f"127.0.0.1:{public}") for w in SERVICES["provider"]["command"]]
+    health = json.loads("[" + DOCKERFILE.partition("CMD [")[2].partition("]")[0] + "]")
+    words = {
+        "provider": [str(DOCKER / "entrypoint"), *serve],
+        "worker": [str(DOCKER / "entrypoint"), *SERVICES["worker"]["command"]],
+        "department": [str(BIN / "python"), *SERVICES["department"]["entrypoint"][1:], str(settings)],
+    }
+    started = {}
+    with ExitStack() as stack:
+        for what, command in words.items():
+            log = stack.enter_context((tmp_path / f"{what}.log").open("wb"))
+            started[what] = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+            stack.callback(started[what].wait)
+            stack.callback(started[what].kill)
+        for url in (f"http://localhost:{public}/.well-known/openid-configuration", base + "/"):
+            wait_until(lambda url=url: answers(url), url)  # type: ignore[misc]
+        run(environment, health[0], *(w.replace("9000", str(management)) for w in health[1:]))
+        assert {what: process.poll() for what, process in started.items()} == dict.fromkeys(words)
+        for process in started.values():
+            process.terminate()
+        assert {what: process.wait(35) for what, process in started.items()} == dict.fromkeys(words, 0)
