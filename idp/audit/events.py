@@ -338,6 +338,12 @@ class KeysEscrowed(Fact, frozen=True, kw_only=True):
     recipient: str
 
 
+class Restored(Fact, frozen=True, kw_only=True):
+    """The house came back from a copy; every session and grant ended."""
+
+    KIND = "store.restored"
+
+
 class ExportMade(Fact, frozen=True, kw_only=True):
     """The log was exported; exporting is itself an event."""
 

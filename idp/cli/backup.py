@@ -1,0 +1,52 @@
+"""``idp backup`` and ``idp restore``: a consistent copy while serving, and the drill that proves it can be read."""
+
+from pathlib import Path
+
+import click
+
+from idp.cli.common import configuration, fail, opened, show, verb
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@verb
+def backup(folder: Path, as_json: bool) -> None:
+    """Write the main database to FOLDER/database, and the keyring to FOLDER/keyring, replacing the keyring copy of before.
+
+    Archive the database copies as you like. Keep one keyring copy only: an old one would bring erased people back. The root key is not in here:
+    see `idp keys escrow`.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with opened() as parts:
+        stamp = parts.clock() // 1_000_000
+        main, ring = folder / f"database-{stamp}", folder / "keyring"
+        fresh = folder / "keyring.new"
+        fresh.unlink(missing_ok=True)
+        # The keyring after the database: every account in the copy then has its key.
+        parts.store.backup(str(main))
+        parts.keyring.backup(str(fresh))
+        fresh.replace(ring)
+        show({"database": str(main), "keyring": str(ring)}, as_json)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--verify", is_flag=True, help="Only check that the newest copy can be read with the present keys; change nothing."
+)
+@verb
+def restore(folder: Path, verify: bool, as_json: bool) -> None:
+    """Bring the newest copy in FOLDER back into empty stores, or (--verify) check that this would work.
+
+    After a restore every session, code and refresh token is ended: what was revoked since the copy must not come back to life.
+    """
+    copies = sorted(folder.glob("database-*"), key=lambda p: int(p.name.rpartition("-")[2]))
+    ring = folder / "keyring"
+    if not copies or not ring.exists():
+        fail(f"{folder} holds no copy made by `idp backup`")
+        return
+    from idp.cli.restoring import bring_back, verify_copy
+
+    config = configuration()
+    report = verify_copy(config, copies[-1], ring) if verify else bring_back(config, copies[-1], ring)
+    show(report, as_json)
