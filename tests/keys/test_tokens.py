@@ -187,4 +187,4 @@ def test_sealed_values_of_an_older_version_open_until_it_retires(ring, ring2, en
 
 def test_an_opaque_is_frozen(ring, entropy):
     with pytest.raises(AttributeError):
-        new_token(ring, "code", entropy).token = "x"
+        new_token(ring, "code", entropy).token = "x"  # type: ignore[misc]
