@@ -1,7 +1,7 @@
 """How a copy comes back: into empty stores only, checked row by row, with everything that could have been revoked since ended."""
 
 import shutil
-import subprocess  # noqa: S404  PostgreSQL's own restore program
+import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -70,7 +70,7 @@ def _put(url: str, copy: Path) -> None:
         target.chmod(0o600)
         return
     command = ["pg_restore", "--no-owner", "--exit-on-error", "--single-transaction", f"--dbname={url}", str(copy)]
-    done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603, S607  an operator's own PostgreSQL programs
+    done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603  an operator's own PostgreSQL programs
     if done.returncode:
         raise click.ClickException(
             "pg_restore refused; the database must exist and be empty, and the program be installed"

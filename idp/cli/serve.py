@@ -63,6 +63,7 @@ def worker(as_json: bool) -> None:
     """Do the background work: deliver logouts and notices, clean up, rotate keys. Any number may run; one leads."""
     from idp.app import close_parts, open_parts
     from idp.flows.worker import Worker
+    from idp.notifiers import open_notifier
     from keys.backends import open_root
 
     config = configuration()
@@ -74,7 +75,7 @@ def worker(as_json: bool) -> None:
     parent = os.getppid()
     show({"worker": os.getpid()}, as_json)
     try:
-        Worker(parts, open_root(config.keys_url)).run(stop, alive=lambda: os.getppid() == parent)
+        Worker(parts, open_root(config.keys_url), open_notifier(config, parts.outbound)).run(stop, alive=lambda: os.getppid() == parent)
     finally:
         close_parts(parts)
 
