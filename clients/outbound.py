@@ -111,8 +111,9 @@ class GuardedOutbound:
         uri = _parse(url)
         addresses = self._judged(uri, budget)
         failure = OutboundError("unreachable")
-        for address in addresses:
-            connection = self._connection(uri, address, budget, limits)
+        for tried, address in enumerate(addresses):
+            timeout = min(limits.connect_s, _seconds(budget) / (len(addresses) - tried))
+            connection = self._connection(uri, address, budget, timeout)
             try:
                 connection.connect()
             except (OSError, urllib3.exceptions.HTTPError) as error:
@@ -154,9 +155,8 @@ class GuardedOutbound:
             raise OutboundError("refused_address")
         return [literal for literal in literals if literal is not None]
 
-    def _connection(self, uri: Uri, address: Address, budget: Budget, limits: Limits) -> HTTPConnection:
+    def _connection(self, uri: Uri, address: Address, budget: Budget, timeout: float) -> HTTPConnection:
         port = uri.port or _PORTS[uri.scheme]
-        timeout = min(limits.connect_s, _seconds(budget))
         if uri.scheme == "http":
             return timed(HTTPConnection, budget)(str(address), port, timeout=timeout)
         return timed(HTTPSConnection, budget)(
@@ -225,19 +225,24 @@ def _exchange(
     try:
         connection.request(method, target, body, {**common, **headers}, preload_content=False, decode_content=False)
         return _read(connection.getresponse(), limits)
-    except (OSError, urllib3.exceptions.HTTPError, http.client.HTTPException, ValueError) as error:
+    except (OSError, urllib3.exceptions.HTTPError, http.client.HTTPException, ValueError, OverflowError) as error:
         raise _failure(error) from None
     finally:
         connection.close()
 
 
 def _read(response: urllib3.HTTPResponse, limits: Limits) -> Response:
-    if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise OutboundError("content_encoding")
-    body = response.read(limits.max_bytes + 1, decode_content=False)
-    if len(body) > limits.max_bytes:
-        raise OutboundError("too_large")
-    return Response(response.status, {name.lower(): value for name, value in response.headers.items()}, body)
+    try:
+        if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise OutboundError("content_encoding")
+        body = b""
+        while chunk := response.read(limits.max_bytes + 1 - len(body), decode_content=False):
+            body += chunk
+            if len(body) > limits.max_bytes:
+                raise OutboundError("too_large")
+        return Response(response.status, {name.lower(): value for name, value in response.headers.items()}, body)
+    finally:
+        response.close()
 
 
 def _failure(error: Exception) -> OutboundError:

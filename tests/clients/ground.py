@@ -1,6 +1,6 @@
 """Builders for this room's tests: clients, assertions, a certificate authority and real local servers."""
 
-import datetime
+import datetime as dt
 import ipaddress
 import socket
 import ssl
@@ -72,10 +72,10 @@ class Authority:
         self.chain.write_bytes(self._server(names))
 
     def _builder(self, subject: x509.Name, key: Any) -> x509.CertificateBuilder:
-        start = datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC)
+        start = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
         builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key)
         builder = builder.serial_number(x509.random_serial_number()).not_valid_before(start)
-        return builder.not_valid_after(start + datetime.timedelta(days=36500))
+        return builder.not_valid_after(start + dt.timedelta(days=36500))
 
     def _authority(self) -> x509.Certificate:
         builder = self._builder(self.name, self.key.public_key())

