@@ -109,7 +109,7 @@ def _own_origin() -> str:
 
 def _handle_errors(app: Flask, access: Access) -> None:
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    app.log_exception = _say_nothing  # type: ignore[method-assign]
+    app.log_exception = _say_nothing  # type: ignore[method-assign, assignment]
     app.register_error_handler(Lost, _lost)
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _http)
