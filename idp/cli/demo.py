@@ -84,6 +84,7 @@ def _prepare(environment: dict[str, str], folder: Path, port: int) -> dict[str, 
     """Migrate, make keys, and enter the samples once; what to print."""
     from idp.app import close_parts, open_parts, prepare
     from idp.config import load
+    from idp.flows.provision import add_initial_token
 
     config = load(environment)
     prepare(config)
@@ -95,6 +96,7 @@ def _prepare(environment: dict[str, str], folder: Path, port: int) -> dict[str, 
     try:
         accounts = _enter_accounts(parts)
         apps = _enter_apps(parts, port)
+        token = add_initial_token(parts, DEPARTMENTS["tax"]["department_id"], uses=100)
     finally:
         close_parts(parts)
     _private(folder / "apps.json", {"issuer": config.issuer, "apps": apps})
@@ -202,6 +204,7 @@ def _tell(told: dict[str, Any], as_json: bool) -> None:
             f"   ({', '.join(account['roles'])}; one-time codes: {account['totp_secret']})" if account["roles"] else ""
         )
         click.echo(f"    {account['username']:<12} {account['password']}{role}")
+    click.echo(f"\n  Register an app of your own (see README):  INITIAL_ACCESS_TOKEN={told['initial_access_token']}")
     click.echo(
         "\n  Sign in at the tax bureau, then open social security: you are signed in already.\n  Ctrl-C stops everything.\n"
     )
