@@ -22,8 +22,10 @@ class BreachList:
         if not _LEAST <= self._digits <= 40 or not _is_hex(first):
             raise ValueError("the list of breached passwords must hold one hexadecimal SHA-1 per line, sorted")
 
-    def __contains__(self, prepared: bytes) -> bool:
-        """Whether the password (as ``idp.authn.hashing.prepare`` gives it) is in the list."""
+    def __contains__(self, prepared: object) -> bool:
+        """Whether the password (bytes as ``idp.authn.hashing.prepare`` gives them) is in the list."""
+        if not isinstance(prepared, bytes):
+            return False
         digest = hashlib.sha1(prepared, usedforsecurity=False).hexdigest()[: self._digits]
         wanted = (digest.upper() if self._upper else digest).encode()
         low, high = 0, len(self._map)

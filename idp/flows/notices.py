@@ -1,0 +1,109 @@
+"""What citizens are told by e-mail or text message: short, in their language, through the durable outbox. No notice holds a link."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from idp.authn.identifiers import Identifier as Name
+from idp.flows.outbox import Notice
+from idp.flows.people import Person, names
+from idp.parts import Parts
+from idp.ports import Insert, Write
+from idp.records import Message
+from keys.tokens import seal_flow
+
+ENGLISH: Final = "en"
+VOID: Final = "void"
+"""State of a message that is made for the work's sake alone and never sent."""
+_HELP: Final = {
+    "zh-Hans": "如果不是您本人操作，请立即修改密码，并在“我的登录位置”中退出所有设备。",
+    "en": "If this was not you, change your password at once and sign out all devices on your account page.",
+}
+TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+    "sign_up_code": {
+        "zh-Hans": ("注册验证码 {code}", "您的验证码是 {code}，{minutes} 分钟内有效。请勿告诉任何人，我们的工作人员也不会向您索要。"),
+        "en": ("Your sign-up code {code}", "Your code is {code}. It works for {minutes} minutes. Tell it to nobody; our staff never ask for it."),
+    },
+    "exists": {
+        "zh-Hans": ("您已有账户", "有人用此地址申请注册，但它已属于一个账户。如果是您本人，请直接登录或选择“忘记密码”；如果不是您，无需处理。"),
+        "en": (
+            "You have an account already",
+            "Somebody asked to create an account with this address, which has one. If it was you, sign in; if not, there is nothing to do.",
+        ),
+    },
+    "reset_code": {
+        "zh-Hans": ("重设密码验证码 {code}", "您的验证码是 {code}，{minutes} 分钟内有效。请勿告诉任何人。如果您没有申请重设密码，无需处理。"),
+        "en": (
+            "Your code for a new password {code}",
+            "Your code is {code}. It works for {minutes} minutes. Tell it to nobody. If you did not ask for a new password, there is nothing to do.",
+        ),
+    },
+    "password_changed": {
+        "zh-Hans": ("密码已修改", "您账户的密码刚刚被修改，其他设备已全部退出。" + _HELP["zh-Hans"]),
+        "en": ("Your password was changed", "The password of your account was just changed and all other devices were signed out. " + _HELP["en"]),
+    },
+    "totp_enrolled": {
+        "zh-Hans": ("已启用身份验证器", "您的账户刚刚启用了身份验证器应用。" + _HELP["zh-Hans"]),
+        "en": ("Authenticator app set up", "An authenticator app was just set up for your account. " + _HELP["en"]),
+    },
+    "totp_removed": {
+        "zh-Hans": ("已移除身份验证器", "您账户的身份验证器应用和恢复码刚刚被移除。" + _HELP["zh-Hans"]),
+        "en": ("Authenticator app removed", "The authenticator app and the recovery codes of your account were just removed. " + _HELP["en"]),
+    },
+    "codes_made": {
+        "zh-Hans": ("已生成新的恢复码", "您的账户刚刚生成了新的恢复码，旧的恢复码已失效。" + _HELP["zh-Hans"]),
+        "en": ("New recovery codes", "New recovery codes were just made for your account; the old ones no longer work. " + _HELP["en"]),
+    },
+    "code_used": {
+        "zh-Hans": ("已使用恢复码", "您的账户刚刚用一个恢复码登录，还剩 {left} 个。" + _HELP["zh-Hans"]),
+        "en": ("A recovery code was used", "A recovery code was just used for your account; {left} are left. " + _HELP["en"]),
+    },
+    "guessing": {
+        "zh-Hans": ("有人多次输错验证码", "有人已知道您的密码，并多次输错您的身份验证器代码。请尽快修改密码。"),
+        "en": ("Wrong codes for your account", "Somebody who knows your password has entered many wrong codes. Change your password soon."),
+    },
+}  # fmt: skip
+"""Kind → language → (subject, body)."""
+
+
+def to_person(parts: Parts, person: Person, kind: str, now: int, **values: str) -> list[Write]:
+    """A notice to every confirmed e-mail address of a person, or to the phones of one who has none."""
+    verified = names(parts, person.citizen, verified=True)
+    mailboxes = [name for name in verified if name.kind == "email"]
+    targets = mailboxes or [name for name in verified if name.kind == "phone"]
+    return [
+        message(parts, name, kind, person.account.locale, now, account_id=person.account.id, **values)
+        for name in targets
+    ]
+
+
+def message(
+    parts: Parts,
+    to: Name,
+    kind: str,
+    language: str | None,
+    now: int,
+    *,
+    account_id: bytes | None = None,
+    state: str = "pending",
+    **values: str,
+) -> Insert:
+    """The outbox row of one message to one canonical address."""
+    subject, body = TEXTS[kind][ENGLISH if (language or parts.config.default_locale).startswith(ENGLISH) else "zh-Hans"]
+    channel = "sms" if to.kind == "phone" else "email"
+    notice = Notice(channel, to.canonical, subject.format(**values), body.format(**values))
+    sealed = seal_flow(parts.ring, "message", msgspec.json.encode(notice), parts.entropy)
+    return Insert(
+        Message(
+            id=parts.entropy(16),
+            kind=kind,
+            account_id=account_id,
+            sealed=sealed.encode(),
+            state=state,
+            attempts=0,
+            next_at=now,
+            created_at=now,
+            last_error=None,
+        )
+    )

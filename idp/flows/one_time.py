@@ -1,0 +1,157 @@
+"""Short codes sent to an address: eight digits (26 bits), ten minutes, five tries, one use, one browser (OWASP ASVS 6.5, 6.6)."""
+
+from typing import Final
+
+import msgspec
+
+from idp.audit.events import OneTimeSent, record
+from idp.authn.identifiers import Identifier as Name
+from idp.authn.totp import digits
+from idp.flows import notices
+from idp.flows.people import Caller, Person
+from idp.parts import Parts
+from idp.ports import Add, Committed, Insert, Op, Update, Write
+from idp.records import OneTime
+from keys.tokens import hash_secret, open_flow, seal_flow, secret_matches
+
+TTL_S: Final = 600
+MINUTES: Final = TTL_S // 60
+TRIES: Final = 5
+DIGITS: Final = 8
+TICKET_S: Final = 1800
+"""A confirmed address is good for so long to finish what it was confirmed for."""
+HOUR_S: Final = 3600
+PER_TARGET: Final = 5
+PER_ADDRESS: Final = 30
+_SECOND: Final = 1_000_000
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What a code or ticket is about; sealed in the row. ``kind`` and ``value``: the canonical identifier it was asked for."""
+
+    kind: str
+    value: str
+    step: str = "code"
+
+    def __repr__(self) -> str:
+        return f"Facts({self.kind})"
+
+    @property
+    def name(self) -> Name:
+        """The canonical identifier."""
+        return Name(self.kind, self.value)  # type: ignore[arg-type]
+
+
+def may_send(parts: Parts, target: bytes, place: bytes) -> bool:
+    """Whether one more code may go out: five an hour to one target, thirty from one network. The answer to the browser is the same."""
+    here = parts.volatile.bump("codes-from", place, HOUR_S) <= PER_ADDRESS
+    return parts.volatile.bump("codes-to", target, HOUR_S) <= PER_TARGET and here
+
+
+def make(
+    parts: Parts,
+    caller: Caller,
+    purpose: str,
+    facts: Facts,
+    *,
+    to: Name | None,
+    notice: str,
+    person: Person | None,
+    instead: Write | None = None,
+) -> tuple[bytes, list[Write]]:
+    """The row of a code with its message to ``to``; its id.
+
+    ``to`` None: a row that no code opens, with ``instead`` or a message that is never sent, so that the work is the same.
+    """
+    row_id = parts.entropy(16)
+    code = f"{int.from_bytes(parts.entropy(8), 'big') % 10**DIGITS:0{DIGITS}d}"
+    secret = row_id + code.encode() if to is not None else parts.entropy(32)
+    row = OneTime(
+        id=row_id,
+        hash=hash_secret(parts.ring, "one-time", secret),
+        purpose=purpose,
+        account_id=person.account.id if person else None,
+        browser_hash=caller.browser,
+        sealed=_sealed(parts, purpose, facts),
+        tries_left=TRIES,
+        state="open",
+        created_at=caller.now,
+        expires_at=caller.now + TTL_S * _SECOND,
+    )
+    sent = notices.message(
+        parts,
+        to or facts.name,
+        notice,
+        person.account.locale if person else None,
+        caller.now,
+        account_id=person.account.id if person else None,
+        state="pending" if to is not None else notices.VOID,
+        code=code,
+        minutes=str(MINUTES),
+    )
+    return row_id, [Insert(row), _told(parts, caller, purpose, person), instead or sent]
+
+
+def ticket(parts: Parts, caller: Caller, purpose: str, facts: Facts, account_id: bytes | None) -> tuple[bytes, Insert]:
+    """A row that stands for a confirmed address until the journey's end uses it; its id."""
+    row_id = parts.entropy(16)
+    row = OneTime(
+        id=row_id,
+        hash=hash_secret(parts.ring, "one-time", parts.entropy(32)),
+        purpose=purpose,
+        account_id=account_id,
+        browser_hash=caller.browser,
+        sealed=_sealed(parts, purpose, msgspec.structs.replace(facts, step="ticket")),
+        tries_left=0,
+        state="open",
+        created_at=caller.now,
+        expires_at=caller.now + TICKET_S * _SECOND,
+    )
+    return row_id, Insert(row)
+
+
+def reference(parts: Parts, row_id: bytes) -> str:
+    """How a form names a row: sealed, without meaning elsewhere."""
+    return seal_flow(parts.ring, "one-time", row_id, parts.entropy)
+
+
+def find(parts: Parts, caller: Caller, purpose: str, shown: str | None, step: str) -> tuple[OneTime, Facts] | None:
+    """The open row that a form names: right purpose and step, this browser, not too old. Tries may be used up."""
+    row_id = open_flow(parts.ring, "one-time", shown) if shown else None
+    row = parts.store.one(OneTime, id=row_id) if row_id else None
+    if row is None or row.purpose != purpose or row.state != "open" or row.browser_hash != caller.browser:
+        return None
+    facts = facts_of(parts, row)
+    if facts is None or facts.step != step or not row.created_at - _SECOND <= caller.now < row.expires_at:
+        return None
+    return row, facts
+
+
+def facts_of(parts: Parts, row: OneTime) -> Facts | None:
+    """What the row is about."""
+    plain = open_flow(parts.ring, f"one-time/{row.purpose}", row.sealed.decode())
+    return msgspec.json.decode(plain, type=Facts) if plain else None
+
+
+def guess(parts: Parts, row: OneTime, typed: str) -> bool:
+    """Take one try, durably, then compare. False when none is left or the code is another; the row is not used yet."""
+    take = Update(OneTime, {"id": row.id, "state": "open", "tries_left": Op(">", 0)}, {"tries_left": Add(-1)})
+    if not isinstance(parts.store.commit([take]), Committed):
+        return False
+    return secret_matches(parts.ring, "one-time", row.id + digits(typed).encode(), row.hash)
+
+
+def use(row: OneTime) -> Update:
+    """The write that uses the row up: of many at once, one batch has it."""
+    return Update(OneTime, {"id": row.id, "state": "open"}, {"state": "used"})
+
+
+def _sealed(parts: Parts, purpose: str, facts: Facts) -> bytes:
+    return seal_flow(parts.ring, f"one-time/{purpose}", msgspec.json.encode(facts), parts.entropy).encode()
+
+
+def _told(parts: Parts, caller: Caller, purpose: str, person: Person | None) -> Insert:
+    about = person.citizen if person else parts.vault.nobody()
+    return record(
+        OneTimeSent(purpose=purpose, reference=caller.reference), at=caller.now, entropy=parts.entropy, person=about
+    )

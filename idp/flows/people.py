@@ -1,0 +1,192 @@
+"""Who is meant and who asks: accounts found by what people type, opened; and the caller of a journey."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from idp.audit.events import Fact, SignInFailed, SignInThrottled, record
+from idp.authn import throttle
+from idp.authn.identifiers import BadIdentifier, canonical
+from idp.authn.identifiers import Identifier as Name
+from idp.authn.throttle import Attempt, Throttled
+from idp.parts import Parts
+from idp.ports import Insert, Op, Update, Write
+from idp.records import Account, Identifier, Password, RecoveryCode, Session, Totp
+from idp.release.vault import Citizen, KeyGone
+from keys.errors import SealBroken
+from keys.index import all_versions, blind_index
+
+TOLD_EVERY_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The browser at the other end. ``browser``: hash of its cookie; ``remote`` its address; ``device`` its label; ``flow`` the hash of the
+    interaction it is in, or empty; ``session`` the living session it showed; ``now`` microseconds."""
+
+    browser: bytes
+    remote: str
+    device: str
+    reference: str
+    now: int
+    flow: bytes = b""
+    session: Session | None = None
+
+    def __repr__(self) -> str:
+        return "Caller(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An account with its opened key and its password row."""
+
+    account: Account
+    citizen: Citizen
+    password: Password | None
+
+    def __repr__(self) -> str:
+        return "Person(…)"
+
+    @property
+    def active(self) -> bool:
+        """May sign in."""
+        return self.account.status == "active"
+
+    @property
+    def staff(self) -> bool:
+        """Has a role, and so needs a second factor always."""
+        return bool(self.account.roles)
+
+    @property
+    def password_changed_at(self) -> int:
+        """Microseconds; 0 without a password."""
+        return self.password.changed_at if self.password else 0
+
+    def phc(self) -> str | None:
+        """The password's hash; None when there is none or it does not open."""
+        row = self.password
+        if row is None:
+            return None
+        try:
+            return self.citizen.open("password", "phc", row.account_id, row.row_version, row.sealed).decode()
+        except SealBroken:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What was typed: ``subject`` is what failures are counted under, whatever spelling or alias was used; ``person`` None when unknown."""
+
+    subject: bytes
+    name: Name | None
+    person: Person | None
+
+
+def meant(parts: Parts, typed: str) -> Meant:
+    """Find the account of an identifier. What is no identifier, or nobody's, has a subject all the same."""
+    try:
+        name = canonical(typed)
+    except BadIdentifier:
+        return Meant(
+            blind_index(parts.ring, "malformed", hashlib.sha256(typed.encode("utf-8", "surrogatepass")).digest())[0],
+            None,
+            None,
+        )
+    row = identifier(parts, name)
+    person = load(parts, row.account_id) if row is not None else None
+    if person is None:
+        return Meant(blind_index(parts.ring, name.kind, name.canonical)[0], name, None)
+    return Meant(person.account.id, name, person)
+
+
+def identifier(parts: Parts, name: Name) -> Identifier | None:
+    """The row of a canonical identifier under any version of the index key."""
+    indexes = tuple(index for index, _ in all_versions(parts.ring, name.kind, name.canonical))
+    rows = parts.store.find(Identifier, {"kind": name.kind, "index": Op("in", indexes)}, limit=1)
+    return rows[0] if rows else None
+
+
+def load(parts: Parts, account_id: bytes) -> Person | None:
+    """The account, opened; None when there is none, it was erased, or its key is gone."""
+    account = parts.store.one(Account, id=account_id)
+    if account is None or account.status == "erased":
+        return None
+    try:
+        citizen = parts.vault.citizen(account_id)
+    except KeyGone:
+        return None
+    return Person(account, citizen, parts.store.one(Password, account_id=account_id))
+
+
+def names(parts: Parts, citizen: Citizen, *, verified: bool = False) -> list[Name]:
+    """What the citizen signs in with, oldest first; ``verified``: those whose owner proved to receive there."""
+    rows = parts.store.find(Identifier, {"account_id": citizen.account_id}, order=("created_at", "id"))
+    return [_name(citizen, row) for row in rows if row.verified_at is not None or not verified]
+
+
+def _name(citizen: Citizen, row: Identifier) -> Name:
+    value = citizen.open("identifier", "value", row.id, 0, row.sealed).decode()
+    return Name(row.kind, value)  # type: ignore[arg-type]
+
+
+def totp(parts: Parts, account_id: bytes) -> Totp | None:
+    """The confirmed second factor."""
+    row = parts.store.one(Totp, account_id=account_id)
+    return row if row is not None and row.confirmed_at is not None else None
+
+
+def codes_left(parts: Parts, account_id: bytes) -> int:
+    """Unused recovery codes."""
+    return parts.store.count(RecoveryCode, {"account_id": account_id, "used_at": None})
+
+
+def known_browser(parts: Parts, caller: Caller, person: Person | None) -> bytes | None:
+    """The caller's browser hash where it signed in to this account before."""
+    if person is None:
+        return None
+    changed_at = person.password_changed_at
+    found = throttle.is_known(parts.volatile, caller.browser, person.account.id, changed_at)
+    return caller.browser if found else None
+
+
+def attempt(
+    parts: Parts, caller: Caller, subject: bytes, person: Person | None, *, factor: bool = False
+) -> Attempt | Throttled:
+    """Count a try of this caller on this subject, or refuse it; a refusal is an event, once a minute for each subject."""
+    known = known_browser(parts, caller, person)
+    answer = throttle.enter(parts.volatile, subject, caller.remote, known=known, factor=factor)
+    if isinstance(answer, Throttled) and parts.volatile.claim("throttled-told", subject, TOLD_EVERY_S):
+        fact = SignInThrottled(rule=answer.rule, reference=caller.reference)
+        about = person.citizen if person else parts.vault.nobody()
+        parts.store.commit([_record(parts, caller, fact, about, {"address": caller.remote})])
+    return answer
+
+
+def note_failure(parts: Parts, caller: Caller, person: Person | None, reason: str) -> None:
+    """The event of a wrong proof. ``reason`` is for the log alone."""
+    about = person.citizen if person else parts.vault.nobody()
+    fact = SignInFailed(reason=reason, reference=caller.reference)
+    parts.store.commit([_record(parts, caller, fact, about, {"address": caller.remote, "device": caller.device})])
+
+
+def event(
+    parts: Parts, caller: Caller, fact: Fact, citizen: Citizen, *, address: bool = False, device: bool = False
+) -> Insert:
+    """An event about a citizen, with the caller's address and device where the fact has such fields."""
+    personal = ({"address": caller.remote} if address else {}) | ({"device": caller.device} if device else {})
+    return _record(parts, caller, fact, citizen, personal or None)
+
+
+def _record(parts: Parts, caller: Caller, fact: Fact, about: Citizen, personal: dict[str, str] | None) -> Insert:
+    return record(fact, at=caller.now, entropy=parts.entropy, person=about, personal=personal)
+
+
+def rehashed(parts: Parts, person: Person, password: str) -> list[Write]:
+    """The write that renews a hash made with older parameters; the password itself does not change, nor when it was set."""
+    row, phc = person.password, person.phc()
+    if row is None or phc is None or not parts.hasher.stale(phc):
+        return []
+    version = row.row_version + 1
+    sealed = person.citizen.seal("password", "phc", row.account_id, version, parts.hasher.hash(password).encode())
+    where = {"account_id": row.account_id, "row_version": row.row_version}
+    return [Update(Password, where, {"sealed": sealed, "row_version": version}, rows=None)]

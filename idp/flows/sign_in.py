@@ -1,0 +1,121 @@
+"""The journey of signing in with identifier and password: the same answer, and the same work, for every reason to say no."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from idp.audit.events import SignedIn as SignedInEvent
+from idp.authn import throttle
+from idp.authn.assurance import PASSWORD, acr, amr
+from idp.authn.throttle import Attempt, Throttled
+from idp.errors import Unavailable
+from idp.flows import pending, sessions
+from idp.flows.people import Caller, Person, attempt, event, meant, note_failure, rehashed, totp
+from idp.flows.sessions import Where, alive
+from idp.parts import Parts
+from idp.ports import Committed, Write
+from idp.records import Session
+from keys.tokens import Opaque
+
+SAME_SIGN_IN_S: Final = 60
+"""A second post of the same form within this time renews the session of the first and is no new sign-in."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session began or was renewed; ``token`` goes into the cookie."""
+
+    token: Opaque
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class NeedSecondFactor:
+    """The password was right; no session before the second factor is."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedEnrolment:
+    """The password was right; this account must set up a second factor before it has a session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A wrong proof. ``error`` is the key of what the page may say: the same for every reason."""
+
+    error: str = "credentials"
+
+
+Outcome = SignedIn | NeedSecondFactor | NeedEnrolment | Failed | Throttled
+
+
+def with_password(parts: Parts, caller: Caller, typed: str, password: str) -> Outcome:
+    """Judge identifier and password. Unknown, wrong and disabled differ in the log alone (OWASP ASVS 6.3.8).
+
+    Raises Unavailable when the hash queue is full; such a try is not counted.
+    """
+    who = meant(parts, typed)
+    entered = attempt(parts, caller, who.subject, who.person)
+    if isinstance(entered, Throttled):
+        return entered
+    right = _verify(parts, entered, who.person, password)
+    person = who.person
+    if person is None or not right or not person.active:
+        reason = "unknown_identifier" if person is None else "account_disabled" if right else "wrong_password"
+        note_failure(parts, caller, person, reason)
+        return Failed()
+    if person.staff:
+        throttle.undecided(parts.volatile, entered)
+        enrolled = totp(parts, person.account.id) is not None
+        pending.keep(parts, caller, person, "sign-in" if enrolled else "enrol")
+        return NeedSecondFactor() if enrolled else NeedEnrolment()
+    throttle.succeeded(parts.volatile, entered)
+    return begin_session(parts, caller, person, (PASSWORD,), rehashed(parts, person, password))
+
+
+def begin_session(
+    parts: Parts, caller: Caller, person: Person, proofs: tuple[str, ...], writes: list[Write]
+) -> SignedIn:
+    """Start or renew the session of a person who just proved who they are, in one batch with ``writes`` (none of which may conflict)."""
+    before, other = _same_sign_in(parts, caller, person), caller.session
+    if before is not None and other is not None and other.id != before.id:
+        writes = [*writes, *sessions.end(parts, other, "superseded", caller.now)]
+    again = before is not None and before.amr == amr(proofs)
+    started, done = _begin(parts, caller, person, proofs, writes, before or other, again=again)
+    if not isinstance(done, Committed):  # the old session ended or was renewed meanwhile: begin a new one
+        started, done = _begin(parts, caller, person, proofs, writes, None, again=False)
+    if not isinstance(done, Committed):
+        raise Unavailable("session")
+    parts.volatile.put("sign-in", _same_key(caller, person), started.session.id, SAME_SIGN_IN_S)
+    throttle.remember(parts.volatile, caller.browser, person.account.id, person.password_changed_at)
+    pending.forget(parts, caller)
+    return SignedIn(started.token, started.session)
+
+
+def _begin(
+    parts: Parts, caller: Caller, person: Person, proofs: tuple[str, ...], writes: list[Write], previous: Session | None, *, again: bool
+) -> tuple[sessions.Started, object]:  # fmt: skip
+    methods = amr(proofs)
+    where = Where(caller.device, caller.remote)
+    started = sessions.start(parts, person.citizen, methods, acr(methods), previous, caller.now, where)
+    fact = SignedInEvent(session=started.session.id.hex(), amr=methods, acr=acr(methods), reference=caller.reference)
+    told = [] if again else [event(parts, caller, fact, person.citizen, address=True, device=True)]
+    return started, parts.store.commit([*writes, *started.writes, *told])
+
+
+def _verify(parts: Parts, entered: Attempt, person: Person | None, password: str) -> bool:
+    try:
+        return parts.hasher.verify(person.phc() if person else None, password)
+    except Unavailable:
+        throttle.undecided(parts.volatile, entered)
+        raise
+
+
+def _same_sign_in(parts: Parts, caller: Caller, person: Person) -> Session | None:
+    """The session that this very form began a moment ago (double click, back button)."""
+    session_id = parts.volatile.peek("sign-in", _same_key(caller, person))
+    session = parts.store.one(Session, id=session_id) if session_id else None
+    return session if session is not None and alive(session, caller.now, parts.config.session_idle) else None
+
+
+def _same_key(caller: Caller, person: Person) -> bytes:
+    return caller.browser + caller.flow + person.account.id

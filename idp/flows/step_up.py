@@ -1,0 +1,134 @@
+"""The journey of the second factor: a one-time code or a recovery code, each once, inside a session or after a password that made none yet."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from idp.audit.events import RecoveryCodeUsed, SteppedUp, record
+from idp.authn import throttle
+from idp.authn import totp as law
+from idp.authn.assurance import ONE_TIME_PASSWORD, PASSWORD, acr, stepped_up
+from idp.authn.throttle import Attempt, Throttled
+from idp.flows import notices, pending, sessions
+from idp.flows.pending import Pending
+from idp.flows.people import Caller, Person, attempt, event, load, note_failure, totp
+from idp.flows.sessions import Where
+from idp.flows.sign_in import Failed, SignedIn, begin_session
+from idp.parts import Parts
+from idp.ports import Committed, Op, Update, Write
+from idp.records import RecoveryCode, Session, Totp
+from keys.errors import SealBroken
+
+TELL_FROM: Final = 10
+"""So many wrong codes in a row are told to the citizen."""
+_USED: Final = "code_used"
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What the second factor adds to: a password proved a moment ago in this flow (``pending``), or the living session."""
+
+    person: Person
+    pending: Pending | None
+    session: Session | None
+
+    def __repr__(self) -> str:
+        return "Basis(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """There is nothing to add a factor to any more: begin again."""
+
+
+Outcome = SignedIn | Failed | Throttled | Ended
+
+
+def basis(parts: Parts, caller: Caller) -> Basis | None:
+    """What this browser proved so far in this flow, where a second factor can follow; a fresh password goes before the session."""
+    found = pending.find(parts, caller)
+    if found is not None and found[0].purpose != "enrol":
+        return Basis(found[1], found[0], caller.session)
+    person = load(parts, caller.session.account_id) if caller.session is not None else None
+    if person is None or not person.active or totp(parts, person.account.id) is None:
+        return None
+    return Basis(person, None, caller.session)
+
+
+def bound(caller: Caller, base: Basis) -> bytes:
+    """What the form's proof is made for: this browser, flow and person, so that a user switched in another tab ends the flow."""
+    return caller.browser + caller.flow + base.person.account.id
+
+
+def with_code(parts: Parts, caller: Caller, base: Basis, typed: str) -> Outcome:
+    """A code of the authenticator app: this step or the one before, and later than any that was used (RFC 6238 §5.2)."""
+    row = totp(parts, base.person.account.id)
+    if row is None:
+        return Ended()
+    entered = attempt(parts, caller, base.person.account.id, base.person, factor=True)
+    if isinstance(entered, Throttled):
+        return entered
+    step = law.matching_step(secret_of(base.person, row), typed, caller.now)
+    if step is None:
+        return _wrong(parts, caller, base.person, "wrong_totp", "code_wrong")
+    use = Update(
+        Totp,
+        {"account_id": row.account_id, "created_at": row.created_at, "last_step": Op("<", step)},
+        {"last_step": step},
+    )
+    return _finish(parts, caller, base, entered, [use], "totp_replayed", _USED)
+
+
+def with_recovery_code(parts: Parts, caller: Caller, base: Basis, typed: str) -> Outcome:
+    """One of the ten recovery codes, in place of the app's code; counted as a one-time code and told to the citizen."""
+    account_id = base.person.account.id
+    entered = attempt(parts, caller, account_id, base.person, factor=True)
+    if isinstance(entered, Throttled):
+        return entered
+    rows = parts.store.find(RecoveryCode, {"account_id": account_id, "used_at": None})
+    found = [row for row in rows if law.recovery_matches(parts.ring, account_id, typed, row.hash)]
+    if not found:
+        return _wrong(parts, caller, base.person, "wrong_recovery_code", "recovery_wrong")
+    left = len(rows) - 1
+    writes: list[Write] = [
+        Update(RecoveryCode, {"hash": found[0].hash, "used_at": None}, {"used_at": caller.now}),
+        event(parts, caller, RecoveryCodeUsed(left=left), base.person.citizen),
+        *notices.to_person(parts, base.person, "code_used", caller.now, left=str(left)),
+    ]
+    return _finish(parts, caller, base, entered, writes, "recovery_code_replayed", "recovery_wrong")
+
+
+def secret_of(person: Person, row: Totp) -> bytes:
+    """The opened secret; random-looking nothing matches when it does not open."""
+    try:
+        return person.citizen.open("totp", "secret", row.account_id, row.created_at, row.sealed)
+    except SealBroken:
+        return person.citizen.entropy(law.SECRET_BYTES)
+
+
+def _finish(
+    parts: Parts, caller: Caller, base: Basis, entered: Attempt, use: list[Write], reason: str, error: str
+) -> Outcome:
+    """Use the factor (``use[0]``) and strengthen the session in one batch: of many at once, one wins."""
+    if base.pending is not None:
+        if not isinstance(parts.store.commit(use), Committed):
+            return _wrong(parts, caller, base.person, reason, error)
+        throttle.succeeded(parts.volatile, entered)
+        return begin_session(parts, caller, base.person, (PASSWORD, ONE_TIME_PASSWORD), [])
+    assert base.session is not None
+    methods, where = stepped_up(base.session.amr), Where(caller.device, caller.remote)
+    started = sessions.step_up(parts, base.person.citizen, base.session, methods, acr(methods), caller.now, where)
+    fact = SteppedUp(session=base.session.id.hex(), amr=methods, acr=acr(methods), reference=caller.reference)
+    told = record(fact, at=caller.now, entropy=parts.entropy, person=base.person.citizen)
+    done = parts.store.commit([*use, *started.writes, told])
+    if isinstance(done, Committed):
+        throttle.succeeded(parts.volatile, entered)
+        return SignedIn(started.token, started.session)
+    return _wrong(parts, caller, base.person, reason, error) if done.index == 0 else Ended()
+
+
+def _wrong(parts: Parts, caller: Caller, person: Person, reason: str, error: str) -> Failed:
+    note_failure(parts, caller, person, reason)
+    failures = parts.volatile.bump("failures-factor", person.account.id, throttle.ACCOUNT_WINDOW_S, 0)
+    if failures >= TELL_FROM and parts.volatile.claim("guessing-told", person.account.id, throttle.DAY_S):
+        parts.store.commit(notices.to_person(parts, person, "guessing", caller.now))
+    return Failed(error)
