@@ -15,7 +15,7 @@ ROW = re.compile(r"[A-Z]\d{2,3}")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark by the services used; hold attack tests to their form: rows of the catalogue, and a docstring that says which section."""
     for item in items:
-        used = getattr(item, "fixturenames", ())
+        used = {*getattr(item, "fixturenames", ()), *chosen(item)}
         for fixture, marker in SERVICES.items():
             if fixture in used:
                 item.add_marker(marker)
@@ -26,6 +26,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 raise pytest.UsageError(
                     f"{item.nodeid}: an attack test says in one line what it holds off, with the section"
                 )
+
+
+def chosen(item: pytest.Item) -> set[str]:
+    """Words of the parameters that a test runs with: a fixture that takes "postgres+redis" needs both servers."""
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    return {word for value in params.values() if isinstance(value, str) for word in value.split("+")}
 
 
 @pytest.fixture(autouse=True, scope="session")
