@@ -55,6 +55,14 @@ def live(parts: Parts, cookie: str | None, now: int, *, touch: bool = True) -> S
 
     ``touch=False`` for what the citizen did not do (``prompt=none``): the idle limit is not extended.
     """
+    found = live_with_account(parts, cookie, now, touch=touch)
+    return found[0] if found is not None else None
+
+
+def live_with_account(
+    parts: Parts, cookie: str | None, now: int, *, touch: bool = True
+) -> tuple[Session, Account] | None:
+    """As :func:`live`, with the account that was read for it."""
     hashed = token_hash(parts.ring, "session", cookie) if cookie else None
     session = parts.store.one(Session, token_hash=hashed) if hashed else None
     if session is None or not alive(session, now, parts.config.session_idle):
@@ -64,7 +72,7 @@ def live(parts: Parts, cookie: str | None, now: int, *, touch: bool = True) -> S
         return None
     if touch and now - session.last_seen_at >= TOUCH_US:
         _touch(parts, session, now)
-    return session
+    return session, account
 
 
 def _touch(parts: Parts, session: Session, now: int) -> None:
