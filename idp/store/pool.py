@@ -46,8 +46,8 @@ def connect(url: str, **settings: str) -> Connection:
 class Pool:
     """At most ``size`` connections. The latest returned is the first lent, so that few stay warm."""
 
-    def __init__(self, url: str, size: int, part: str) -> None:
-        self._url, self._size, self._part = url, size, part
+    def __init__(self, url: str, size: int, part: str, wait_s: float = WAIT_S) -> None:
+        self._url, self._size, self._part, self._wait_s = url, size, part, wait_s
         self._reset()
 
     def _reset(self) -> None:
@@ -59,12 +59,12 @@ class Pool:
     def lend(self) -> Iterator[tuple[Connection, bool]]:
         """A connection, and whether it has been used before (and so may have died unnoticed).
 
-        Raises Unavailable when none is free within ``WAIT_S`` or the server can't be reached.
+        Raises Unavailable when none is free within ``wait_s`` or the server can't be reached.
         """
         if os.getpid() != self._pid:
             self._reset()  # after a fork: the parent's connections are the parent's
         slots = self._slots
-        if not slots.acquire(timeout=WAIT_S):
+        if not slots.acquire(timeout=self._wait_s):
             raise Unavailable(self._part)
         try:
             connection, used = self._take()

@@ -22,7 +22,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from idp.errors import Unavailable
 from idp.ports import Committed, Conflict
 from idp.store.keyring import SqlKeyring
-from idp.store.pool import Connection, Pool, connect
+from idp.store.pool import WAIT_S, Connection, Pool, connect
 from idp.store.sql import Prepared, SqlStore, head_of, judge_version
 from idp.store.statements import Statements
 from idp.store.tables import KEYRING, MAIN
@@ -42,14 +42,20 @@ _TROUBLE = (
 
 
 class PostgresStore(SqlStore):
-    """Implements ``idp.ports.Store``. ``url`` is a libpq URL; ``pool_size`` bounds the connections of this process."""
+    """Implements ``idp.ports.Store``. ``url`` is a libpq URL; ``pool_size`` bounds the connections of this process, ``wait_s`` the wait for one."""
 
     def __init__(
-        self, url: str, *, metadata: sa.MetaData = MAIN, part: str = "database", pool_size: int = POOL_SIZE
+        self,
+        url: str,
+        *,
+        metadata: sa.MetaData = MAIN,
+        part: str = "database",
+        pool_size: int = POOL_SIZE,
+        wait_s: float = WAIT_S,
     ) -> None:
         self.statements = Statements(DIALECT)
         self._url, self._part = url, part
-        self._pool = Pool(url, pool_size, part)
+        self._pool = Pool(url, pool_size, part, wait_s)
         self._version_table, self._head = head_of(metadata)
 
     def rows(self, sql: str, params: list[Any]) -> list[Any]:

@@ -1,8 +1,8 @@
 """One command, one reply, on connections that can't mix them up; and the moment this Redis began to remember.
 
-redis-py's pool lends the connections; the exchange is ours: a connection whose reply was not read to its end, for whatever reason (timeout,
-cancellation), is closed and never lent again (CVE-2023-28858, CVE-2023-28859). Nothing is retried: the lost reply of a single-use verb must not be asked for
-twice.
+redis-py's pool lends the connections; the exchange is ours: a connection whose reply was not read to its end, for whatever reason
+(timeout, cancellation), is closed and never lent again (CVE-2023-28858, CVE-2023-28859). Nothing is retried: the lost reply of a
+single-use verb must not be asked for twice.
 """
 
 from typing import Any

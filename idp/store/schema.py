@@ -5,6 +5,7 @@ Each migration is one transaction on both databases, so a kill leaves the versio
 
 import fcntl
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from idp.store.tables import KEYRING, MAIN
 Progress = Callable[[str], None]
 
 _SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
+_ALONE = threading.Lock()  # Alembic's ``op`` is one per process
 _LOCK = 0x59694D656E444221  # "YiMenDB!": one number for every node of the house
 
 
@@ -57,7 +59,7 @@ def upgrade(
 
     Raises SchemaUnknown for a database newer than this program; Unavailable when it can't be reached.
     """
-    with _locked(url), _connection(url) as connection:
+    with _ALONE, _locked(url), _connection(url) as connection:
         found = _versions(connection, lineage)
         known = {script.revision for script in ScriptDirectory.from_config(_config(lineage)).walk_revisions()}
         if not set(found) <= known:
@@ -111,14 +113,12 @@ def _reporter(progress: Progress) -> Callable[..., None]:
 
 @contextmanager
 def _connection(url: str) -> Iterator[sa.Connection]:
-    engine = _sqlite_engine(url) if url.startswith("sqlite:") else _postgres_engine(url)
     try:
+        engine = _sqlite_engine(url) if url.startswith("sqlite:") else _postgres_engine(url)
         with engine.connect() as connection:
             yield connection
-    except sa.exc.OperationalError as error:
+    except (OSError, sa.exc.OperationalError) as error:
         raise Unavailable("database") from error
-    finally:
-        engine.dispose()
 
 
 def _sqlite_engine(url: str) -> sa.Engine:

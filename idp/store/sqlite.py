@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from idp.ports import Committed, Conflict
 from idp.store.keyring import SqlKeyring
 from idp.store.sql import Prepared, SqlStore, head_of, judge_version
-from idp.store.sqlite_file import SqliteFile, path_of, trouble
+from idp.store.sqlite_file import WAIT_S, SqliteFile, path_of, trouble
 from idp.store.statements import Statements
 from idp.store.tables import KEYRING, MAIN
 
@@ -25,13 +25,19 @@ DIALECT = SQLiteDialect_pysqlite(paramstyle="qmark")
 
 
 class SqliteStore(SqlStore):
-    """Implements ``idp.ports.Store``. ``url`` is ``sqlite:///path``; ``metadata`` says whose tables are expected."""
+    """Implements ``idp.ports.Store``. ``url``: ``sqlite:///path``; ``metadata``: whose tables; ``wait_s``: a writer's patience."""
 
     def __init__(
-        self, url: str, *, metadata: sa.MetaData = MAIN, secure_delete: bool = False, part: str = "database"
+        self,
+        url: str,
+        *,
+        metadata: sa.MetaData = MAIN,
+        secure_delete: bool = False,
+        part: str = "database",
+        wait_s: float = WAIT_S,
     ) -> None:
         self.statements = Statements(DIALECT)
-        self.file = SqliteFile(path_of(url), synchronous="FULL", secure_delete=secure_delete, part=part)
+        self.file = SqliteFile(path_of(url), synchronous="FULL", secure_delete=secure_delete, part=part, wait_s=wait_s)
         self._version_table, self._head = head_of(metadata)
 
     def rows(self, sql: str, params: list[Any]) -> list[Any]:

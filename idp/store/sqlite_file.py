@@ -49,13 +49,21 @@ class SqliteFile:
     """Connections to one file. Readers come from a stack; writers wait in line for the process's one writing connection.
 
     Waiting inside the process is by lock (first come, first served); between processes by SQLite's busy handler. Both give up after
-    ``WAIT_S``. A fork is noticed by its process id: connections of the parent are left alone and new ones made.
+    ``wait_s``. A fork is noticed by its process id: connections of the parent are left alone and new ones made.
     """
 
-    def __init__(self, path: Path, *, synchronous: str, secure_delete: bool = False, part: str = "database") -> None:
-        self.path, self.part = path, part
+    def __init__(
+        self,
+        path: Path,
+        *,
+        synchronous: str,
+        secure_delete: bool = False,
+        part: str = "database",
+        wait_s: float = WAIT_S,
+    ) -> None:
+        self.path, self.part, self._wait_s = path, part, wait_s
         self._pragmas = (
-            f"PRAGMA busy_timeout={int(WAIT_S * 1000)}",
+            f"PRAGMA busy_timeout={int(wait_s * 1000)}",
             "PRAGMA journal_mode=WAL",
             f"PRAGMA synchronous={synchronous}",
             "PRAGMA foreign_keys=ON",
@@ -78,7 +86,7 @@ class SqliteFile:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             connection = sqlite3.connect(
-                self.path, timeout=WAIT_S, isolation_level=None, check_same_thread=False, cached_statements=512
+                self.path, timeout=self._wait_s, isolation_level=None, check_same_thread=False, cached_statements=512
             )
         except (OSError, sqlite3.Error) as error:
             raise Unavailable(self.part) from error
@@ -125,7 +133,7 @@ class SqliteFile:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """``BEGIN IMMEDIATE`` on the writing connection; commits when the block ends, rolls back when it raises.
 
-        Raises Unavailable after ``WAIT_S`` in line, or when SQLite can't write; nothing of the block is there then.
+        Raises Unavailable after ``wait_s`` in line, or when SQLite can't write; nothing of the block is there then.
         """
         connection = self.hold()
         try:
@@ -144,7 +152,7 @@ class SqliteFile:
         """Wait for the writing connection; the caller releases with :meth:`let_go`. Raises Unavailable."""
         if os.getpid() != self._pid:
             self._reset()
-        if not self._lock.acquire(timeout=WAIT_S):
+        if not self._lock.acquire(timeout=self._wait_s):
             raise Unavailable(self.part)
         if self._writer is None:
             try:
@@ -187,7 +195,7 @@ class SqliteFile:
 
     def truncate_log(self) -> None:
         """Move everything from the write-ahead log into the file and cut the log to nothing. Raises Unavailable when readers hold it."""
-        until = time.monotonic() + WAIT_S
+        until = time.monotonic() + self._wait_s
         connection = self.hold()
         try:
             while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
