@@ -28,6 +28,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 )
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long values name no test: nobody reads them, and generated ones would differ between xdist's workers."""
+    return argname if isinstance(val, str | bytes) and len(val) > 40 else None
+
+
 def chosen(item: pytest.Item) -> set[str]:
     """Words of the parameters that a test runs with: a fixture that takes "postgres+redis" needs both servers."""
     params = getattr(getattr(item, "callspec", None), "params", {})
