@@ -130,14 +130,14 @@ def difference(received: str, registered: str) -> Difference:
         return Difference.NONE
     if received.lower() == registered.lower():
         return Difference.CASE
-    if received.rstrip("/") == registered.rstrip("/"):
-        return Difference.TRAILING_SLASH
     left, right = _LOOSE.fullmatch(received), _LOOSE.fullmatch(registered)
     if left is None or right is None:
         return Difference.OTHER
     parts = [name for name in ("scheme", "host", "port", "path", "query", "fragment") if left[name] != right[name]]
     if len(parts) != 1:
         return Difference.OTHER
+    if parts == ["path"] and left["path"].rstrip("/") == right["path"].rstrip("/"):
+        return Difference.TRAILING_SLASH
     if parts == ["host"] and {left["host"], right["host"]} <= {"localhost", "127.0.0.1", "[::1]"}:
         return Difference.LOOPBACK_NAME
     return Difference(parts[0])

@@ -96,10 +96,11 @@ class Authority:
 
 
 class Site:
-    """A running server: its port, and every request that reached it as (method, path, headers, body)."""
+    """A running server: its port, what it answers, and every request that reached it as (method, path, headers, body)."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, answer: "Answer") -> None:
         self.port = port
+        self.answer = answer
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
 
 
@@ -129,7 +130,7 @@ def site(answer: Answer, authority: Authority | None = None) -> Iterator[Site]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             made[0].seen.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body))
             try:
-                answer(self)
+                made[0].answer(self)
             except OSError:
                 self.close_connection = True
 
@@ -147,7 +148,7 @@ def site(answer: Answer, authority: Authority | None = None) -> Iterator[Site]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(authority.chain)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    made.append(Site(server.server_address[1]))
+    made.append(Site(server.server_address[1], answer))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
