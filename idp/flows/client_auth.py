@@ -18,7 +18,7 @@ from clients.signed import BadSigned, peek_header
 from idp.audit.events import TokenRequestRefused, record
 from idp.errors import Code, Refusal
 from idp.parts import Parts
-from idp.ports import Insert, Write
+from idp.ports import Committed, Insert, Write
 from idp.protocol.params import Params, refuse_repeated
 from idp.records import UsedAssertion
 from keys.tokens import token_hash
@@ -98,9 +98,7 @@ def _hashed(parts: Parts, secret: str) -> bytes:
     return token_hash(parts.ring, "secret", secret) or _NO_HASH
 
 
-def _note_failure(
-    parts: Parts, client: Client | None, remote: str, reason: str, endpoint: str, now: int
-) -> None:
+def _note_failure(parts: Parts, client: Client | None, remote: str, reason: str, endpoint: str, now: int) -> None:
     """Count, and record while the count is low. Raises the Refusal that asks to come back later.
 
     A right secret is never held up: secrets are 256 random bits, so guessing needs no lock, and a stranger behind the same address can't
@@ -119,3 +117,18 @@ def _note_failure(
 
 def _refusal(error: ClientError) -> Refusal:
     return Refusal(Code(error.code.value), error.public, reason=error.reason, private=error.private)
+
+
+def throttle_public(parts: Parts, client: Client, remote: str) -> None:
+    """Anyone may speak as a public client: what is refused to one is counted, so that strangers can't fill the log. Raises Refusal (429)."""
+    failures = parts.volatile.bump(_KIND, f"{client.client_id}\x00{remote}".encode(), THROTTLE_WINDOW_S)
+    if failures > FAILURES_PER_CLIENT_AND_ADDRESS:
+        raise Refusal(
+            Code.INVALID_GRANT, "Too many refused requests.", reason="throttled", retry_after_s=THROTTLE_WINDOW_S
+        )
+
+
+def consume(parts: Parts, authenticated: AuthenticatedClient) -> None:
+    """Use up the assertion where nothing else is written. Raises Refusal(invalid_client) for a used one."""
+    if authenticated.writes and not isinstance(parts.store.commit(authenticated.writes), Committed):
+        refuse_replay(0, authenticated, 0)

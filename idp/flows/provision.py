@@ -161,7 +161,9 @@ def add_account(parts: Parts, document: AccountDocument | Mapping[str, Any], how
     writes.append(record(AccountCreated(how=how), at=now, entropy=parts.entropy, person=citizen))
     if not isinstance(parts.store.commit(writes), Committed):
         parts.keyring.destroy(account_id)
-        raise Refusal(Code.INVALID_REQUEST, "One of the identifiers belongs to another account.", reason="identifier_taken")
+        raise Refusal(
+            Code.INVALID_REQUEST, "One of the identifiers belongs to another account.", reason="identifier_taken"
+        )
     return account_id
 
 
@@ -184,7 +186,9 @@ def _read(document: Mapping[str, Any]) -> AccountDocument:
     try:
         doc = msgspec.convert(document, AccountDocument)
     except msgspec.ValidationError as error:
-        raise Refusal(Code.INVALID_REQUEST, str(error).replace('"', "").replace("`", ""), reason="account_document") from None
+        raise Refusal(
+            Code.INVALID_REQUEST, str(error).replace('"', "").replace("`", ""), reason="account_document"
+        ) from None
     if not set(doc.roles) <= ROLES:
         raise Refusal(Code.INVALID_REQUEST, f"roles are {' '.join(sorted(ROLES))}.", reason="account_roles")
     return doc

@@ -1,0 +1,75 @@
+"""POST /introspect (RFC 7662): what a confidential client may learn of its own tokens; anything else is inactive, at the same cost."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from idp.errors import Code, Refusal
+from idp.flows import standing
+from idp.flows.access_tokens import AccessTokens, check_alive
+from idp.flows.client_auth import FAILED, authenticate, consume
+from idp.flows.minting import subject_of
+from idp.parts import Parts
+from idp.protocol import introspection as law
+from idp.protocol import refresh as refresh_law
+from idp.protocol.params import Params
+from idp.protocol.revocation import look_up_order
+from idp.protocol.token import Good
+from idp.records import Grant, Refresh
+from keys.tokens import token_hash
+
+NOTHING = bytes(16)
+
+
+def introspect(
+    parts: Parts, tokens: AccessTokens, form: Params, authorization: str | None, now: int, remote: str
+) -> Mapping[str, Any]:
+    """The introspection answer. Raises Refusal: ``invalid_client`` (a public client too, RFC 7662 §2.1), ``invalid_request``."""
+    by = authenticate(parts, form, authorization, now, "introspect", remote)
+    if by.client.public:
+        raise Refusal(Code.INVALID_CLIENT, FAILED, reason="introspect_public")
+    token = form.required("token")
+    consume(parts, by)
+    for kind in look_up_order(form.one("token_type_hint")):
+        if kind == "refresh_token":
+            found = _refresh(parts, by.client.client_id, token, now)
+        else:
+            found = _access(parts, tokens, by.client.client_id, token, now)
+        if found is not None:
+            return found
+    return law.INACTIVE
+
+
+def _access(parts: Parts, tokens: AccessTokens, client_id: str, token: str, now: int) -> Mapping[str, Any] | None:
+    try:
+        verified = tokens.verify(token, now)
+        if not law.may_see(client_id, verified.token.client_id, verified.token.audience):
+            return None
+        check_alive(parts, verified)
+    except Refusal:
+        return None
+    return law.of_access(verified.token, parts.config.issuer)
+
+
+def _refresh(parts: Parts, client_id: str, token: str, now: int) -> Mapping[str, Any] | None:
+    """Two reads for whatever looks like a refresh token, so that unknown and foreign ones take equally long."""
+    hashed = token_hash(parts.ring, "refresh", token)
+    if hashed is None:
+        return None
+    row = parts.store.one(Refresh, hash=hashed)
+    grant = parts.store.one(Grant, id=row.grant_id if row is not None else NOTHING)
+    if row is None or grant is None or not law.may_see(client_id, grant.client_id):
+        return None
+    found = standing.of_grant(parts, grant, now, session_matters=not grant.offline)
+    alive = refresh_law.judge(
+        row, grant, client_id, now, account_active=found.account_active, session_alive=found.session_alive
+    )
+    if not isinstance(alive, Good):
+        return None
+    return law.of_refresh(
+        client_id=client_id,
+        scope=row.scope,
+        subject=subject_of(parts, grant),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        issuer=parts.config.issuer,
+    )

@@ -1,0 +1,208 @@
+"""POST /token: authenticate, read, judge, write one batch, then mint. Judge before consume, consume before mint.
+
+Each grant type answers with a document or with :class:`Declined`, whose writes (events, the end of a family) are committed before the refusal
+goes out, together with the assertion that authenticated the client.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from clients.model import Client
+from idp.audit.events import (
+    AttributesReleased,
+    ClientTokenIssued,
+    CodeMisused,
+    CodeRedeemed,
+    CodeReplayed,
+    Fact,
+    TokenRequestRefused,
+    record,
+)
+from idp.errors import Code, Refusal
+from idp.flows import minting, refresh, standing
+from idp.flows.client_auth import AuthenticatedClient, authenticate, refuse_replay, throttle_public
+from idp.flows.declined import Declined, declined, ended
+from idp.flows.released import id_token_names
+from idp.parts import Parts
+from idp.ports import Committed, Insert, Update, Write
+from idp.protocol import token as law
+from idp.protocol.params import Params
+from idp.protocol.refresh import given, lives
+from idp.records import Grant, Refresh
+from idp.release.vault import Citizen
+from keys.tokens import Opaque, new_token, token_hash
+
+Document = dict[str, object]
+ENDPOINT: Final = "token"
+TRIES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One token request by a proven client; ``now`` microseconds."""
+
+    by: AuthenticatedClient
+    form: Params
+    now: int
+
+    @property
+    def client(self) -> Client:
+        return self.by.client
+
+
+def token(parts: Parts, form: Params, authorization: str | None, now: int, remote: str) -> Document:
+    """The token answer. Raises Refusal with an RFC 6749 §5.2 code; what is refused to a proven client is an event."""
+    by = authenticate(parts, form, authorization, now, ENDPOINT, remote)
+    asked = Asked(by, form, now)
+    try:
+        grant_type = form.required("grant_type")
+        law.check_grant_type(grant_type, by.client)
+        law.check_resource(form, parts.config.issuer)
+        outcome = _JOURNEYS[grant_type](parts, asked)
+    except Refusal as refusal:
+        if refusal.code is Code.INVALID_CLIENT:
+            raise
+        outcome = Declined(refusal)
+    if isinstance(outcome, Declined):
+        _settle(parts, asked, outcome, remote)
+        raise outcome.refusal
+    return outcome
+
+
+def _settle(parts: Parts, asked: Asked, outcome: Declined, remote: str) -> None:
+    """What a refusal leaves behind. A plain one is an event too, as long as they are few."""
+    writes = outcome.writes
+    if not writes:
+        if asked.client.public:
+            throttle_public(parts, asked.client, remote)
+        refusal = outcome.refusal
+        fact = TokenRequestRefused(
+            client_id=asked.client.client_id, endpoint=ENDPOINT, code=refusal.code.value, reason=refusal.reason
+        )
+        writes = (record(fact, at=asked.now, entropy=parts.entropy),)
+    result = parts.store.commit([*asked.by.writes, *writes])
+    if not isinstance(result, Committed):
+        refuse_replay(result.index, asked.by, 0)
+
+
+# authorization_code (RFC 6749 §4.1.3) -------------------------------------------------------------------------------------------------
+
+
+def _code(parts: Parts, asked: Asked) -> Document | Declined:
+    request = law.read_code(asked.form)
+    hashed = token_hash(parts.ring, "code", request.code)
+    for _ in range(TRIES):
+        grant = parts.store.one(Grant, code_hash=hashed) if hashed is not None else None
+        if grant is None:
+            raise law.invalid_grant("code_unknown")
+        found = standing.of_grant(parts, grant, asked.now)
+        verdict = law.judge_code(
+            grant,
+            asked.client.client_id,
+            request,
+            asked.now,
+            account_active=found.account_active,
+            session_alive=found.session_alive,
+        )
+        if not isinstance(verdict, law.Good):
+            return _refused_code(parts, asked, grant, verdict, found.citizen)
+        assert found.citizen is not None
+        document = _redeem(parts, asked, grant, found.citizen, found.session_ends_at)
+        if document is not None:
+            return document
+    raise law.invalid_grant("contended")
+
+
+def _refused_code(parts: Parts, asked: Asked, grant: Grant, verdict: law.Verdict, citizen: Citizen | None) -> Declined:
+    by, name = asked.client.client_id, grant.id.hex()
+    if isinstance(verdict, law.Misused):
+        fact = CodeMisused(client_id=grant.client_id, grant=name, by_client=by, reason=verdict.reason)
+        return declined(parts, law.invalid_grant(verdict.reason), asked.now, citizen, fact)
+    if isinstance(verdict, law.Replayed) and grant.ended_at is None:
+        spent = CodeReplayed(client_id=grant.client_id, grant=name, by_client=by)
+        end = ended(grant, "code_replayed", asked.now)
+        return declined(parts, law.invalid_grant("code_replayed"), asked.now, citizen, spent, first=(end,))
+    reason = verdict.reason if isinstance(verdict, law.Dead) else "code_replayed"
+    return Declined(law.invalid_grant(reason))
+
+
+def _redeem(parts: Parts, asked: Asked, grant: Grant, citizen: Citizen, session_ends_at: int) -> Document | None:
+    """Consume the code and mint; None when another request was faster."""
+    now, client, config = asked.now, asked.client, parts.config
+    with_keys = minting.signers(parts, client, grant.scope)
+    released = _released(parts, client, grant, citizen)
+    successor = new_token(parts.ring, "refresh", parts.entropy) if given(client) else None
+    family_at = now + config.refresh_ttl * minting.MICROSECONDS
+    if not grant.offline:
+        family_at = min(family_at, session_ends_at)
+    last_at = max(family_at if successor else 0, now + config.access_token_ttl * minting.MICROSECONDS)
+    where = {"code_hash": grant.code_hash, "state": "issued", "ended_at": None}
+    writes: list[Write] = [
+        *asked.by.writes,
+        Update(Grant, where, {"state": "redeemed", "expires_at": last_at}),
+        *_first_refresh(successor, grant, now, family_at, config.refresh_idle),
+        *_facts(parts, grant, now, citizen, refresh_given=successor is not None, released=tuple(released)),
+    ]
+    result = parts.store.commit(writes)
+    if not isinstance(result, Committed):
+        refuse_replay(result.index, asked.by, 0)
+        return None
+    return minting.for_grant(
+        parts,
+        grant,
+        with_keys,
+        grant.scope,
+        now,
+        refresh_token=successor.token if successor else None,
+        nonce=grant.nonce,
+        released=released,
+    )
+
+
+def _released(parts: Parts, client: Client, grant: Grant, citizen: Citizen) -> dict[str, Any]:
+    """Claims that the request asked for in the ID token."""
+    return parts.vault.claims(citizen, id_token_names(client.scope, grant.claims)) if grant.claims else {}
+
+
+def _first_refresh(made: Opaque | None, grant: Grant, now: int, family_at: int, idle_s: int) -> list[Write]:
+    if made is None:
+        return []
+    token_at = lives(now, family_at, idle_s).token_at
+    return [Insert(Refresh(made.hash, grant.id, "active", grant.scope, now, token_at, None))]
+
+
+def _facts(
+    parts: Parts, grant: Grant, now: int, citizen: Citizen, *, refresh_given: bool, released: tuple[str, ...]
+) -> list[Write]:
+    """No token and no claim without its record (DESIGN §2.1)."""
+    name = grant.id.hex()
+    facts: list[Fact] = [CodeRedeemed(client_id=grant.client_id, grant=name, scope=grant.scope, refresh=refresh_given)]
+    if released:
+        facts.append(AttributesReleased(client_id=grant.client_id, grant=name, claims=released, via="id_token"))
+    return [record(fact, at=now, entropy=parts.entropy, person=citizen) for fact in facts]
+
+
+# refresh_token (RFC 6749 §6) and client_credentials (§4.4) ------------------------------------------------------------------------------
+
+
+def _refresh(parts: Parts, asked: Asked) -> Document | Declined:
+    return refresh.refresh(parts, asked.by, asked.form, asked.now)
+
+
+def _client_credentials(parts: Parts, asked: Asked) -> Document:
+    client = asked.client
+    scope = law.client_scope(asked.form, client)
+    signer = minting.signers(parts, client, "").access
+    fact = ClientTokenIssued(client_id=client.client_id, scope=scope)
+    result = parts.store.commit([*asked.by.writes, record(fact, at=asked.now, entropy=parts.entropy)])
+    if not isinstance(result, Committed):
+        refuse_replay(result.index, asked.by, 0)
+    return minting.for_client(parts, signer, client.client_id, scope, asked.now)
+
+
+_JOURNEYS: Final[dict[str, Callable[[Parts, Asked], Document | Declined]]] = {
+    "authorization_code": _code,
+    "refresh_token": _refresh,
+    "client_credentials": _client_credentials,
+}

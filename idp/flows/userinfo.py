@@ -1,0 +1,90 @@
+"""GET and POST /userinfo: is the token alive, which claims, open the vault for just those, record, sign as registered."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from clients.model import Client
+from idp.audit.events import AttributesReleased, TokenRequestRefused, record
+from idp.errors import Code, Refusal, Unavailable
+from idp.flows import standing
+from idp.flows.access_tokens import AccessTokens, check_alive
+from idp.flows.minting import subject_of
+from idp.flows.released import userinfo_names
+from idp.parts import Parts
+from idp.ports import Committed
+from idp.protocol.access_token import invalid
+from idp.records import Grant
+from idp.release.vault import Citizen
+from keys.errors import SealBroken
+from keys.jose import mint
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Claims for a client that registered no signature."""
+
+    claims: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return "Document(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signed answer (OIDC Core §5.3.2)."""
+
+    jwt: str
+
+    def __repr__(self) -> str:
+        return "Signed(…)"
+
+
+def userinfo(parts: Parts, tokens: AccessTokens, token: str, now: int) -> Document | Signed:
+    """Claims about the citizen for the token's scope and the request's ``claims`` (OIDC Core §5.3, §5.5).
+
+    Raises Refusal: ``invalid_token``, ``insufficient_scope`` without ``openid``, ``server_error`` when a sealed value does not open. The
+    release is on disk before it is answered. ``now`` microseconds.
+    """
+    verified = tokens.verify(token, now)
+    grant = check_alive(parts, verified)
+    if grant is None:
+        raise invalid("no_citizen")
+    if "openid" not in verified.token.scope:
+        raise Refusal(Code.INSUFFICIENT_SCOPE, "The access token lacks the scope openid.", reason="scope_openid")
+    client = parts.clients.get(grant.client_id)
+    citizen = standing.citizen_of(parts, grant.account_id)
+    if client is None or citizen is None:
+        raise invalid("citizen_gone")
+    alg = client.userinfo_signed_response_alg
+    signer = parts.keys.signer(alg) if alg is not None else None
+    claims = {"sub": subject_of(parts, grant), **_released(parts, client, grant, citizen, verified.token.scope, now)}
+    if signer is None:
+        return Document(claims)
+    return Signed(mint(signer, "JWT", {"iss": parts.config.issuer, "aud": client.client_id, **claims}))
+
+
+def _released(
+    parts: Parts, client: Client, grant: Grant, citizen: Citizen, scope: tuple[str, ...], now: int
+) -> dict[str, Any]:
+    """The values of what may be told, recorded. Fails closed for the person whose values do not open."""
+    within = " ".join(value for value in grant.scope.split() if value in scope)
+    names = userinfo_names(client.scope, within, grant.claims)
+    try:
+        values = parts.vault.claims(citizen, names)
+    except SealBroken:
+        _note_broken(parts, client, now)
+        raise Refusal(Code.SERVER_ERROR, "The answer can't be given.", reason="seal_broken") from None
+    if values:
+        ordered = tuple(name for name in names if name in values)
+        fact = AttributesReleased(client_id=client.client_id, grant=grant.id.hex(), claims=ordered, via="userinfo")
+        result = parts.store.commit([record(fact, at=now, entropy=parts.entropy, person=citizen)])
+        if not isinstance(result, Committed):
+            raise Unavailable("event log")
+    return values
+
+
+def _note_broken(parts: Parts, client: Client, now: int) -> None:
+    fact = TokenRequestRefused(
+        client_id=client.client_id, endpoint="userinfo", code=Code.SERVER_ERROR.value, reason="seal_broken"
+    )
+    parts.store.commit([record(fact, at=now, entropy=parts.entropy)])

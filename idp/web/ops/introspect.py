@@ -1,0 +1,23 @@
+"""POST /introspect."""
+
+from collections.abc import Mapping
+
+from idp.flows.access_tokens import AccessTokens
+from idp.flows.introspect import introspect
+from idp.parts import Parts
+from idp.web.edge import Operation
+from idp.web.ops.token import form_only
+from idp.web.wire import Answer, Request, json_answer
+
+
+def operations(parts: Parts) -> Mapping[str, Mapping[str, Operation]]:
+    """The operation by path and method."""
+    tokens = AccessTokens(parts)
+
+    def post(request: Request) -> Answer:
+        form = form_only(request)
+        return json_answer(
+            200, introspect(parts, tokens, form, request.header("Authorization"), request.now, request.remote)
+        )
+
+    return {"/introspect": {"POST": post}}

@@ -1,0 +1,66 @@
+"""POST /register (RFC 7591) and GET, PUT, DELETE /register?client_id=… (RFC 7592)."""
+
+from collections.abc import Callable, Mapping
+
+from clients.errors import ClientError
+from clients.model import Client
+from idp.errors import Code, Refusal
+from idp.flows import register as flow
+from idp.parts import Parts
+from idp.protocol.bearer import STATUS, challenge, from_header
+from idp.protocol.registration import answer, read_body
+from idp.web.edge import Operation
+from idp.web.wire import Answer, Request, json_answer
+
+
+def operations(parts: Parts) -> Mapping[str, Mapping[str, Operation]]:
+    """The operations by path and method."""
+    issuer = parts.config.issuer
+
+    def shown(status: int, client: Client, token: str | None, secret: str | None) -> Answer:
+        return json_answer(status, answer(client, issuer, token, secret))
+
+    def post(request: Request) -> Answer:
+        entered = flow.register(parts, from_header(request.header("Authorization")), _body(request), request.now)
+        return shown(201, entered.client, entered.registration_token, entered.secret)
+
+    def get(request: Request) -> Answer:
+        found = _known(parts, request)
+        return shown(200, found.client, found.token, None)
+
+    def put(request: Request) -> Answer:
+        entered = flow.update(parts, _known(parts, request), _body(request), request.now)
+        return shown(200, entered.client, entered.registration_token, entered.secret)
+
+    def delete(request: Request) -> Answer:
+        flow.remove(parts, _known(parts, request), request.now)
+        return Answer(204, "json")
+
+    methods = {"GET": get, "HEAD": get, "POST": post, "PUT": put, "DELETE": delete}
+    return {"/register": {method: _guarded(operation) for method, operation in methods.items()}}
+
+
+def _known(parts: Parts, request: Request) -> flow.Known:
+    return flow.known(parts, request.query.one("client_id"), from_header(request.header("Authorization")))
+
+
+def _body(request: Request) -> dict[str, object]:
+    if request.content_type != "application/json":
+        raise Refusal(Code.INVALID_REQUEST, "The body must be application/json.", reason="wrong_content_type")
+    return read_body(request.body)
+
+
+def _guarded(operation: Callable[[Request], Answer]) -> Operation:
+    """Refusals in the form of RFC 7591 §3.2.2, and of RFC 6750 §3 where the token is at fault."""
+
+    def guarded(request: Request) -> Answer:
+        try:
+            return operation(request)
+        except ClientError as error:
+            return json_answer(400, {"error": error.code.value, "error_description": error.public})
+        except Refusal as refusal:
+            headers = (("WWW-Authenticate", challenge(refusal)),) if refusal.code is Code.INVALID_TOKEN else ()
+            status = STATUS.get(refusal.code, 400)
+            return json_answer(status, {"error": refusal.code.value, "error_description": refusal.public}, headers)
+
+    return guarded

@@ -1,0 +1,22 @@
+"""POST /revoke."""
+
+from collections.abc import Mapping
+
+from idp.flows.access_tokens import AccessTokens
+from idp.flows.revoke import revoke
+from idp.parts import Parts
+from idp.web.edge import Operation
+from idp.web.ops.token import form_only
+from idp.web.wire import Answer, Request
+
+
+def operations(parts: Parts) -> Mapping[str, Mapping[str, Operation]]:
+    """The operation by path and method."""
+    tokens = AccessTokens(parts)
+
+    def post(request: Request) -> Answer:
+        form = form_only(request)
+        revoke(parts, tokens, form, request.header("Authorization"), request.now, request.remote)
+        return Answer(200, "json")
+
+    return {"/revoke": {"POST": post}}
