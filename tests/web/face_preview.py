@@ -18,9 +18,10 @@ from tests.web.face_samples import PAGES, QR, sample
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
-    "form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "require-trusted-types-for 'script'"
 )
-"""As served by ``idp.web.wire.page_policy`` to a page with one front-channel frame."""
+"""At least as strict as ``idp.web.wire.page_policy``: no page script ever writes markup, so Trusted Types may be required."""
 
 
 class Quiet(WSGIRequestHandler):

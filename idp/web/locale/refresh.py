@@ -9,13 +9,14 @@ from io import BytesIO
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 WEB = Path(__file__).parent.parent
 PO = Path(__file__).parent / "zh_Hans" / "LC_MESSAGES" / "messages.po"
 MO = PO.with_suffix(".mo")
+_KEYWORDS = {**DEFAULT_KEYWORDS, "lazy_gettext": None, "lazy_ngettext": (1, 2)}
 _NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 _METHODS = [("templates/**.html", "jinja2"), ("**.py", "python")]
 _OPTIONS = {"templates/**.html": {"silent": "false", "newstyle_gettext": "true", "encoding": "utf-8"}}
@@ -24,7 +25,7 @@ _OPTIONS = {"templates/**.html": {"silent": "false", "newstyle_gettext": "true",
 def said() -> Catalog:
     """Every sentence that a template or a module of ``idp.web`` says, with the file (no line: lines move) that says it."""
     catalog = Catalog(charset="utf-8", fuzzy=False)
-    for name, _line, message, comments, context in extract_from_dir(WEB, _METHODS, _OPTIONS):
+    for name, _line, message, comments, context in extract_from_dir(WEB, _METHODS, _OPTIONS, _KEYWORDS):
         catalog.add(message, locations=[(Path(name).as_posix(), 0)], auto_comments=comments, context=context)
     return catalog
 
