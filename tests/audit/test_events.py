@@ -50,7 +50,11 @@ def test_entry_is_recomputable_from_head_salt_and_digests():
 
 def test_personal_values_are_not_in_head_or_digest():
     row = events.record(
-        events.SignInFailed(reason="password"), at=7, entropy=_entropy(), person=_Person(), personal={"address": "192.0.2.77"}
+        events.SignInFailed(reason="password"),
+        at=7,
+        entropy=_entropy(),
+        person=_Person(),
+        personal={"address": "192.0.2.77"},
     ).record
     assert b"192.0.2.77" not in row.head + row.entry + unpack(row.fields)[0].digest
 
@@ -58,7 +62,11 @@ def test_personal_values_are_not_in_head_or_digest():
 def test_undeclared_personal_field_is_a_programming_error():
     with pytest.raises(ValueError, match="no personal field"):
         events.record(
-            events.SignedIn(session="00", amr="", acr=""), at=1, entropy=_entropy(), person=_Person(), personal={"email": "x"}
+            events.SignedIn(session="00", amr="", acr=""),
+            at=1,
+            entropy=_entropy(),
+            person=_Person(),
+            personal={"email": "x"},
         )
 
 

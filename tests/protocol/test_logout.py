@@ -49,7 +49,8 @@ def test_client_id_must_be_the_hints_audience():
 
 
 @pytest.mark.parametrize(
-    "uri", ["https://rp.example/out?x=1", "https://rp.example/out/", "https://evil.example/out", "HTTPS://rp.example/out"]
+    "uri",
+    ["https://rp.example/out?x=1", "https://rp.example/out/", "https://evil.example/out", "HTTPS://rp.example/out"],
 )
 def test_unregistered_destination_is_refused(uri):
     """RP-Initiated Logout §2.1"""
@@ -88,7 +89,10 @@ def test_unknown_parameters_are_ignored():
     assert logout.read(Params([("x", "y")])) == LogoutRequest()
 
 
-@pytest.mark.parametrize(("needed", "uri"), [(False, "https://rp.example/fc?a=1"), (True, "https://rp.example/fc?a=1&iss=https%3A%2F%2Fop&sid=s")])
+@pytest.mark.parametrize(
+    ("needed", "uri"),
+    [(False, "https://rp.example/fc?a=1"), (True, "https://rp.example/fc?a=1&iss=https%3A%2F%2Fop&sid=s")],
+)
 def test_front_channel_uri(needed, uri):
     """Front-Channel Logout §3"""
     import msgspec

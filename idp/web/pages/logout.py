@@ -49,7 +49,7 @@ def ask(parts: Parts, outcome: AskFirst) -> Response:
         action="/logout/confirm",
         hidden={"token": outcome.token},
         ui_locales=outcome.ui_locales,
-        service=lambda lang: service_view(parts, outcome.client, lang),
+        service=lambda lang: service_view(outcome.client, lang),
         services=[c.in_language("client_name", (language(outcome.ui_locales),)) for c in outcome.services],
         form_action=[_origin(outcome.location)] if outcome.location else (),
     )
@@ -62,7 +62,7 @@ def done(parts: Parts, outcome: Gone) -> Response:
         frame_src=sorted({_origin(uri) for uri in outcome.frames}),
         frames=outcome.frames,
         onward=outcome.location,
-        service=lambda lang: service_view(parts, outcome.client, lang),
+        service=lambda lang: service_view(outcome.client, lang),
     )
 
 
