@@ -3,6 +3,7 @@
 The command line, the demonstration and the tests call these; each commits its rows with their events.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -134,6 +135,8 @@ class AccountDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     claims: dict[str, Any] = {}
     locale: str | None = None
     roles: tuple[str, ...] = ()
+    totp_secret: str | None = None
+    """Base 32, of an authenticator app that is set up already."""
     source: str = "staff"
 
     def __repr__(self) -> str:
@@ -158,6 +161,8 @@ def add_account(parts: Parts, document: AccountDocument | Mapping[str, Any], how
     ]
     if phc is not None:
         writes.append(Insert(password_row(citizen, phc, now)))
+    if doc.totp_secret is not None:
+        writes.append(Insert(totp_row(citizen, _base32(doc.totp_secret), now)))
     writes.append(record(AccountCreated(how=how), at=now, entropy=parts.entropy, person=citizen))
     if not isinstance(parts.store.commit(writes), Committed):
         parts.keyring.destroy(account_id)
@@ -180,6 +185,18 @@ def password_row(citizen: Citizen, phc: str, now: int, row_version: int = 1) -> 
     """The row of a password hash, sealed."""
     sealed = citizen.seal("password", "phc", citizen.account_id, row_version, phc.encode())
     return Password(citizen.account_id, sealed, row_version, now)
+
+
+def totp_row(citizen: Citizen, secret: bytes, now: int) -> Totp:
+    """The row of a confirmed second factor, sealed."""
+    return Totp(citizen.account_id, citizen.seal("totp", "secret", citizen.account_id, now, secret), 0, now, now)
+
+
+def _base32(text: str) -> bytes:
+    try:
+        return base64.b32decode(text)
+    except ValueError:
+        raise Refusal(Code.INVALID_REQUEST, "The TOTP secret is not base 32.", reason="bad_totp_secret") from None
 
 
 def _read(document: Mapping[str, Any]) -> AccountDocument:

@@ -1,0 +1,181 @@
+"""The journeys around the second factor: proving oneself afresh, setting it up, new recovery codes, taking it away."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from idp.audit.events import FactorEnrolled, FactorRemoved, SteppedUp
+from idp.authn import throttle
+from idp.authn import totp as law
+from idp.authn.assurance import ONE_TIME_PASSWORD, PASSWORD, acr, stepped_up
+from idp.authn.throttle import Throttled
+from idp.errors import Unavailable
+from idp.flows import notices, pending, sessions
+from idp.flows.people import Caller, Person, attempt, event, note_failure, totp
+from idp.flows.sessions import Started, Where
+from idp.flows.sign_in import Failed, NeedSecondFactor, SignedIn, begin_session
+from idp.flows.step_up import Ended, secret_of
+from idp.parts import Parts
+from idp.ports import Committed, Delete, Insert, Op, Update, Write
+from idp.protocol.acr import TWO_FACTORS
+from idp.records import RecoveryCode, Session, Totp
+
+FRESH_S: Final = 300
+"""A sensitive change asks for a proof no older than this (OWASP ASVS 7.5.1)."""
+OFFER_S: Final = 900
+_SECOND: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class WithCodes:
+    """Done; ``codes`` are shown this once. ``signed_in``: the session under its new token."""
+
+    signed_in: SignedIn
+    codes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "WithCodes(…)"
+
+
+def fresh(parts: Parts, session: Session, now: int) -> bool:
+    """Whether all that the citizen can prove was proved within the last five minutes: a password alone does not count beside a second factor."""
+    level = session.acr == TWO_FACTORS or totp(parts, session.account_id) is None
+    return level and session.auth_at <= now < session.auth_at + FRESH_S * _SECOND
+
+
+def confirm(
+    parts: Parts, caller: Caller, person: Person, password: str
+) -> SignedIn | NeedSecondFactor | Failed | Throttled:
+    """Prove the password again inside a session; where there is a second factor it must follow."""
+    entered = attempt(parts, caller, person.account.id, person)
+    if isinstance(entered, Throttled):
+        return entered
+    try:
+        right = parts.hasher.verify(person.phc(), password)
+    except Unavailable:
+        throttle.undecided(parts.volatile, entered)
+        raise
+    if not right:
+        note_failure(parts, caller, person, "wrong_password_on_confirmation")
+        return Failed("password_wrong")
+    if totp(parts, person.account.id) is not None:
+        throttle.undecided(parts.volatile, entered)
+        pending.keep(parts, caller, person, "confirm")
+        return NeedSecondFactor()
+    throttle.succeeded(parts.volatile, entered)
+    return begin_session(parts, caller, person, (PASSWORD,), [])
+
+
+def offer(parts: Parts, person: Person, now: int) -> bytes | None:
+    """The secret to set up, the same for fifteen minutes; None when a second factor is there already."""
+    row = parts.store.one(Totp, account_id=person.account.id)
+    if row is not None and row.confirmed_at is not None:
+        return None
+    if row is not None and row.created_at <= now < row.created_at + OFFER_S * _SECOND:
+        return secret_of(person, row)
+    secret = law.new_secret(person.citizen.entropy)
+    sealed = person.citizen.seal("totp", "secret", person.account.id, now, secret)
+    unconfirmed = Delete(Totp, {"account_id": person.account.id, "confirmed_at": None})
+    done = parts.store.commit([unconfirmed, Insert(Totp(person.account.id, sealed, 0, None, now))])
+    return secret if isinstance(done, Committed) else None
+
+
+def offered(parts: Parts, person: Person) -> bytes | None:
+    """The secret on offer, for the picture; nothing is made."""
+    row = parts.store.one(Totp, account_id=person.account.id)
+    return secret_of(person, row) if row is not None and row.confirmed_at is None else None
+
+
+def enrol(parts: Parts, caller: Caller, person: Person, typed: str) -> WithCodes | Failed | Throttled | Ended:
+    """Confirm the offered secret by a code of it. Inside a session it grows stronger; after a staff member's password the session begins."""
+    row = parts.store.one(Totp, account_id=person.account.id)
+    if row is None or row.confirmed_at is not None:
+        return Ended()
+    entered = attempt(parts, caller, person.account.id, person, factor=True)
+    if isinstance(entered, Throttled):
+        return entered
+    step = law.matching_step(secret_of(person, row), typed, caller.now)
+    if step is None:
+        note_failure(parts, caller, person, "wrong_totp_on_enrolment")
+        return Failed("code_wrong")
+    codes, rows = _new_codes(parts, person, caller.now)
+    unconfirmed = {
+        "account_id": row.account_id,
+        "created_at": row.created_at,
+        "confirmed_at": None,
+        "last_step": Op("<", step),
+    }
+    writes: list[Write] = [
+        Update(Totp, unconfirmed, {"confirmed_at": caller.now, "last_step": step}),
+        *rows,
+        event(parts, caller, FactorEnrolled(factor="totp"), person.citizen),
+        event(parts, caller, FactorEnrolled(factor="recovery_codes"), person.citizen),
+        *notices.to_person(parts, person, "totp_enrolled", caller.now),
+    ]
+    signed_in = _enrolled(parts, caller, person, writes)
+    if signed_in is None:
+        return Ended()
+    throttle.succeeded(parts.volatile, entered)
+    return WithCodes(signed_in, codes)
+
+
+def new_codes(parts: Parts, caller: Caller, person: Person) -> tuple[str, ...] | None:
+    """Ten new recovery codes in place of the old; None without a second factor."""
+    if totp(parts, person.account.id) is None:
+        return None
+    codes, rows = _new_codes(parts, person, caller.now)
+    told = event(parts, caller, FactorEnrolled(factor="recovery_codes"), person.citizen)
+    done = parts.store.commit([*rows, told, *notices.to_person(parts, person, "codes_made", caller.now)])
+    return codes if isinstance(done, Committed) else None
+
+
+def remove(parts: Parts, caller: Caller, person: Person) -> SignedIn | Ended:
+    """Take the second factor away: other sessions and all tokens end, this session goes on with one factor under a new token."""
+    if caller.session is None or person.staff:
+        return Ended()
+    where = Where(caller.device, caller.remote)
+    started = sessions.step_up(parts, person.citizen, caller.session, PASSWORD, acr(PASSWORD), caller.now, where)
+    writes: list[Write] = [
+        *removal(person.account.id),
+        *started.writes,
+        *sessions.end_all(parts, person.account.id, "factor_reset", caller.now, keep=caller.session),
+        event(parts, caller, FactorRemoved(factor="totp", by="citizen"), person.citizen),
+        *notices.to_person(parts, person, "totp_removed", caller.now),
+    ]
+    if not isinstance(parts.store.commit(writes), Committed):
+        return Ended()
+    return SignedIn(started.token, started.session)
+
+
+def removal(account_id: bytes) -> list[Write]:
+    """The writes that take away a confirmed second factor (it must be there) and its recovery codes."""
+    return [
+        Delete(Totp, {"account_id": account_id, "confirmed_at": Op("!=", None)}, rows=1),
+        Delete(RecoveryCode, {"account_id": account_id}),
+    ]
+
+
+def _enrolled(parts: Parts, caller: Caller, person: Person, writes: list[Write]) -> SignedIn | None:
+    started = _stronger(parts, caller, person)
+    if started is not None:
+        fact = SteppedUp(session=started.session.id.hex(), amr=started.session.amr, acr=started.session.acr)
+        done = parts.store.commit([*writes, *started.writes, event(parts, caller, fact, person.citizen)])
+        return SignedIn(started.token, started.session) if isinstance(done, Committed) else None
+    if not isinstance(parts.store.commit(writes), Committed):
+        return None
+    return begin_session(parts, caller, person, (PASSWORD, ONE_TIME_PASSWORD), [])
+
+
+def _stronger(parts: Parts, caller: Caller, person: Person) -> Started | None:
+    if caller.session is None or caller.session.account_id != person.account.id:
+        return None
+    methods, where = stepped_up(caller.session.amr), Where(caller.device, caller.remote)
+    return sessions.step_up(parts, person.citizen, caller.session, methods, acr(methods), caller.now, where)
+
+
+def _new_codes(parts: Parts, person: Person, now: int) -> tuple[tuple[str, ...], list[Write]]:
+    account_id = person.account.id
+    codes = law.new_recovery_codes(parts.entropy)
+    rows = [
+        Insert(RecoveryCode(law.recovery_hash(parts.ring, account_id, code), account_id, None, now)) for code in codes
+    ]
+    return codes, [Delete(RecoveryCode, {"account_id": account_id}), *rows]

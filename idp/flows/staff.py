@@ -1,0 +1,170 @@
+"""What the operator does to accounts by the command line, and the one-time link by which a member of staff begins."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from idp.audit.events import AccountChanged, AccountCreated, FactorRemoved, OneTimeSent, PasswordChanged, record
+from idp.authn.identifiers import BadIdentifier, canonical
+from idp.errors import Code, Refusal
+from idp.flows import notices, pending, secrets, sessions
+from idp.flows.factors import removal
+from idp.flows.one_time import use
+from idp.flows.people import Caller, Person, event, identifier, meant, totp
+from idp.flows.provision import ROLES, identifier_row, password_row
+from idp.flows.sign_in import NeedEnrolment
+from idp.flows.sign_up import MAX_NAME, Over, Wrong
+from idp.parts import Parts
+from idp.ports import Committed, Insert, Update, Write
+from idp.records import Account, OneTime
+from keys.tokens import new_token, open_flow, seal_flow, token_hash
+
+PURPOSE: Final = "staff"
+LINK_S: Final = 1800
+_SECOND: Final = 1_000_000
+
+
+class Invitation(msgspec.Struct, frozen=True):
+    """What a staff link is good for."""
+
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """A link that still works."""
+
+    row: OneTime
+    roles: tuple[str, ...]
+
+
+def set_roles(parts: Parts, typed: str, roles: Sequence[str], *, now: int) -> None:
+    """Give an account exactly these roles; its sessions and tokens end. Raises Refusal for an unknown account or role."""
+    person = _person(parts, typed)
+    chosen = _roles(roles)
+    changed = {"roles": " ".join(chosen), "version": person.account.version + 1, "updated_at": now}
+    fact = AccountChanged(what="roles", value=" ".join(chosen), by="cli")
+    _commit(
+        parts,
+        [
+            Update(Account, {"id": person.account.id, "version": person.account.version}, changed),
+            *sessions.end_all(parts, person.account.id, "staff", now),
+            record(fact, at=now, entropy=parts.entropy, person=person.citizen),
+        ],
+    )
+
+
+def reset_factor(parts: Parts, typed: str, reason: str, *, now: int) -> bool:
+    """Take the second factor of an account away, end its sessions and tokens, tell the citizen. False when there is none.
+
+    ``reason``: lost, stolen, broken or requested. Raises Refusal for an unknown account.
+    """
+    person = _person(parts, typed)
+    if totp(parts, person.account.id) is None:
+        return False
+    fact = FactorRemoved(factor="totp", by="cli", reason=reason)
+    _commit(
+        parts,
+        [
+            *removal(person.account.id),
+            *sessions.end_all(parts, person.account.id, "factor_reset", now),
+            record(fact, at=now, entropy=parts.entropy, person=person.citizen),
+            *notices.to_person(parts, person, "totp_removed", now),
+        ],
+    )
+    return True
+
+
+def staff_link(parts: Parts, roles: Sequence[str], *, now: int) -> str:
+    """A link, good once and for thirty minutes, with which a member of staff makes an account with these roles. Raises Refusal."""
+    chosen = _roles(roles)
+    if not chosen:
+        raise Refusal(Code.INVALID_REQUEST, "A staff link needs a role.", reason="account_roles")
+    token = new_token(parts.ring, "one-time", parts.entropy)
+    sealed = seal_flow(parts.ring, "one-time/staff", msgspec.json.encode(Invitation(chosen)), parts.entropy)
+    row = OneTime(
+        id=parts.entropy(16),
+        hash=token.hash,
+        purpose=PURPOSE,
+        account_id=None,
+        browser_hash=None,
+        sealed=sealed.encode(),
+        tries_left=1,
+        state="open",
+        created_at=now,
+        expires_at=now + LINK_S * _SECOND,
+    )
+    _commit(parts, [Insert(row), record(OneTimeSent(purpose=PURPOSE), at=now, entropy=parts.entropy)])
+    return f"{parts.config.issuer}/staff/{token.token}"
+
+
+def invitation(parts: Parts, token: str, now: int) -> Invited | None:
+    """What a link is good for; looking uses nothing up."""
+    hashed = token_hash(parts.ring, "one-time", token)
+    row = parts.store.one(OneTime, hash=hashed) if hashed else None
+    if row is None or row.purpose != PURPOSE or row.state != "open" or now >= row.expires_at:
+        return None
+    plain = open_flow(parts.ring, "one-time/staff", row.sealed.decode())
+    return Invited(row, msgspec.json.decode(plain, type=Invitation).roles) if plain else None
+
+
+def accept(
+    parts: Parts, caller: Caller, token: str, typed: str, full_name: str, password: str, repeated: str
+) -> NeedEnrolment | Wrong | Over:
+    """Make the staff account; it has no session before its second factor is set up. Raises Unavailable when the hash queue is full."""
+    invited = invitation(parts, token, caller.now)
+    if invited is None:
+        return Over()
+    try:
+        name = canonical(typed)
+    except BadIdentifier:
+        return Wrong("identifier", "identifier_invalid" if typed.strip() else "identifier_missing")
+    said = " ".join(full_name.split())
+    if len(said) > MAX_NAME or any(not c.isprintable() for c in said):
+        return Wrong("name", "name_invalid")
+    if identifier(parts, name) is not None:
+        return Wrong("identifier", "identifier_taken")
+    trouble = secrets.problem(parts, password, repeated, (name.canonical, said), None)
+    if trouble is not None:
+        return Wrong("repeat_password" if trouble == "password_differs" else "new_password", trouble)
+    account_id, now = parts.entropy(16), caller.now
+    phc = parts.hasher.hash(password)
+    citizen = parts.vault.create(account_id)
+    account = Account(
+        account_id, "active", " ".join(invited.roles), parts.ring.current("pairwise")[0], None, 1, now, now
+    )
+    secret = password_row(citizen, phc, now)
+    writes: list[Write] = [
+        use(invited.row),
+        Insert(account),
+        Insert(identifier_row(parts.ring, citizen, name, parts.entropy(16), now, verified=False)),
+        Insert(secret),
+        *([Insert(citizen.seal_claim("name", said, 1, "self", now))] if said else []),
+        event(parts, caller, AccountCreated(how="staff-link"), citizen),
+        event(parts, caller, PasswordChanged(how="sign-up"), citizen, address=True),
+    ]
+    if not isinstance(parts.store.commit(writes), Committed):
+        parts.keyring.destroy(account_id)
+        return Over()
+    pending.keep(parts, caller, Person(account, citizen, secret), "enrol")
+    return NeedEnrolment()
+
+
+def _person(parts: Parts, typed: str) -> Person:
+    found = meant(parts, typed).person
+    if found is None:
+        raise Refusal(Code.INVALID_REQUEST, "There is no such account.", reason="account_unknown")
+    return found
+
+
+def _roles(roles: Sequence[str]) -> tuple[str, ...]:
+    if not set(roles) <= ROLES:
+        raise Refusal(Code.INVALID_REQUEST, f"Roles are {' '.join(sorted(ROLES))}.", reason="account_roles")
+    return tuple(sorted(set(roles)))
+
+
+def _commit(parts: Parts, writes: list[Write]) -> None:
+    if not isinstance(parts.store.commit(writes), Committed):
+        raise Refusal(Code.INVALID_REQUEST, "The account changed meanwhile; try again.", reason="account_conflict")
