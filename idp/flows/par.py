@@ -1,0 +1,77 @@
+"""The journey of a pushed authorization request (RFC 9126): the client proves itself, the request passes every check, a reference is given out."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from clients.model import Client
+from idp.audit.events import RequestPushed, TokenRequestRefused, record
+from idp.errors import Code, Refusal
+from idp.flows import authorize_refusals, request_sources
+from idp.flows.client_auth import authenticate, refuse_replay
+from idp.flows.request_sources import Pushed
+from idp.parts import Parts
+from idp.ports import Conflict, Write
+from idp.protocol import authorize as law
+from idp.protocol.params import Params
+
+WINDOW_S: Final = 60
+PUSHES_PER_WINDOW: Final = 6000
+"""Of one client: what is outstanding stays bounded (attack A032)."""
+REFUSALS_NOTED_PER_WINDOW: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What the client takes to /authorize; ``expires_in`` seconds (RFC 9126 §2.2)."""
+
+    request_uri: str
+    expires_in: int
+
+    def __repr__(self) -> str:
+        return "Reference(…)"
+
+
+def push(parts: Parts, form: Params, authorization: str | None, now: int, remote: str, reference: str) -> Reference:
+    """POST /par. ``now`` microseconds. Raises Refusal, with ``retry_after_s`` over the client's quota."""
+    known = authenticate(parts, form, authorization, now, "par", remote)
+    try:
+        _within_quota(parts, known.client)
+        pushed, writes = _judged(parts, known.client, form, now)
+    except Refusal as refusal:
+        _note(parts, known.client, form, refusal, now, reference)
+        raise
+    event = record(RequestPushed(client_id=known.client.client_id), at=now, entropy=parts.entropy)
+    done = parts.store.commit([*known.writes, *writes, event])
+    if isinstance(done, Conflict):
+        refuse_replay(done.index, known, 0)
+        raise request_sources.replayed()
+    return Reference(*request_sources.keep(parts, pushed))
+
+
+def _judged(parts: Parts, client: Client, form: Params, now: int) -> tuple[Pushed, tuple[Write, ...]]:
+    """Stages A and B, at once (RFC 9126 §2.1)."""
+    if "request_uri" in form:
+        raise Refusal(Code.INVALID_REQUEST, "A pushed request holds no request_uri.", reason="request_uri_in_push")
+    law.signed_where_required(form, client)
+    source = request_sources.opened(parts, client, form, now)
+    uri = law.redirect_uri(source.params, client)
+    request, expected = request_sources.read(parts, client, source, uri)
+    return Pushed(request, expected), source.writes
+
+
+def _within_quota(parts: Parts, client: Client) -> None:
+    if parts.volatile.bump("par-quota", client.client_id.encode(), WINDOW_S) > PUSHES_PER_WINDOW:
+        raise Refusal(
+            Code.TEMPORARILY_UNAVAILABLE, "Too many pushed requests.", reason="par_quota", retry_after_s=WINDOW_S
+        )
+
+
+def _note(parts: Parts, client: Client, form: Params, refusal: Refusal, now: int, reference: str) -> None:
+    """The line in the client's error list, and the event; both bounded, since one client can cause them at will."""
+    if parts.volatile.bump("par-refusals", client.client_id.encode(), WINDOW_S) > REFUSALS_NOTED_PER_WINDOW:
+        return
+    fact = TokenRequestRefused(
+        client_id=client.client_id, endpoint="par", code=refusal.code.value, reason=refusal.reason, reference=reference
+    )
+    lines = authorize_refusals.lines(parts, client, form, refusal, now, reference)
+    parts.store.commit([*lines, record(fact, at=now, entropy=parts.entropy)])

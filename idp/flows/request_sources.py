@@ -1,0 +1,163 @@
+"""Where an authorization request's parameters come from: the request itself, a signed request object, or a request pushed before."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+
+from clients.documents import KeysUnavailable
+from clients.model import Client
+from clients.signed import BadSigned, open_signed, peek_header
+from idp.errors import Code, Refusal
+from idp.parts import Parts
+from idp.ports import Insert, Write
+from idp.protocol import authorize as law
+from idp.protocol import claims_request, request_object
+from idp.protocol.params import Params
+from idp.protocol.request import AuthorizeRequest
+from idp.protocol.request_object import refused
+from idp.records import Grant, UsedAssertion
+from idp.release.claims import askable
+from keys.errors import TokenInvalid
+from keys.jose import ACCEPTED_ALGS, verify
+from keys.subjects import account_of_subject
+from keys.tokens import new_token, open_flow, seal_flow, token_hash
+
+SECOND: Final = 1_000_000
+PAR_KIND: Final = "par"
+MAX_PAR_TTL_S: Final = 599
+"""FAPI 2.0 Security Profile §5.3.2.2: ``expires_in`` under 600 seconds."""
+_TYPES: Final[frozenset[str | None]] = frozenset({None, "JWT", "jwt", "oauth-authz-req+jwt"})
+_MAX_OBJECT: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What counts of a request. ``writes`` use up the object's ``jti`` in the caller's batch; ``pushed`` was checked when it was pushed."""
+
+    params: Params
+    writes: tuple[Write, ...] = ()
+    pushed: "Pushed | None" = None
+    origin: bytes | None = None
+
+
+class Pushed(msgspec.Struct, frozen=True):
+    """A pushed request as stored: sealed, bound to its client. ``expected``: accounts that its hints accept."""
+
+    request: AuthorizeRequest
+    expected: tuple[bytes, ...] | None
+
+
+def resolve(parts: Parts, client: Client, params: Params, now: int) -> Source:
+    """Stage A between *who* and *where*. Raises Refusal for a page."""
+    law.one_carrier(params)
+    law.signed_where_required(params, client)
+    reference = params.one("request_uri")
+    if reference is not None and reference.startswith(law.PUSHED_PREFIX):
+        return _pushed(parts, client, params, reference.removeprefix(law.PUSHED_PREFIX))
+    return opened(parts, client, params, now)
+
+
+def opened(parts: Parts, client: Client, params: Params, now: int) -> Source:
+    """The parameters of the signed request object where there is one: then it alone counts (RFC 9101 §5)."""
+    token = params.one("request")
+    if token is None:
+        return Source(params)
+    proven = request_object.read(_verified(parts, client, token), client, parts.config.issuer, now // SECOND)
+    return Source(proven.params, _use_up(client, proven))
+
+
+def read(parts: Parts, client: Client, source: Source, uri: str) -> tuple[AuthorizeRequest, tuple[bytes, ...] | None]:
+    """Stage B: the request, its claims limited to what the client may ask for, and the accounts that its hints accept. Raises Refusal."""
+    request = law.what(source.params, client, uri)
+    if request.claims != claims_request.NOTHING:
+        allowed = claims_request.limited(request.claims, askable(client.scope))
+        request = msgspec.structs.replace(request, claims=allowed)
+    expected = expected_accounts(parts, client, request)
+    return msgspec.structs.replace(request, id_token_hint=None), expected
+
+
+def expected_accounts(parts: Parts, client: Client, request: AuthorizeRequest) -> tuple[bytes, ...] | None:
+    """The accounts that ``id_token_hint`` and a requested ``sub`` accept; None: any. Raises Refusal for a hint that is not ours."""
+    subs = request.expected_subs
+    if request.id_token_hint is not None:
+        hinted = frozenset({_hinted_sub(parts, client, request.id_token_hint)})
+        subs = hinted if subs is None else subs & hinted
+    if subs is None:
+        return None
+    accounts = (account_of_subject(parts.ring, client.sector_id, sub) for sub in subs)
+    return tuple(account for account in accounts if account is not None)
+
+
+def keep(parts: Parts, pushed: Pushed) -> tuple[str, int]:
+    """Store a pushed request; its ``request_uri`` (256 random bits, RFC 9126 §7.1) and life in seconds."""
+    reference = new_token(parts.ring, PAR_KIND, parts.entropy)
+    sealed = seal_flow(parts.ring, PAR_KIND, msgspec.msgpack.encode(pushed), parts.entropy)
+    ttl_s = min(parts.config.par_ttl, MAX_PAR_TTL_S)
+    parts.volatile.put(PAR_KIND, reference.hash, sealed.encode(), ttl_s)
+    return law.PUSHED_PREFIX + reference.token, ttl_s
+
+
+def _pushed(parts: Parts, client: Client, params: Params, reference: str) -> Source:
+    """This client's, not expired, and no code was issued for it yet (RFC 9126 §4, §7.3)."""
+    key = token_hash(parts.ring, PAR_KIND, reference)
+    sealed = parts.volatile.peek(PAR_KIND, key) if key is not None else None
+    plain = open_flow(parts.ring, PAR_KIND, sealed.decode("ascii")) if sealed is not None else None
+    pushed = msgspec.msgpack.decode(plain, type=Pushed) if plain is not None else None
+    if key is None or pushed is None or pushed.request.client_id != client.client_id:
+        raise _bad_reference("unknown")
+    if parts.store.one(Grant, origin=key) is not None:
+        raise _bad_reference("used")
+    if not client.matches_redirect_uri(pushed.request.redirect_uri):
+        raise _bad_reference("redirect_uri_removed")
+    return Source(params, pushed=pushed, origin=key)
+
+
+def _bad_reference(reason: str) -> Refusal:
+    return Refusal(
+        Code.INVALID_REQUEST_URI, "The request_uri is unknown, expired or used.", reason=f"request_uri_{reason}"
+    )
+
+
+def _verified(parts: Parts, client: Client, token: str) -> dict[str, Any]:
+    """Signed by one of the client's keys, with the algorithm it registered where it did (RFC 9101 §6.2, RFC 8725 §3.1)."""
+    try:
+        keys = parts.client_keys.keys_for(client, peek_header(token, max_length=_MAX_OBJECT).kid)
+        payload = open_signed(token, keys, alg=client.request_object_signing_alg, types=_TYPES, max_length=_MAX_OBJECT)
+    except (BadSigned, KeysUnavailable) as error:
+        raise refused("could not be verified", error.reason) from None
+    try:
+        return msgspec.json.decode(payload, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise refused("is not a JSON object", "claims") from None
+
+
+def _use_up(client: Client, proven: request_object.RequestObject) -> tuple[Write, ...]:
+    """Each ``jti`` once (RFC 9101 §10.2): the insert conflicts when it was seen."""
+    if proven.jti is None:
+        return ()
+    seen = sha256(f"request-object/{len(client.client_id)}:{client.client_id}{proven.jti}".encode()).digest()
+    return (Insert(UsedAssertion(seen, (proven.exp + 1) * SECOND)),)
+
+
+def replayed() -> Refusal:
+    """The object's ``jti`` was seen before."""
+    return refused("was used before", "replayed")
+
+
+def _hinted_sub(parts: Parts, client: Client, hint: str) -> str:
+    """The subject of an ID token of ours for this client; expired ones count (OIDC Core §3.1.2.1)."""
+    try:
+        claims = verify(hint, parts.keys.verifying(), ACCEPTED_ALGS, None)
+    except TokenInvalid:
+        claims = {}
+    audience, sub = claims.get("aud"), claims.get("sub")
+    ours = claims.get("iss") == parts.config.issuer and "events" not in claims and isinstance(sub, str)
+    if not ours or client.client_id not in (audience if isinstance(audience, list) else [audience]):
+        raise Refusal(
+            Code.INVALID_REQUEST,
+            "id_token_hint is not an ID token of ours for this client.",
+            reason="id_token_hint_invalid",
+        )
+    return str(sub)
