@@ -220,6 +220,11 @@ def test_types_that_name_the_purpose_pass(typ):
     judge(SIGNING, presented(None, assertion_form(token)), now=NOW, issuer=ISSUER, hash_fn=hash_fn, keys=KEYS)
 
 
+@pytest.mark.parametrize("typ", ["at+jwt", "logout+jwt", "dpop+jwt", "oauth-authz-req+jwt", "entity-statement+jwt", ""])
+def test_a_token_made_for_another_purpose_is_refused(typ):
+    assert assertion_refusal(claims(NOW_S), typ=typ).reason == "assertion_typ"
+
+
 def test_without_kid_the_only_fitting_key_is_used():
     token = sign(msgspec.json.encode(claims(NOW_S)), kid=...)
     judge(SIGNING, presented(None, assertion_form(token)), now=NOW, issuer=ISSUER, hash_fn=hash_fn, keys=KEYS)

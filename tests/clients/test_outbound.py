@@ -176,6 +176,12 @@ def test_an_endless_answer_is_cut_off(outbound, authority, answer):
         assert failure(outbound.get, f"https://{HOST}:{server.port}/") in {"too_large", "unreachable"}
 
 
+def test_headers_count_towards_the_size(outbound, authority):
+    heavy = {f"X_{n}": "x" * 4000 for n in range(30)}
+    with site(reply(b"x", **heavy), authority) as server:
+        assert failure(outbound.get, f"https://{HOST}:{server.port}/") == "too_large"
+
+
 def drip(handler):
     handler.send_response(200)
     handler.end_headers()

@@ -45,6 +45,7 @@ def test_may_be_registered(uri, native):
         ("http://127.0.0.2/cb", "redirect_http"),
         ("https://tax.example/cb#x", "redirect_fragment"),
         ("https://tax.example/cb#", "redirect_fragment"),
+        ("https://user@tax.example/cb", "redirect_userinfo"),
         ("https:///cb", "redirect_host"),
         ("https:tax.example/cb", "redirect_host"),
         ("https://:443/cb", "redirect_host"),
