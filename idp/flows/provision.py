@@ -18,7 +18,7 @@ from idp.errors import Code, Refusal
 from idp.flows.register import enter
 from idp.parts import Parts
 from idp.ports import Clock, Committed, Entropy, Insert, Store, Write
-from idp.records import Account, Department, Identifier, InitialAccessToken, Password, PurposeKey
+from idp.records import Account, Department, Identifier, InitialAccessToken, Password, PurposeKey, Totp
 from idp.release.vault import Citizen
 from keys.index import blind_index
 from keys.model import ACTIVE, NEXT
