@@ -9,11 +9,12 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from clients.model import Client
+from idp.flows.authorize import Caller
 from idp.flows.interactions import Opened
 from idp.parts import Parts
-from idp.protocol.respond import add_query
+from idp.protocol.respond import ToClient, add_query
 from idp.records import ClientLogo, Department
-from idp.web.cookies import BROWSER, LANGUAGE, name, set_cookie
+from idp.web.cookies import BROWSER, LANGUAGE, SESSION, name, set_cookie
 from idp.web.theme import LANGUAGES, choose_language, locale_name, render
 from idp.web.wire import Request, page_policy
 from idp.web.wording import PROBLEMS
@@ -39,6 +40,12 @@ def parts_of_app() -> Parts:
 def cookie(kind: str) -> str | None:
     """Our cookie of one kind (``idp.web.cookies``) as the browser sent it."""
     return current().cookies.get(name(parts_of_app().config, kind))
+
+
+def caller(browser: str | None) -> Caller:
+    """Who goes on in an interaction: this browser, with its session."""
+    seen = current()
+    return Caller(seen.now, seen.reference, cookie(SESSION), browser)
 
 
 def language(ui_locales: str | None = None, account: str | None = None) -> str:
@@ -189,3 +196,16 @@ def see_other(path: str, headers: Mapping[str, str] | Iterable[tuple[str, str]] 
 def browser_cookie(value: str) -> tuple[str, str]:
     """The Set-Cookie header of the ``browser`` cookie."""
     return set_cookie(parts_of_app().config, BROWSER, value, BROWSER_AGE_S)
+
+
+def to_client(outcome: ToClient) -> Response:
+    """The answer to the client in its response mode (Form Post Response Mode §2)."""
+    if outcome.mode != "form_post":
+        return see_other(outcome.location)
+    return page(
+        "form_post.html",
+        action=outcome.redirect_uri,
+        fields=dict(outcome.fields),
+        form_action=(form_source(outcome.redirect_uri),),
+        language_links=(),
+    )
