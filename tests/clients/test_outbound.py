@@ -178,7 +178,7 @@ def test_an_endless_answer_is_cut_off(outbound, authority, answer):
 
 def test_headers_count_towards_the_size(outbound, authority):
     heavy = {f"X_{n}": "x" * 4000 for n in range(30)}
-    with site(reply(b"x", **heavy), authority) as server:
+    with site(reply(b"x", 200, **heavy), authority) as server:
         assert failure(outbound.get, f"https://{HOST}:{server.port}/") == "too_large"
 
 
