@@ -17,6 +17,7 @@ from clients.model import Client
 from clients.signed import BadSigned, peek_header
 from idp.audit.events import TokenRequestRefused, record
 from idp.errors import Code, Refusal
+from idp.flows.authorize_refusals import lines
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Write
 from idp.protocol.params import Params, refuse_repeated
@@ -41,7 +42,13 @@ class AuthenticatedClient:
 
 
 def authenticate(
-    parts: Parts, form: Params, authorization: str | None, now: int, endpoint: str, remote: str = ""
+    parts: Parts,
+    form: Params,
+    authorization: str | None,
+    now: int,
+    endpoint: str,
+    remote: str = "",
+    reference: str = "",
 ) -> AuthenticatedClient:
     """Who asks (RFC 6749 §2.3). ``authorization`` is the header's value; ``remote`` the caller's address; ``now`` microseconds.
 
@@ -57,7 +64,7 @@ def authenticate(
     try:
         used = _judge(parts, client, shown, now)
     except ClientError as error:
-        _note_failure(parts, client, remote, error.reason, endpoint, now)
+        _note_failure(parts, client, remote, error.reason, endpoint, now, reference)
         raise _refusal(error) from None
     assert client is not None
     return AuthenticatedClient(client, shown.method, used)
@@ -98,34 +105,52 @@ def _hashed(parts: Parts, secret: str) -> bytes:
     return token_hash(parts.ring, "secret", secret) or _NO_HASH
 
 
-def _note_failure(parts: Parts, client: Client | None, remote: str, reason: str, endpoint: str, now: int) -> None:
+def _note_failure(
+    parts: Parts, client: Client | None, remote: str, reason: str, endpoint: str, now: int, reference: str
+) -> None:
     """Count, and record while the count is low. Raises the Refusal that asks to come back later.
 
     A right secret is never held up: secrets are 256 random bits, so guessing needs no lock, and a stranger behind the same address can't
     lock a department out. What is bounded is the work and the events that failures cause.
     """
-    who = client.client_id if client is not None else ""
-    failures = parts.volatile.bump(_KIND, f"{who}\x00{remote}".encode(), THROTTLE_WINDOW_S)
-    if failures > FAILURES_PER_CLIENT_AND_ADDRESS:
+    if _counted(parts, client.client_id if client is not None else "", remote):
         raise Refusal(Code.INVALID_CLIENT, FAILED, reason="throttled", retry_after_s=THROTTLE_WINDOW_S)
     if client is not None:
-        fact = TokenRequestRefused(
-            client_id=client.client_id, endpoint=endpoint, code=Code.INVALID_CLIENT.value, reason=reason
-        )
-        parts.store.commit([record(fact, at=now, entropy=parts.entropy)])
+        refusal = Refusal(Code.INVALID_CLIENT, FAILED, reason=reason)
+        parts.store.commit(refused(parts, client, refusal, endpoint, now, reference))
 
 
-def _refusal(error: ClientError) -> Refusal:
-    return Refusal(Code(error.code.value), error.public, reason=error.reason, private=error.private)
+def refused(
+    parts: Parts, client: Client, refusal: Refusal, endpoint: str, now: int, reference: str, form: Params | None = None
+) -> list[Write]:
+    """The event of a refused request, and the line in the client's own error list. ``form``: to show received beside registered."""
+    fact = TokenRequestRefused(
+        client_id=client.client_id,
+        endpoint=endpoint,
+        code=refusal.code.value,
+        reason=refusal.reason,
+        reference=reference or None,
+    )
+    told = lines(parts, client, form, refusal, now, reference)
+    return [*told, record(fact, at=now, entropy=parts.entropy)]
 
 
 def throttle_public(parts: Parts, client: Client, remote: str) -> None:
     """Anyone may speak as a public client: what is refused to one is counted, so that strangers can't fill the log. Raises Refusal (429)."""
-    failures = parts.volatile.bump(_KIND, f"{client.client_id}\x00{remote}".encode(), THROTTLE_WINDOW_S)
-    if failures > FAILURES_PER_CLIENT_AND_ADDRESS:
+    if _counted(parts, client.client_id, remote):
         raise Refusal(
             Code.INVALID_GRANT, "Too many refused requests.", reason="throttled", retry_after_s=THROTTLE_WINDOW_S
         )
+
+
+def _counted(parts: Parts, who: str, remote: str) -> bool:
+    """One more refusal; whether there were too many."""
+    failures = parts.volatile.bump(_KIND, f"{who}\x00{remote}".encode(), THROTTLE_WINDOW_S)
+    return failures > FAILURES_PER_CLIENT_AND_ADDRESS
+
+
+def _refusal(error: ClientError) -> Refusal:
+    return Refusal(Code(error.code.value), error.public, reason=error.reason, private=error.private)
 
 
 def consume(parts: Parts, authenticated: AuthenticatedClient) -> None:

@@ -21,10 +21,10 @@ NOTHING = bytes(16)
 
 
 def introspect(
-    parts: Parts, tokens: AccessTokens, form: Params, authorization: str | None, now: int, remote: str
+    parts: Parts, tokens: AccessTokens, form: Params, authorization: str | None, now: int, remote: str, reference: str
 ) -> Mapping[str, Any]:
     """The introspection answer. Raises Refusal: ``invalid_client`` (a public client too, RFC 7662 §2.1), ``invalid_request``."""
-    by = authenticate(parts, form, authorization, now, "introspect", remote)
+    by = authenticate(parts, form, authorization, now, "introspect", remote, reference)
     if by.client.public:
         raise Refusal(Code.INVALID_CLIENT, FAILED, reason="introspect_public")
     token = form.required("token")

@@ -15,9 +15,11 @@ from idp.records import Grant, Refresh, RevokedToken
 from keys.tokens import token_hash
 
 
-def revoke(parts: Parts, tokens: AccessTokens, form: Params, authorization: str | None, now: int, remote: str) -> None:
+def revoke(
+    parts: Parts, tokens: AccessTokens, form: Params, authorization: str | None, now: int, remote: str, reference: str
+) -> None:
     """Done, or nothing to do: the answer is the same (§2.2). Raises Refusal: ``invalid_client``, ``invalid_request``."""
-    by = authenticate(parts, form, authorization, now, "revoke", remote)
+    by = authenticate(parts, form, authorization, now, "revoke", remote, reference)
     token = form.required("token")
     looks = {
         "refresh_token": lambda: _refresh(parts, by, token, now),

@@ -16,12 +16,12 @@ from idp.audit.events import (
     CodeRedeemed,
     CodeReplayed,
     Fact,
-    TokenRequestRefused,
     record,
 )
 from idp.errors import Code, Refusal
 from idp.flows import minting, refresh, standing
-from idp.flows.client_auth import AuthenticatedClient, authenticate, refuse_replay, throttle_public
+from idp.flows.authorize_refusals import lines
+from idp.flows.client_auth import AuthenticatedClient, authenticate, refuse_replay, refused, throttle_public
 from idp.flows.declined import Declined, declined, ended
 from idp.flows.released import id_token_names
 from idp.parts import Parts
@@ -40,21 +40,23 @@ TRIES: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One token request by a proven client; ``now`` microseconds."""
+    """One token request by a proven client; ``now`` microseconds, ``remote`` the caller's address, ``reference`` names the request in logs."""
 
     by: AuthenticatedClient
     form: Params
     now: int
+    remote: str
+    reference: str
 
     @property
     def client(self) -> Client:
         return self.by.client
 
 
-def token(parts: Parts, form: Params, authorization: str | None, now: int, remote: str) -> Document:
+def token(parts: Parts, form: Params, authorization: str | None, now: int, remote: str, reference: str) -> Document:
     """The token answer. Raises Refusal with an RFC 6749 §5.2 code; what is refused to a proven client is an event."""
-    by = authenticate(parts, form, authorization, now, ENDPOINT, remote)
-    asked = Asked(by, form, now)
+    by = authenticate(parts, form, authorization, now, ENDPOINT, remote, reference)
+    asked = Asked(by, form, now, remote, reference)
     try:
         grant_type = form.required("grant_type")
         law.check_grant_type(grant_type, by.client)
@@ -65,22 +67,18 @@ def token(parts: Parts, form: Params, authorization: str | None, now: int, remot
             raise
         outcome = Declined(refusal)
     if isinstance(outcome, Declined):
-        _settle(parts, asked, outcome, remote)
+        _settle(parts, asked, outcome)
         raise outcome.refusal
     return outcome
 
 
-def _settle(parts: Parts, asked: Asked, outcome: Declined, remote: str) -> None:
+def _settle(parts: Parts, asked: Asked, outcome: Declined) -> None:
     """What a refusal leaves behind. A plain one is an event too, as long as they are few."""
-    writes = outcome.writes
-    if not writes:
-        if asked.client.public:
-            throttle_public(parts, asked.client, remote)
-        refusal = outcome.refusal
-        fact = TokenRequestRefused(
-            client_id=asked.client.client_id, endpoint=ENDPOINT, code=refusal.code.value, reason=refusal.reason
-        )
-        writes = (record(fact, at=asked.now, entropy=parts.entropy),)
+    if not outcome.writes and asked.client.public:
+        throttle_public(parts, asked.client, asked.remote)
+    writes = outcome.writes or tuple(
+        refused(parts, asked.client, outcome.refusal, ENDPOINT, asked.now, asked.reference)
+    )
     result = parts.store.commit([*asked.by.writes, *writes])
     if not isinstance(result, Committed):
         refuse_replay(result.index, asked.by, 0)
@@ -118,13 +116,29 @@ def _refused_code(parts: Parts, asked: Asked, grant: Grant, verdict: law.Verdict
     by, name = asked.client.client_id, grant.id.hex()
     if isinstance(verdict, law.Misused):
         fact = CodeMisused(client_id=grant.client_id, grant=name, by_client=by, reason=verdict.reason)
-        return declined(parts, law.invalid_grant(verdict.reason), asked.now, citizen, fact)
+        return declined(
+            parts,
+            law.invalid_grant(verdict.reason),
+            asked.now,
+            citizen,
+            fact,
+            first=_line(parts, asked, grant, verdict),
+        )
     if isinstance(verdict, law.Replayed) and grant.ended_at is None:
         spent = CodeReplayed(client_id=grant.client_id, grant=name, by_client=by)
         end = ended(grant, "code_replayed", asked.now)
         return declined(parts, law.invalid_grant("code_replayed"), asked.now, citizen, spent, first=(end,))
     reason = verdict.reason if isinstance(verdict, law.Dead) else "code_replayed"
     return Declined(law.invalid_grant(reason))
+
+
+def _line(parts: Parts, asked: Asked, grant: Grant, verdict: law.Misused) -> list[Write]:
+    """The owner's own mistake goes into its error list, a wrong redirect URI beside the registered ones."""
+    if grant.client_id != asked.client.client_id:
+        return []
+    reason = "redirect_uri_mismatch" if verdict.reason == "wrong_redirect_uri" else verdict.reason
+    told = Refusal(Code.INVALID_GRANT, "", reason=reason)
+    return lines(parts, asked.client, asked.form, told, asked.now, asked.reference)
 
 
 def _redeem(parts: Parts, asked: Asked, grant: Grant, citizen: Citizen, session_ends_at: int) -> Document | None:

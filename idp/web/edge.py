@@ -60,7 +60,8 @@ class Edge:
         if isinstance(answer, Answer):
             body = b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body
             headers = headers_for(answer.kind, answer.headers, secure=self._secure)
-            headers.append(("Content-Length", str(len(answer.body))))
+            if answer.status not in (204, 304):  # RFC 9110 §8.6: neither has a length
+                headers.append(("Content-Length", str(len(answer.body))))
             start_response(status_line(answer.status), headers)
             self._access.record(environ["REQUEST_METHOD"], route, answer.status, time.perf_counter() - began, reference)
             return [body]

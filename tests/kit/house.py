@@ -10,9 +10,10 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 import pytest
@@ -27,6 +28,8 @@ from idp.flows.provision import add_account, add_client, add_department
 from idp.parts import Parts
 from idp.ports import Committed, Insert
 from idp.records import Account, Department, Event, Grant, Session
+from idp.web.cookies import SESSION
+from idp.web.cookies import name as cookie_name
 from keys.signing import LocalSigner, new_signing_key
 from keys.tokens import Opaque, new_token
 from tests.kit.clock import START, FakeClock
@@ -234,6 +237,60 @@ class House:
             ended_why=None,
         )
 
+    # Through the authorization endpoint ---------------------------------------------------------------------------------
+
+    def signed_in(self, account_id: bytes, **session: Any) -> Browser:
+        """A browser that holds a live session of that account."""
+        browser, cookie = self.browser(), self.session(account_id, **session)[1]
+        browser.set_cookie(
+            cookie_name(self.config, SESSION),
+            cookie,
+            domain=self.config.host.partition(":")[0],
+            secure=self.config.secure,
+        )
+        return browser
+
+    def authorize(self, browser: Browser, app: App, **params: str) -> TestResponse:
+        """GET /authorize with a good request, changed by ``params`` (an empty value leaves one out), followed within the house."""
+        query = {
+            "response_type": "code",
+            "client_id": app.id,
+            "redirect_uri": app.client.redirect_uris[0] if app.client.redirect_uris else "",
+            "scope": " ".join(s for s in app.client.scope if s != "offline_access"),
+            "state": "a-state",
+            "nonce": "n-0S6_WzA2Mj",
+            "code_challenge": challenge(),
+            "code_challenge_method": "S256",
+            **params,
+        }
+        query = {name: value for name, value in query.items() if value}
+        return self.follow(browser, browser.get("/authorize", query_string=query, base_url=self.config.issuer))
+
+    def follow(self, browser: Browser, answer: TestResponse) -> TestResponse:
+        """Redirects within the provider; an answer that leads elsewhere, or a page, comes back."""
+        while answer.status_code == 303 and self._inside(answer.headers["Location"]):
+            answer = browser.get(answer.headers["Location"], base_url=self.config.issuer)
+        return answer
+
+    def _inside(self, location: str) -> bool:
+        return location.startswith(("/", self.config.issuer + "/"))
+
+    def submit(self, browser: Browser, page: TestResponse, **fields: str) -> TestResponse:
+        """Send the first form of a page with its hidden fields, followed within the house."""
+        form = Form.of(page.text)
+        sent = {**form.hidden, **fields}
+        return self.follow(
+            browser, browser.post(form.action or page.request.path, data=sent, base_url=self.config.issuer)
+        )
+
+    def code(self, browser: Browser, app: App, **params: str) -> str:
+        """A code through the pages: consent is given where it is asked."""
+        answer = self.authorize(browser, app, **params)
+        if 'id="consent-allow"' in answer.text:
+            answer = self.submit(browser, answer, decision="allow")
+        assert answer.status_code == 303, answer.text
+        return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))["code"]
+
     # Endpoints ------------------------------------------------------------------------------------------------------
 
     def post(
@@ -315,6 +372,28 @@ class House:
         """Heads of recorded events, oldest first."""
         rows = self.parts.store.find(Event, {"kind": kind} if kind else None, order=("seq",), limit=10_000)
         return [msgspec.json.decode(row.head) for row in rows]
+
+
+class Form(HTMLParser):
+    """The first form of a page: where it goes and what it carries unseen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action, self.hidden, self._at = "", dict[str, str](), 0
+
+    @classmethod
+    def of(cls, html: str) -> "Form":
+        form = cls()
+        form.feed(html)
+        return form
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._at += 1
+            self.action = self.action or given.get("action", "")
+        if tag == "input" and given.get("type") == "hidden" and self._at == 1:
+            self.hidden[given["name"]] = given.get("value", "")
 
 
 def key_pair(alg: str = "ES256") -> LocalSigner:

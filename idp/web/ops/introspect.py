@@ -15,9 +15,9 @@ def operations(parts: Parts) -> Mapping[str, Mapping[str, Operation]]:
     tokens = AccessTokens(parts)
 
     def post(request: Request) -> Answer:
-        form = form_only(request)
+        form, authorization = form_only(request), request.header("Authorization")
         return json_answer(
-            200, introspect(parts, tokens, form, request.header("Authorization"), request.now, request.remote)
+            200, introspect(parts, tokens, form, authorization, request.now, request.remote, request.reference)
         )
 
     return {"/introspect": {"POST": post}}

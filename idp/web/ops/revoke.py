@@ -15,8 +15,8 @@ def operations(parts: Parts) -> Mapping[str, Mapping[str, Operation]]:
     tokens = AccessTokens(parts)
 
     def post(request: Request) -> Answer:
-        form = form_only(request)
-        revoke(parts, tokens, form, request.header("Authorization"), request.now, request.remote)
+        form, authorization = form_only(request), request.header("Authorization")
+        revoke(parts, tokens, form, authorization, request.now, request.remote, request.reference)
         return Answer(200, "json")
 
     return {"/revoke": {"POST": post}}

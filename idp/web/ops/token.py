@@ -15,7 +15,7 @@ def operations(parts: Parts) -> Mapping[str, Mapping[str, Operation]]:
 
     def post(request: Request) -> Answer:
         form = form_only(request)
-        document = token(parts, form, request.header("Authorization"), request.now, request.remote)
+        document = token(parts, form, request.header("Authorization"), request.now, request.remote, request.reference)
         return json_answer(200, document, (("Pragma", "no-cache"),))
 
     return {"/token": {"POST": post}}
