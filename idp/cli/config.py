@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import fields
+from urllib.parse import urlsplit
 
 import click
 
@@ -33,7 +34,8 @@ def show_(as_json: bool) -> None:
 
 
 def _masked(value: object, secret: bool) -> object:
-    if secret and isinstance(value, str) and "@" in value:
-        scheme, _, rest = value.partition("://")
-        return f"{scheme}://****@{rest.rpartition('@')[2]}"
+    """User and password give way to stars; where the setting points to stays readable."""
+    if secret and isinstance(value, str) and "@" in urlsplit(value).netloc:
+        url = urlsplit(value)
+        return url._replace(netloc="****@" + url.netloc.rpartition("@")[2]).geturl()
     return list(value) if isinstance(value, tuple) else value

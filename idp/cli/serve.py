@@ -75,7 +75,9 @@ def worker(as_json: bool) -> None:
     parent = os.getppid()
     show({"worker": os.getpid()}, as_json)
     try:
-        Worker(parts, open_root(config.keys_url), open_notifier(config, parts.outbound)).run(stop, alive=lambda: os.getppid() == parent)
+        Worker(parts, open_root(config.keys_url), open_notifier(config, parts.outbound)).run(
+            stop, alive=lambda: os.getppid() == parent
+        )
     finally:
         close_parts(parts)
 

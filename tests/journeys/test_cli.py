@@ -1,0 +1,290 @@
+"""The command line as an operator uses it: every verb on real stores, ``--json`` for programs."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from idp.cli import NOUNS, main
+
+
+class Operator:
+    """Runs ``idp`` with the environment of one installation."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.env: dict[str, str] = {
+            "IDP_ISSUER": "https://id.example",
+            "IDP_DATABASE_URL": f"sqlite:///{folder}/main.db",
+            "IDP_KEYRING_URL": f"sqlite:///{folder}/keyring.db",
+            "IDP_VOLATILE_URL": f"sqlite:///{folder}/volatile.db",
+            "IDP_KEYS_URL": f"file://{folder}/keys",
+            "IDP_ARGON2_MEMORY_KIB": "64",
+        }
+
+    def run(self, *arguments: str, **env: str) -> Result:
+        return CliRunner().invoke(main, arguments, env=self.env | env, catch_exceptions=False)
+
+    def ask(self, *arguments: str, **env: str) -> Any:
+        """The JSON answer of a verb that must succeed."""
+        result = self.run(*arguments, "--json", **env)
+        assert result.exit_code == 0, result.output + result.stderr
+        return json.loads(result.stdout)
+
+    def file(self, name: str, value: Any) -> str:
+        path = self.folder / name
+        path.write_text(json.dumps(value), encoding="utf-8")
+        return str(path)
+
+
+@pytest.fixture
+def idp(tmp_path: Path, prepared_house: Path) -> Operator:
+    """An installation after ``idp db upgrade``."""
+    shutil.copytree(prepared_house, tmp_path, dirs_exist_ok=True)
+    return Operator(tmp_path)
+
+
+@pytest.fixture
+def department(idp: Operator) -> str:
+    added = idp.ask(
+        "departments",
+        "add",
+        "税务局",
+        "--name-en",
+        "Tax Bureau",
+        "--credit-code",
+        "11330000MB0000001A",
+        "--region",
+        "330100",
+        "--level",
+        "city",
+    )
+    return str(added["id"])
+
+
+CLIENT = {"client_name": "App", "redirect_uris": ["https://app.example/cb"]}
+
+
+@pytest.mark.parametrize("noun", sorted(NOUNS))
+def test_help_of_every_noun_teaches(noun):
+    result = CliRunner().invoke(main, [noun, "--help"])
+    assert result.exit_code == 0
+    assert len(result.output) > 150
+
+
+def test_upgrade_twice_is_harmless_and_keeps_the_keys(idp):
+    before = idp.ask("keys", "list")
+    assert all(s["current"] == s["needed"] for s in idp.ask("db", "upgrade"))
+    assert idp.ask("keys", "list") == before
+    assert {(k["alg"], k["state"]) for k in before} >= {("ES256", "active"), ("ES256", "next"), ("RS256", "active")}
+
+
+def test_serving_refuses_an_empty_database(tmp_path):
+    operator = Operator(tmp_path)
+    result = operator.run("clients", "list")
+    assert result.exit_code == 1
+    assert "db upgrade" in result.stderr
+
+
+def test_unknown_setting_is_an_error(idp):
+    result = idp.run("config", "show", IDP_ISUER="x")
+    assert (result.exit_code, "IDP_ISUER" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("IDP_ISSUER", "http://id.example"),
+        ("IDP_ISSUER", "https://id.example/"),
+        ("IDP_ISSUER", ""),
+        ("IDP_CODE_TTL", "3600"),
+        ("IDP_CODE_TTL", "soon"),
+        ("IDP_PASSWORD_MIN", "4"),
+        ("IDP_OUTBOX_PAGE", "true"),
+        ("IDP_DEFAULT_LOCALE", "fr"),
+    ],
+)
+def test_unsafe_setting_is_refused(idp, name, value):
+    assert idp.run("config", "show", **{name: value}).exit_code == 1
+
+
+def test_config_show_masks_secrets_and_names_sources(idp):
+    url = "postgresql://yimen:hunter2@db.example/yimen"
+    rows = {r["name"]: r for r in idp.ask("config", "show", IDP_DATABASE_URL=url)}
+    assert rows["IDP_DATABASE_URL"]["value"] == "postgresql://****@db.example/yimen"
+    assert rows["IDP_DATABASE_URL"]["source"] == "environment"
+    assert rows["IDP_CODE_TTL"]["source"] == "default"
+
+
+def test_secret_from_a_file(idp, tmp_path):
+    secret = tmp_path / "smtp"
+    secret.write_text("smtps://u:p@mail.example/?from=a@b.example\n", encoding="utf-8")
+    rows = {r["name"]: r for r in idp.ask("config", "show", IDP_SMTP_URL_FILE=str(secret))}
+    assert rows["IDP_SMTP_URL"] == rows["IDP_SMTP_URL"] | {
+        "source": "file",
+        "value": "smtps://****@mail.example/?from=a@b.example",
+    }
+
+
+def test_client_is_added_shown_and_listed_without_its_secret(idp, department):
+    added = idp.ask("clients", "add", idp.file("c.json", CLIENT), "--department", "11330000MB0000001A")
+    assert added["client_secret"]
+    shown = idp.ask("clients", "show", added["client_id"])
+    assert "client_secret" not in shown
+    assert shown["department_id"] == department
+    assert [c["client_id"] for c in idp.ask("clients", "list")] == [added["client_id"]]
+    assert idp.ask("clients", "errors", added["client_id"]) == []
+    for stored in idp.folder.glob("main.db*"):
+        assert added["client_secret"].encode() not in stored.read_bytes()
+
+
+def test_bad_metadata_is_refused_with_the_rfc_error(idp, department):
+    result = idp.run(
+        "clients",
+        "add",
+        idp.file("c.json", CLIENT | {"redirect_uris": ["https://*.example/cb"]}),
+        "--department",
+        department,
+    )
+    assert (result.exit_code, "invalid_redirect_uri" in result.stderr) == (1, True)
+
+
+def test_unknown_department_is_refused(idp):
+    result = idp.run("clients", "add", idp.file("c.json", CLIENT), "--department", "nowhere")
+    assert (result.exit_code, "nowhere" in result.stderr) == (1, True)
+
+
+def test_initial_access_token_is_shown_once_and_stored_as_hash(idp, department):
+    made = idp.ask("clients", "token", "--department", department, "--uses", "3")
+    assert made["uses"] == 3
+    for stored in idp.folder.glob("main.db*"):
+        assert made["initial_access_token"].encode() not in stored.read_bytes()
+
+
+def test_account_file_and_its_mistakes(idp):
+    added = idp.ask(
+        "accounts",
+        "add",
+        idp.file(
+            "a.json", {"identifiers": ["li.wei"], "password": "a long enough sentence", "claims": {"name": "李伟"}}
+        ),
+    )
+    assert len(added) == 1
+    again = idp.run(
+        "accounts", "add", idp.file("b.json", {"identifiers": ["LI.WEI"], "password": "another long sentence"})
+    )
+    assert again.exit_code == 1
+
+
+def test_rotation_publishes_a_next_key_and_the_emergency_switches(tmp_path):
+    idp = Operator(tmp_path)
+    idp.ask("db", "upgrade")
+    active = {k["kid"] for k in idp.ask("keys", "list") if k["state"] == "active"}
+    idp.ask("keys", "rotate")
+    keys = idp.ask("keys", "list")
+    assert {k["kid"] for k in keys if k["state"] == "active"} == active
+    assert len([k for k in keys if k["state"] == "next"]) == 8
+    idp.ask("keys", "rotate", "--now")
+    keys = idp.ask("keys", "list")
+    assert not active & {k["kid"] for k in keys if k["state"] == "active"}
+    assert active == {k["kid"] for k in keys if k["state"] == "retired"}
+
+
+def test_escrow_and_recovery_of_the_root_key(idp, tmp_path):
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "pub.pem").write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    (tmp_path / "priv.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    idp.ask("keys", "escrow", "--to", str(tmp_path / "pub.pem"), "--out", str(tmp_path / "root.jwe"))
+    (tmp_path / "keys").rename(tmp_path / "lost")
+    lost = idp.run("keys", "list")
+    assert lost.exit_code == 1
+    refused = idp.run("db", "upgrade")
+    assert refused.exit_code == 1, "a new root key must not replace a lost one"
+    idp.ask("keys", "recover", str(tmp_path / "root.jwe"), "--key", str(tmp_path / "priv.pem"))
+    assert idp.ask("keys", "list")
+
+
+def test_wrong_root_key_refuses_with_a_clear_message(idp, tmp_path):
+    other = Operator(tmp_path / "other")
+    other.folder.mkdir()
+    other.ask("db", "upgrade")
+    result = idp.run("keys", "list", IDP_KEYS_URL=other.env["IDP_KEYS_URL"])
+    assert (result.exit_code, "the open root is" in result.stderr) == (1, True)
+
+
+def test_audit_list_and_export(idp, department, tmp_path):
+    from hashlib import sha256
+
+    kinds = [e["kind"] for e in idp.ask("audit", "list", "--limit", "1000")]
+    assert kinds[-1] == "department.added"
+    assert "key.moved" in kinds
+    out = tmp_path / "log.jsonl"
+    assert idp.run("audit", "export", "--out", str(out)).exit_code == 0
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(lines) == len(kinds)
+    for line in lines:
+        inner = sha256(bytes.fromhex(line["salt"]) + line["head"].encode()).digest()
+        digests = b"".join(bytes.fromhex(f["digest"]) for f in line["fields"])
+        assert sha256(b"yimen-event/1" + inner + digests).hexdigest() == line["entry"]
+    assert idp.ask("audit", "list", "--limit", "1")[0]["kind"] == "audit.exported"
+
+
+def test_backup_verifies_and_comes_back_with_sessions_ended(idp, tmp_path):
+    idp.ask("accounts", "add", idp.file("a.json", {"identifiers": ["li.wei"], "password": "a long enough sentence"}))
+    idp.ask("backup", str(tmp_path / "copies"))
+    report = idp.ask("restore", str(tmp_path / "copies"), "--verify")
+    assert (report["whole"], report["accounts"]) == (True, 1)
+    assert idp.run("restore", str(tmp_path / "copies")).exit_code == 1, "never over what is there"
+    for name in ("main.db", "main.db-wal", "main.db-shm", "keyring.db", "keyring.db-wal", "keyring.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    assert idp.ask("restore", str(tmp_path / "copies"))["accounts"] == 1
+    assert idp.ask("audit", "list", "--limit", "1")[0]["kind"] == "store.restored"
+
+
+def test_altered_copy_is_noticed(idp, tmp_path):
+    import sqlite3
+
+    idp.ask("backup", str(tmp_path / "copies"))
+    (copy,) = (tmp_path / "copies").glob("database-*")
+    with sqlite3.connect(copy) as rows:
+        rows.execute(
+            "UPDATE events SET head = CAST(replace(CAST(head AS TEXT), 'key.moved', 'key.stood') AS BLOB) WHERE seq = 1"
+        )
+    rows.close()
+    result = idp.run("restore", str(tmp_path / "copies"), "--verify")
+    assert (result.exit_code, "altered" in result.output + result.stderr) == (1, True)
+
+
+def test_doctor_says_what_is_wrong(idp, tmp_path):
+    assert idp.run("doctor", "--offline").exit_code == 0
+    empty = Operator(tmp_path / "empty")
+    empty.folder.mkdir()
+    result = empty.run("doctor", "--offline")
+    assert (result.exit_code, "idp db upgrade" in result.output) == (1, True)
+    unset = CliRunner().invoke(main, ["doctor"], env={"IDP_ISSUER": ""})
+    assert (unset.exit_code, "IDP_ISSUER" in unset.output) == (1, True)
+
+
+def test_doctor_names_a_broken_client(idp, department):
+    import sqlite3
+
+    added = idp.ask("clients", "add", idp.file("c.json", CLIENT), "--department", department)
+    with sqlite3.connect(idp.folder / "main.db") as rows:
+        rows.execute("UPDATE clients SET document = x'00'")
+    rows.close()
+    result = idp.run("doctor", "--offline")
+    assert (result.exit_code, added["client_id"] in result.output) == (1, True)
+
+
+def test_files_are_private(idp):
+    assert (idp.folder / "keys").stat().st_mode & 0o077 == 0
+    for file in (idp.folder / "keys").iterdir():
+        assert file.stat().st_mode & 0o077 == 0
+    assert os.access(idp.folder / "main.db", os.R_OK)
