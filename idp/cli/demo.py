@@ -104,6 +104,7 @@ def _prepare(environment: dict[str, str], folder: Path, port: int) -> dict[str, 
         "issuer": config.issuer,
         "apps": [{"office": a["office"], "url": a["base"]} for a in apps],
         "accounts": accounts,
+        "initial_access_token": token,
     }
     _private(memory, told)
     return told
