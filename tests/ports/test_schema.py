@@ -56,9 +56,12 @@ def _sqlite_picture(connection: sa.Connection) -> list[str]:
     return sorted(" ".join(row[0].replace('"', "").split()) for row in rows)
 
 
-_POSTGRES = (
+_COLUMNS = (
     "SELECT table_name, ordinal_position, column_name, data_type, is_nullable, identity_generation, column_default"
-    " FROM information_schema.columns WHERE table_schema = 'public'",
+    " FROM information_schema.columns WHERE table_schema = 'public'"
+)
+_POSTGRES = (
+    _COLUMNS,
     "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
     "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid <> 0",
 )

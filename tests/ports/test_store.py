@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import astuple
 
-from idp.ports import Add, Committed, Conflict, Delete, Insert, Op, Store, Update
+from idp.ports import Add, Committed, Conflict, Delete, Insert, Op, Store, Update, Write
 from idp.records import (
     Account,
     Consent,
@@ -98,7 +98,7 @@ def test_a_value_that_no_row_can_have_meets_none(store: Store, value: Any) -> No
 
 def test_a_batch_is_all_or_none_and_says_which_write_failed(store: Store) -> None:
     fill(store, 2)
-    batch = [
+    batch: list[Write] = [
         Insert(refresh(5)),
         Update(Refresh, {"hash": key(0)}, {"state": "used"}),
         Update(Refresh, {"hash": key(9)}, {"state": "used"}),

@@ -110,7 +110,7 @@ RACES: dict[str, tuple[Callable[[Volatile, bytes], object], Callable[[Volatile, 
     "take": (lambda v, k: v.put("r", k, b"v", 60), lambda v, k: v.take("r", k), {b"v": 1, None: 49}),
     "consume": (lambda v, k: v.put("r", k, b"v", 60), lambda v, k: v.consume("r", k)[0], {FRESH: 1, REPLAYED: 49}),
     "claim": (lambda v, k: None, lambda v, k: v.claim("r", k, 60), {True: 1, False: 49}),
-    "bump": (lambda v, k: None, lambda v, k: v.bump("r", k, 60), {n: 1 for n in range(1, 51)}),
+    "bump": (lambda v, k: None, lambda v, k: v.bump("r", k, 60), dict.fromkeys(range(1, 51), 1)),
 }
 
 

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -59,7 +60,7 @@ def acknowledge(store: Store, first: int) -> None:
 def starve(store: Store, path: str) -> None:
     """Commit while the file may grow no further (as on a full disk), then again when it may."""
     fill(store, 0, 5)
-    limit = max(os.path.getsize(path + tail) for tail in ("", "-wal")) + 20_000
+    limit = max(Path(path + tail).stat().st_size for tail in ("", "-wal")) + 20_000
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     done = fill(store, 5, 5000)
     say(f"refused after {done}")
