@@ -74,7 +74,7 @@ def plan(
 
     Plain: the worker's regular look. ``rotate``: the operator asks for new keys; while an earlier request still waits for its max-age,
     a further one adds nothing. ``emergency``: switch at once and stop believing all older keys; the caller records it. Who loses the
-    compare-and-swap plans again without ``rotate`` and ``emergency``: the winner has served the request. An algorithm that joins a house
+    compare-and-swap reads and plans again, and drops its request only if ``served`` says that the winner did it. An algorithm that joins a house
     with keys signs only after its first key was public for the max-age; one that left ``policy.algs`` keeps what it has.
     """
     known = tuple(rows)
@@ -87,6 +87,22 @@ def plan(
         )
     ended = {action.kid for action in actions if isinstance(action, RetireEnd)}
     return (*actions, *_ended((row for row in known if row.kid not in ended), now, policy))
+
+
+def served(before: Iterable[SigningKey], after: Iterable[SigningKey], *, emergency: bool = False) -> bool:
+    """Whether another node's batch already did what the loser of a compare-and-swap was asked for.
+
+    A rotation: every algorithm that had an active key has another one, or a newer next. An emergency: nothing that was active is
+    believed any longer; a worker's ordinary batch that came first does not count, or an operator's emergency would vanish unseen.
+    """
+    rows = tuple(before)
+    old = tuple(row for row in rows if row.state == ACTIVE)
+    now = {row.kid: row for row in after}
+    if emergency:
+        return bool(now) and all(row.kid not in now or now[row.kid].state == RETIRED for row in old)
+    known = {row.kid for row in rows}
+    fresh = {row.alg for row in now.values() if row.kid not in known or (row.state == ACTIVE and row not in old)}
+    return bool(fresh) and all(row.alg in fresh for row in old)
 
 
 def applied(row: SigningKey, action: Activate | RetireStart | RetireEnd) -> SigningKey:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keys.lifecycle import Action, Activate, CreateNext, Policy, RetireEnd, RetireStart, applied, plan, ripe_at
+from keys.lifecycle import Action, Activate, CreateNext, Policy, RetireEnd, RetireStart, applied, plan, ripe_at, served
 from keys.model import SigningKey, State
 from keys.signing import jwks
 
@@ -184,7 +184,7 @@ class Table:
     ids=["empty", "no next", "whole", "waiting", "retiring"],
 )
 def test_of_two_nodes_with_the_same_rows_one_wins(rows, how):
-    """The loser writes nothing, plans again without the request, and finds nothing more to do."""
+    """The loser writes nothing, sees the request served, and finds nothing more to do."""
     table = Table(rows)
     first, second = (plan(table.rows, 20_000 * S, POLICY, **how) for _ in range(2))
     assert first == second
@@ -241,3 +241,32 @@ def test_always_one_active_a_next_and_never_a_signature_with_an_unknown_key(step
                 assert all(active[0].kid in kids for kids in held)
             signed.append((now, active[0].kid))
         assert all(kid in published for at, kid in signed if at + policy.token_life_s * S > now)
+
+
+@pytest.mark.parametrize(("how", "now"), [(ROTATE, 60), (ROTATE, 155), (EMERGENCY, 60), (ROTATE, 0), (EMERGENCY, 0)])
+def test_a_request_that_the_winner_carried_out_is_served(how, now):
+    rows = [] if now == 0 else [ACTIVE, NEXT]
+    table = Table(rows)
+    assert table.commit(plan(rows, now * S, POLICY, **how))
+    assert served(rows, table.rows, emergency=how is EMERGENCY)
+
+
+@pytest.mark.parametrize("how", [ROTATE, EMERGENCY])
+def test_a_workers_ordinary_batch_serves_no_request(how):
+    """An operator's emergency that lost to the end of some other key must not vanish."""
+    rows = [key(1, "retiring", retiring=0), key(2, "active", activated=0), key(3, "next", published=900)]
+    table = Table(rows)
+    assert table.commit(plan(rows, 950 * S, POLICY))
+    assert table.rows != rows
+    assert not served(rows, table.rows, emergency=how is EMERGENCY)
+    assert table.commit(plan(table.rows, 950 * S, POLICY, **how))
+    assert served(rows, table.rows, emergency=how is EMERGENCY)
+
+
+def test_a_rotation_does_not_serve_an_emergency():
+    """The old key retires in peace there, and would still be believed."""
+    table = Table([ACTIVE, NEXT])
+    assert table.commit(plan([ACTIVE, NEXT], 155 * S, POLICY, rotate=True))
+    assert not served([ACTIVE, NEXT], table.rows, emergency=True)
+    assert table.commit(plan(table.rows, 155 * S, POLICY, emergency=True))
+    assert served([ACTIVE, NEXT], table.rows, emergency=True)
