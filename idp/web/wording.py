@@ -156,6 +156,8 @@ PROBLEMS: dict[str, Problem] = {
 FIELD_ERRORS: dict[str, LazyString] = {
     "identifier_missing": _("Enter your account name, e-mail address or mobile number"),
     "identifier_invalid": _("Enter an e-mail address like name@example.cn, or a mobile number"),
+    "identifier_taken": _("This belongs to another account already"),
+    "name_invalid": _("Enter a name of at most 80 characters"),
     "password_missing": _("Enter your password"),
     "password_new_missing": _("Enter a new password"),
     "credentials": _("The account or the password is not right"),

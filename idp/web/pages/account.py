@@ -1,0 +1,171 @@
+"""The citizen's own pages: overview, where I am signed in, which services I use; and the language of all pages."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, request
+from flask_babel import force_locale, ngettext
+
+from idp.authn.identifiers import masked
+from idp.flows import account as flow
+from idp.flows import people
+from idp.flows.account import Service
+from idp.flows.people import Person
+from idp.parts import Parts
+from idp.protocol.acr import TWO_FACTORS
+from idp.records import Session
+from idp.web.cookies import LANGUAGE, set_cookie
+from idp.web.pages.common import LANGUAGE_AGE_S, cookie, language, problem_page, see_other, service_view
+from idp.web.pages.visit import Visit, field, owner, show, visit
+from idp.web.theme import LANGUAGES, locale_name
+from idp.web.wording import CLAIMS
+
+HOME, SESSIONS, SERVICES = "/account", "/account/sessions", "/account/services"
+View = Callable[[Visit, Person, Session], Response]
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """``/account``, ``/account/sessions``, ``/account/services``, ``/language``."""
+    pages = Blueprint("account", __name__)
+
+    @pages.get(HOME)
+    def home() -> Response:
+        return own_page(parts, _home)
+
+    @pages.get(SESSIONS)
+    def sessions() -> Response:
+        return own_page(parts, _sessions)
+
+    @pages.post(SESSIONS)
+    def end() -> Response:
+        return own_form(parts, SESSIONS, _end)
+
+    @pages.get(SERVICES)
+    def services() -> Response:
+        return own_page(parts, _services)
+
+    @pages.post(SERVICES)
+    def withdraw() -> Response:
+        return own_form(parts, SERVICES, _withdraw)
+
+    @pages.post("/language")
+    def speak() -> Response:
+        return _speak(visit(parts))
+
+    return pages
+
+
+def own_page(parts: Parts, view: View) -> Response:
+    """A page for the signed-in citizen: nobody signed in goes to the sign-in page, a second factor that they have comes first."""
+    here = visit(parts)
+    session, person = here.caller.session, owner(here)
+    if session is None or person is None:
+        return see_other("/sign-in")
+    if session.acr != TWO_FACTORS and people.totp(parts, person.account.id) is not None:
+        return see_other("/sign-in/totp")
+    chosen = request.args.get("lang")
+    if chosen in LANGUAGES:
+        flow.set_locale(parts, here.caller, person, chosen)
+    return view(here, person, session)
+
+
+def own_form(parts: Parts, action: str, view: View) -> Response:
+    """A form of the signed-in citizen, made for this session and this action (OWASP ASVS 3.5.1)."""
+
+    def proven(here: Visit, person: Person, session: Session) -> Response:
+        return view(here, person, session) if here.proven(action, session.token_hash) else problem_page("expired", 403)
+
+    return own_page(parts, proven)
+
+
+def frame(here: Visit, person: Person, session: Session, action: str) -> dict[str, Any]:
+    """What every own page hands to its template: who, in which language, proof of the form."""
+    return {
+        "account": name_of(here, person),
+        "locale": None if cookie(LANGUAGE) else person.account.locale,
+        "action": action,
+        "hidden": here.hidden(action, session.token_hash),
+        "own": action,
+    }
+
+
+def name_of(here: Visit, person: Person) -> str:
+    """The first identifier, masked."""
+    known = people.names(here.parts, person.citizen)
+    return masked(known[0]) if known else ""
+
+
+def _home(here: Visit, person: Person, session: Session) -> Response:
+    name = here.parts.vault.claims(person.citizen, ("name",)).get("name", "")
+    places = flow.places(here.parts, person, session, here.caller.now)
+    services = flow.services(here.parts, person)
+    with force_locale(locale_name(language(None, person.account.locale))):
+        devices = str(ngettext("%(num)d device", "%(num)d devices", len(places)))
+        used = str(ngettext("%(num)d service", "%(num)d services", len(services)))
+    common = frame(here, person, session, HOME)
+    return show(
+        here, "account.html", name=name, security_state="", sessions_state=devices, services_state=used, **common
+    )
+
+
+def _sessions(here: Visit, person: Person, session: Session, status: int = 200) -> Response:
+    listed = [
+        {
+            "handle": place.reference,
+            "device": place.where.device,
+            "address": place.where.address,
+            "since": place.since,
+            "last_seen": place.last_seen,
+            "current": place.current,
+        }
+        for place in flow.places(here.parts, person, session, here.caller.now)
+    ]
+    return show(here, "sessions.html", status=status, sessions=listed, **frame(here, person, session, SESSIONS))
+
+
+def _end(here: Visit, person: Person, session: Session) -> Response:
+    del session
+    if field("end_all"):
+        flow.end_other_places(here.parts, here.caller, person)
+    elif not flow.end_place(here.parts, here.caller, person, field("end")):
+        return problem_page("not_found", 404)
+    return see_other(SESSIONS)
+
+
+def _services(here: Visit, person: Person, session: Session) -> Response:
+    lang = language(None, person.account.locale)
+    listed = [_service(service, lang) for service in flow.services(here.parts, person)]
+    return show(here, "services.html", services=listed, **frame(here, person, session, SERVICES))
+
+
+def _service(service: Service, lang: str) -> dict[str, Any]:
+    view = service_view(service.client, lang) or {}
+    return {
+        "handle": service.reference,
+        "name": view["name"],
+        "department": view["department"],
+        "since": service.since,
+        "last_used": service.last_used,
+        "sees": [CLAIMS.get(claim, claim) for claim in service.sees],
+        "offline": service.offline,
+    }
+
+
+def _withdraw(here: Visit, person: Person, session: Session) -> Response:
+    del session
+    if not flow.withdraw(here.parts, here.caller, person, field("withdraw")):
+        return problem_page("not_found", 404)
+    return see_other(SERVICES)
+
+
+def _speak(here: Visit) -> Response:
+    """Choose a language for this browser and, when signed in, the account; back to a path of our own."""
+    chosen, back = field("language"), field("next")
+    own = back.startswith("/") and not back.startswith(("//", "/\\")) and back.isprintable() and "\\" not in back
+    answer = see_other(back if own else "/")
+    if chosen in LANGUAGES:
+        person = owner(here)
+        if person is not None:
+            flow.set_locale(here.parts, here.caller, person, chosen)
+        answer.headers.add(*set_cookie(here.parts.config, LANGUAGE, chosen, LANGUAGE_AGE_S))
+    return answer

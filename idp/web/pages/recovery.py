@@ -1,0 +1,133 @@
+"""Pages of a forgotten password: where to send the code, the code, the new password. Nobody is signed in by them."""
+
+from collections.abc import Mapping
+
+from flask import Blueprint, Response
+from flask_babel import gettext as _
+
+from idp.authn.throttle import Throttled
+from idp.flows import recovery as flow
+from idp.flows import secrets
+from idp.flows.people import Person
+from idp.flows.recovery import Changed
+from idp.flows.sign_up import CodeSent, Confirmed, Over, Wrong
+from idp.parts import Parts
+from idp.web.cookies import SESSION, clear_cookie
+from idp.web.pages.common import see_other
+from idp.web.pages.sign_up import code_page, over
+from idp.web.pages.visit import Visit, field, show, visit
+from idp.web.wording import DONE
+
+PATH, CODE, PASSWORD = "/forgot", "/forgot/code", "/forgot/password"
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """``/forgot`` and its two steps; nothing happens on GET."""
+    pages = Blueprint("recovery", __name__)
+
+    @pages.get(PATH)
+    def form() -> Response:
+        return _address(visit(parts), {}, "")
+
+    @pages.post(PATH)
+    def ask() -> Response:
+        here, typed = visit(parts), field("identifier")
+        if not here.proven(PATH):
+            return _address(here, {"": "form_expired"}, typed, 403)
+        return _asked(here, flow.ask(parts, here.caller, typed), typed)
+
+    @pages.post(CODE)
+    def confirm() -> Response:
+        here = visit(parts)
+        return _confirm(here, field("ticket")) if here.proven(CODE) else over(here)
+
+    @pages.post(PASSWORD)
+    def finish() -> Response:
+        here = visit(parts)
+        return _finish(here, field("ticket")) if here.proven(PASSWORD) else over(here)
+
+    @pages.get(CODE)
+    @pages.get(PASSWORD)
+    def begin_again() -> Response:
+        return see_other(visit(parts).path(PATH))
+
+    return pages
+
+
+def _address(here: Visit, errors: Mapping[str, str], typed: str, status: int = 200) -> Response:
+    links = {} if here.opened else {"sign_in": "/sign-in"}
+    return show(
+        here,
+        "forgot.html",
+        status=status,
+        errors=errors,
+        links=links,
+        own=PATH,
+        action=PATH,
+        hidden=here.hidden(PATH),
+        values={"identifier": typed},
+    )
+
+
+def _asked(here: Visit, outcome: CodeSent | Wrong | Over, typed: str) -> Response:
+    match outcome:
+        case CodeSent():
+            return code_page(here, CODE, outcome, own=PATH)
+        case Wrong():
+            return _address(here, {outcome.field: outcome.error}, typed, 422)
+        case Over():
+            return over(here)
+
+
+def _confirm(here: Visit, ticket: str) -> Response:
+    if field("again"):
+        return _asked(here, flow.again(here.parts, here.caller, ticket), "")
+    sent = CodeSent(ticket, field("sent_to"))
+    outcome = flow.confirm(here.parts, here.caller, ticket, field("code"))
+    match outcome:
+        case Confirmed():
+            return _form(here, outcome.ticket, {})
+        case Wrong():
+            return code_page(here, CODE, sent, outcome, own=PATH)
+        case Throttled():
+            return code_page(here, CODE, sent, None, outcome, own=PATH)
+        case Over():
+            return over(here)
+
+
+def _finish(here: Visit, ticket: str) -> Response:
+    outcome = flow.finish(here.parts, here.caller, ticket, field("new_password"), field("repeat_password"))
+    match outcome:
+        case Changed():
+            return _done(here)
+        case Wrong():
+            return _form(here, ticket, {outcome.field: outcome.error}, 422)
+        case Over():
+            return over(here)
+
+
+def _form(here: Visit, ticket: str, errors: Mapping[str, str], status: int = 200) -> Response:
+    found: tuple[Confirmed, Person] | None = flow.ticket_of(here.parts, here.caller, ticket)
+    if found is None:
+        return over(here)
+    known, person = found
+    return show(
+        here,
+        "reset_password.html",
+        status=status,
+        errors=errors,
+        own=here.path(PATH),
+        action=PASSWORD,
+        hidden=here.hidden(PASSWORD, ticket=ticket),
+        values={"username": known.username},
+        shortest=secrets.least(here.parts, person),
+        ask_code=False,
+    )
+
+
+def _done(here: Visit) -> Response:
+    title, text = DONE["password_changed"]
+    to = here.opened.path if here.opened else "/sign-in"
+    answer = show(here, "change_done.html", own=to, title=title, text=text, next=(_("Sign in"), to))
+    answer.headers.add(*clear_cookie(here.parts.config, SESSION))
+    return answer

@@ -1,0 +1,77 @@
+"""Ten recovery codes, shown once; the citizen says that they are kept before going on."""
+
+from flask import Blueprint, Response
+
+from idp.flows import factors, interactions
+from idp.flows.factors import WithCodes
+from idp.parts import Parts
+from idp.web.pages.common import problem_page, see_other
+from idp.web.pages.visit import Visit, field, owner, renewed, show, visit, with_session
+from keys.tokens import open_flow, seal_flow
+
+PATH = "/account/recovery-codes"
+KEPT = "/account/recovery-codes/kept"
+_LABEL = "shown-codes"
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """``/account/recovery-codes`` and its confirmation."""
+    pages = Blueprint("recovery_codes", __name__)
+
+    @pages.get(PATH)
+    def make() -> Response:
+        here = visit(parts)
+        person, session = owner(here), here.caller.session
+        if person is None or session is None:
+            return see_other("/sign-in")
+        if not factors.fresh(parts, session, here.caller.now):
+            return see_other("/account/confirm?to=codes")
+        return show(here, "new_codes.html", own=PATH, action=PATH, hidden=here.hidden(PATH, session.token_hash))
+
+    @pages.post(PATH)
+    def made() -> Response:
+        here = visit(parts)
+        person, session = owner(here), here.caller.session
+        if person is None or session is None or not here.proven(PATH, session.token_hash):
+            return problem_page("expired", 403)
+        if not factors.fresh(parts, session, here.caller.now):
+            return see_other("/account/confirm?to=codes")
+        codes = factors.new_codes(parts, here.caller, person)
+        return see_other("/account/security") if codes is None else _page(here, codes)
+
+    @pages.post(KEPT)
+    def kept() -> Response:
+        here = visit(parts)
+        session = here.caller.session
+        if session is None or not here.proven(KEPT, session.token_hash):
+            return problem_page("expired", 403)
+        codes = open_flow(parts.ring, _LABEL, field("codes"))
+        if not field("saved") and codes is not None:
+            return _page(here, tuple(codes.decode().split()), missing=True)
+        return see_other(here.opened.path if here.opened else "/account/security")
+
+    return pages
+
+
+def shown_once(here: Visit, outcome: WithCodes) -> Response:
+    """The codes of a factor that was just set up, under the session's new token."""
+    after, session = renewed(here, outcome.signed_in), outcome.signed_in.session
+    if here.opened is not None:
+        interactions.note_signed_in(here.parts, here.opened, session.account_id, session.auth_at, here.caller.now)
+    return with_session(_page(after, outcome.codes), here.parts, outcome.signed_in)
+
+
+def _page(here: Visit, codes: tuple[str, ...], *, missing: bool = False) -> Response:
+    session = here.caller.session
+    assert session is not None
+    sealed = seal_flow(here.parts.ring, _LABEL, " ".join(codes).encode(), here.parts.entropy)
+    return show(
+        here,
+        "recovery_codes.html",
+        status=422 if missing else 200,
+        errors={"saved": "saved_missing"} if missing else {},
+        own="/account/security",
+        action=KEPT,
+        hidden=here.hidden(KEPT, session.token_hash, codes=sealed),
+        codes=codes,
+    )

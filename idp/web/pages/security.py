@@ -1,0 +1,140 @@
+"""How I sign in: password, second factor; and the proof that it is me before either changes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response
+
+from idp.authn.identifiers import masked
+from idp.authn.throttle import Throttled
+from idp.flows import factors, people, recovery, secrets
+from idp.flows.people import Person
+from idp.flows.sign_in import Failed, NeedSecondFactor, SignedIn
+from idp.flows.sign_up import Over, Wrong
+from idp.flows.step_up import Ended
+from idp.parts import Parts
+from idp.records import Session
+from idp.web.pages.account import frame, own_form, own_page
+from idp.web.pages.common import current, problem_page, see_other
+from idp.web.pages.step_up import PATH as TOTP
+from idp.web.pages.step_up import PLACES
+from idp.web.pages.visit import Visit, field, onward, show, too_many, with_session
+from idp.web.wording import DONE
+
+PATH, PASSWORD, CONFIRM = "/account/security", "/account/password", "/account/confirm"
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """``/account/security``, ``/account/password``, ``/account/confirm``."""
+    pages = Blueprint("security", __name__)
+
+    @pages.get(PATH)
+    def security() -> Response:
+        return own_page(parts, _security)
+
+    @pages.post(PATH)
+    def remove() -> Response:
+        return own_form(parts, PATH, _remove)
+
+    @pages.get(PASSWORD)
+    def password_form() -> Response:
+        return own_page(parts, lambda h, p, s: _password(h, p, s, {}))
+
+    @pages.post(PASSWORD)
+    def password() -> Response:
+        return own_form(parts, PASSWORD, _change)
+
+    @pages.get(CONFIRM)
+    def confirm_form() -> Response:
+        return own_page(parts, lambda h, p, s: _confirm(h, p, s, {}, current().query.one("to") or ""))
+
+    @pages.post(CONFIRM)
+    def confirm() -> Response:
+        return own_form(parts, CONFIRM, _confirmed)
+
+    return pages
+
+
+def _security(here: Visit, person: Person, session: Session) -> Response:
+    return show(
+        here,
+        "security.html",
+        identifiers=[masked(name) for name in people.names(here.parts, person.citizen)],
+        password_changed=person.password_changed_at or None,
+        totp=people.totp(here.parts, person.account.id) is not None,
+        totp_required=person.staff,
+        codes_left=people.codes_left(here.parts, person.account.id),
+        **frame(here, person, session, PATH),
+    )
+
+
+def _remove(here: Visit, person: Person, session: Session) -> Response:
+    if not field("remove_totp"):
+        return see_other(PATH)
+    if not factors.fresh(here.parts, session, here.caller.now):
+        return see_other(f"{CONFIRM}?to=security")
+    outcome = factors.remove(here.parts, here.caller, person)
+    return problem_page("expired", 400) if isinstance(outcome, Ended) else _done(here, "factor_removed", outcome)
+
+
+def _password(here: Visit, person: Person, session: Session, errors: Mapping[str, str], status: int = 200) -> Response:
+    return show(
+        here,
+        "change_password.html",
+        status=status,
+        errors=errors,
+        shortest=secrets.least(here.parts, person),
+        values=_whose(here, person),
+        **frame(here, person, session, PASSWORD),
+    )
+
+
+def _change(here: Visit, person: Person, session: Session) -> Response:
+    typed = field("password"), field("new_password"), field("repeat_password")
+    outcome = recovery.change(here.parts, here.caller, person, *typed)
+    match outcome:
+        case SignedIn():
+            return _done(here, "password_changed", outcome)
+        case Wrong():
+            return _password(here, person, session, {outcome.field: outcome.error}, 422)
+        case Throttled():
+            return too_many(_password(here, person, session, {"": "too_many"}), outcome)
+        case Over():
+            return problem_page("expired", 400)
+
+
+def _confirm(
+    here: Visit, person: Person, session: Session, errors: Mapping[str, str], to: str, status: int = 200
+) -> Response:
+    common = frame(here, person, session, CONFIRM)
+    common["hidden"] = here.hidden(CONFIRM, session.token_hash, to=to if to in PLACES else "")
+    return show(
+        here, "reauthenticate.html", status=status, errors=errors, purpose="", values=_whose(here, person), **common
+    )
+
+
+def _confirmed(here: Visit, person: Person, session: Session) -> Response:
+    to = field("to")
+    if not field("password"):
+        return _confirm(here, person, session, {"password": "password_missing"}, to, 422)
+    outcome = factors.confirm(here.parts, here.caller, person, field("password"))
+    match outcome:
+        case SignedIn():
+            return onward(here, outcome, PLACES.get(to, PATH))
+        case NeedSecondFactor():
+            return see_other(here.path(TOTP, to=to if to in PLACES else "security"))
+        case Failed(error):
+            return _confirm(here, person, session, {"password": error}, to, 422)
+        case Throttled():
+            return too_many(_confirm(here, person, session, {"": "too_many"}, to), outcome)
+
+
+def _whose(here: Visit, person: Person) -> dict[str, Any]:
+    known = people.names(here.parts, person.citizen)
+    return {"username": known[0].canonical} if known else {}
+
+
+def _done(here: Visit, what: str, outcome: SignedIn) -> Response:
+    title, text = DONE[what]
+    answer = show(here, "change_done.html", own=PATH, title=title, text=text, next=None)
+    return with_session(answer, here.parts, outcome)

@@ -1,0 +1,140 @@
+"""Pages of a new account: the address, the code, the password."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response
+
+from idp.authn.throttle import Throttled
+from idp.flows import secrets
+from idp.flows import sign_up as flow
+from idp.flows.one_time import MINUTES
+from idp.flows.sign_up import CodeSent, Confirmed, Over, Wrong
+from idp.parts import Parts
+from idp.web.pages.common import language, problem_page, see_other
+from idp.web.pages.visit import Visit, field, onward, show, too_many, visit
+
+PATH, CODE, PASSWORD = "/sign-up", "/sign-up/code", "/sign-up/password"
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """``/sign-up`` and its two steps; nothing happens on GET."""
+    pages = Blueprint("sign_up", __name__)
+
+    @pages.get(PATH)
+    def form() -> Response:
+        return _address(visit(parts), {}, "")
+
+    @pages.post(PATH)
+    def ask() -> Response:
+        here, typed = visit(parts), field("identifier")
+        if not here.proven(PATH):
+            return _address(here, {"": "form_expired"}, typed, 403)
+        outcome = flow.ask(parts, here.caller, typed)
+        return (
+            _address(here, {outcome.field: outcome.error}, typed, 422)
+            if isinstance(outcome, Wrong)
+            else code_page(here, CODE, outcome, own=PATH)
+        )
+
+    @pages.post(CODE)
+    def confirm() -> Response:
+        here = visit(parts)
+        return _confirm(here, field("ticket")) if here.proven(CODE) else over(here)
+
+    @pages.post(PASSWORD)
+    def finish() -> Response:
+        here = visit(parts)
+        return _finish(here, field("ticket")) if here.proven(PASSWORD) else over(here)
+
+    @pages.get(CODE)
+    @pages.get(PASSWORD)
+    def begin_again() -> Response:
+        return see_other(visit(parts).path(PATH))
+
+    return pages
+
+
+def over(here: Visit) -> Response:
+    """The code or form is too old, used, or another browser's: one text for all."""
+    return problem_page("expired", 400, client=here.opened.client if here.opened else None)
+
+
+def code_page(
+    here: Visit,
+    action: str,
+    sent: CodeSent,
+    wrong: Wrong | None = None,
+    throttled: Throttled | None = None,
+    *,
+    own: str,
+) -> Response:
+    """Where the code is typed, for a new account and for a new password."""
+    errors = {wrong.field: wrong.error} if wrong else {"": "too_many"} if throttled else {}
+    answer = show(
+        here,
+        "confirm_code.html",
+        status=422 if wrong else 200,
+        errors=errors,
+        own=here.path(own),
+        action=action,
+        hidden=here.hidden(action, ticket=sent.ticket, sent_to=sent.sent_to),
+        sent_to=sent.sent_to,
+        minutes=MINUTES,
+        resend=True,
+    )
+    return too_many(answer, throttled) if throttled else answer
+
+
+def _address(here: Visit, errors: Mapping[str, str], typed: str, status: int = 200) -> Response:
+    links = {} if here.opened else {"sign_in": "/sign-in"}
+    return show(
+        here,
+        "sign_up.html",
+        status=status,
+        errors=errors,
+        links=links,
+        own=PATH,
+        action=PATH,
+        hidden=here.hidden(PATH),
+        values={"identifier": typed},
+    )
+
+
+def _confirm(here: Visit, ticket: str) -> Response:
+    if field("again"):
+        sent = flow.again(here.parts, here.caller, ticket)
+        return code_page(here, CODE, sent, own=PATH) if isinstance(sent, CodeSent) else over(here)
+    outcome = flow.confirm(here.parts, here.caller, ticket, field("code"))
+    match outcome:
+        case Confirmed():
+            return _password(here, outcome, {}, "")
+        case Wrong():
+            return code_page(here, CODE, CodeSent(ticket, field("sent_to")), outcome, own=PATH)
+        case Over():
+            return over(here)
+
+
+def _finish(here: Visit, ticket: str) -> Response:
+    name, password, repeated = field("name"), field("new_password"), field("repeat_password")
+    outcome = flow.finish(here.parts, here.caller, ticket, name, password, repeated, language())
+    if isinstance(outcome, Wrong):
+        known = flow.ticket_of(here.parts, here.caller, ticket)
+        return _password(here, known, {outcome.field: outcome.error}, name, 422) if known else over(here)
+    return over(here) if isinstance(outcome, Over) else onward(here, outcome)
+
+
+def _password(here: Visit, known: Confirmed, errors: Mapping[str, str], name: str, status: int = 200) -> Response:
+    values: dict[str, Any] = {"username": known.username, "name": name}
+    return show(
+        here,
+        "set_password.html",
+        status=status,
+        errors=errors,
+        own=here.path(PATH),
+        action=PASSWORD,
+        hidden=here.hidden(PASSWORD, ticket=known.ticket),
+        values=values,
+        shortest=secrets.least(here.parts, None),
+        ask_name=True,
+    )

@@ -1,0 +1,156 @@
+"""One visit to a page of the citizen's journeys: who calls, in which interaction, with which proof; and the answer's cookies.
+
+Inside an authorization every page carries its handle; outside there is none and the journey ends on the account page.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response
+
+from idp.authn.device import device_label
+from idp.authn.throttle import Throttled
+from idp.flows import interactions, proofs, sessions
+from idp.flows.interactions import Lost, Opened
+from idp.flows.people import Caller, Person, load
+from idp.flows.sign_in import SignedIn
+from idp.parts import Parts
+from idp.web.cookies import BROWSER, SESSION, set_cookie
+from idp.web.pages.common import (
+    browser_cookie,
+    cookie,
+    current,
+    interaction_context,
+    page,
+    see_other,
+)
+from idp.web.wording import FIELD_ERRORS
+from keys.tokens import token_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """``fresh``: the browser got its cookie only now, which the answer must set."""
+
+    parts: Parts
+    caller: Caller
+    opened: Opened | None
+    browser: str
+    fresh: bool
+
+    def __repr__(self) -> str:
+        return "Visit(…)"
+
+    @property
+    def home(self) -> str:
+        """Where the journey goes on."""
+        return self.opened.path if self.opened else "/account"
+
+    @property
+    def bound(self) -> bytes:
+        """What forms of this visit are made for: browser and interaction."""
+        return self.caller.browser + self.caller.flow
+
+    def path(self, base: str, **query: str) -> str:
+        """A page of ours that keeps the interaction."""
+        kept = ({"handle": self.opened.handle} if self.opened else {}) | {k: v for k, v in query.items() if v}
+        return f"{base}?{urlencode(kept)}" if kept else base
+
+    def hidden(self, action: str, bound: bytes | None = None, **more: str) -> dict[str, str]:
+        """The hidden inputs of a form that posts to ``action``."""
+        own = {"handle": self.opened.handle} if self.opened else {}
+        return {
+            **own,
+            "proof": proofs.proof(self.parts, bound or self.bound, action),
+            **{k: v for k, v in more.items() if v},
+        }
+
+    def proven(self, action: str, bound: bytes | None = None) -> bool:
+        """Whether the posted form was made by us for just this (RFC 9700 §4.7)."""
+        return proofs.holds(self.parts, bound or self.bound, action, field("proof"))
+
+
+def visit(parts: Parts, opened: Opened | None = None) -> Visit:
+    """This request as a visit. ``opened``: the interaction, where the caller has it. Raises Lost: unknown handle, another browser, no cookie."""
+    seen = current()
+    handle = field("handle") if seen.method == "POST" else seen.query.one("handle")
+    shown = opened.browser if opened else cookie(BROWSER)
+    hashed = token_hash(parts.ring, "browser", shown) if shown else None
+    if opened is None and handle:
+        opened = interactions.load(parts, handle, shown, seen.now)
+    fresh = hashed is None
+    if shown is None or hashed is None:
+        if seen.method == "POST":
+            raise Lost("cookies", "no_browser_cookie")
+        made = interactions.new_browser(parts)
+        shown, hashed = made.token, made.hash
+    caller = Caller(
+        browser=hashed,
+        remote=seen.remote,
+        device=device_label(seen.header("User-Agent")),
+        reference=seen.reference,
+        now=seen.now,
+        flow=(token_hash(parts.ring, "handle", opened.handle) or b"") if opened else b"",
+        session=sessions.live(parts, cookie(SESSION), seen.now),
+    )
+    return Visit(parts, caller, opened, shown, fresh)
+
+
+def field(name: str) -> str:
+    """One posted value; empty when absent. Raises Refusal when it came twice."""
+    return current().form.one(name) or ""
+
+
+def show(
+    here: Visit,
+    template: str,
+    *,
+    status: int = 200,
+    errors: Mapping[str, str] | None = None,
+    links: Mapping[str, str] | None = None,
+    own: str | None = None,
+    **context: Any,
+) -> Response:
+    """A page of this visit. ``errors``: field → key of the wording; ``own``: the GET path that stands for this page."""
+    frame: dict[str, Any] = interaction_context(here.opened) if here.opened else {"here": own}
+    frame["links"] = {**frame.get("links", {}), **(links or {})}
+    said = {name: FIELD_ERRORS[key] for name, key in (errors or {}).items()}
+    answer = page(template, status, errors=said, **{**frame, **context})
+    if here.fresh:
+        answer.headers.add(*browser_cookie(here.browser))
+    return answer
+
+
+def too_many(answer: Response, throttled: Throttled) -> Response:
+    """Mark a page as the answer to too many tries."""
+    answer.status_code = 429
+    answer.headers["Retry-After"] = str(throttled.retry_after_s)
+    return answer
+
+
+def onward(here: Visit, outcome: SignedIn, to: str | None = None, *, proved: bool = True) -> Response:
+    """Hand the browser its new session and go on: to the interaction, or to ``to``. ``proved``: the citizen proved who they are from the start,
+    which the interaction notes; a second factor alone is no new sign-in."""
+    if here.opened is not None and proved:
+        session = outcome.session
+        interactions.note_signed_in(here.parts, here.opened, session.account_id, session.auth_at, here.caller.now)
+    return with_session(see_other(here.opened.path if here.opened else to or "/account"), here.parts, outcome)
+
+
+def with_session(answer: Response, parts: Parts, outcome: SignedIn) -> Response:
+    """Set the session cookie."""
+    answer.headers.add(*set_cookie(parts.config, SESSION, outcome.token.token))
+    return answer
+
+
+def renewed(here: Visit, outcome: SignedIn) -> Visit:
+    """The same visit under the session's new token, for a page that follows at once."""
+    return replace(here, caller=replace(here.caller, session=outcome.session))
+
+
+def owner(here: Visit) -> Person | None:
+    """The person of the living session."""
+    session = here.caller.session
+    return load(here.parts, session.account_id) if session is not None else None
