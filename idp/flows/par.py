@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from clients.model import Client
-from idp.audit.events import RequestPushed, TokenRequestRefused, record
+from idp.audit.events import RequestPushed, record
 from idp.errors import Code, Refusal
-from idp.flows import authorize_refusals, request_sources
-from idp.flows.client_auth import authenticate, refuse_replay
+from idp.flows import request_sources
+from idp.flows.client_auth import authenticate, refuse_replay, refused
 from idp.flows.request_sources import Pushed
 from idp.parts import Parts
 from idp.ports import Conflict, Write
@@ -33,7 +33,7 @@ class Reference:
 
 def push(parts: Parts, form: Params, authorization: str | None, now: int, remote: str, reference: str) -> Reference:
     """POST /par. ``now`` microseconds. Raises Refusal, with ``retry_after_s`` over the client's quota."""
-    known = authenticate(parts, form, authorization, now, "par", remote)
+    known = authenticate(parts, form, authorization, now, "par", remote, reference)
     try:
         _within_quota(parts, known.client)
         pushed, writes = _judged(parts, known.client, form, now)
@@ -67,11 +67,6 @@ def _within_quota(parts: Parts, client: Client) -> None:
 
 
 def _note(parts: Parts, client: Client, form: Params, refusal: Refusal, now: int, reference: str) -> None:
-    """The line in the client's error list, and the event; both bounded, since one client can cause them at will."""
-    if parts.volatile.bump("par-refusals", client.client_id.encode(), WINDOW_S) > REFUSALS_NOTED_PER_WINDOW:
-        return
-    fact = TokenRequestRefused(
-        client_id=client.client_id, endpoint="par", code=refusal.code.value, reason=refusal.reason, reference=reference
-    )
-    lines = authorize_refusals.lines(parts, client, form, refusal, now, reference)
-    parts.store.commit([*lines, record(fact, at=now, entropy=parts.entropy)])
+    """The event, and the line in the client's error list; bounded, since one client can cause them at will."""
+    if parts.volatile.bump("par-refusals", client.client_id.encode(), WINDOW_S) <= REFUSALS_NOTED_PER_WINDOW:
+        parts.store.commit(refused(parts, client, refusal, "par", now, reference, form))

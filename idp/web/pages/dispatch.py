@@ -13,7 +13,7 @@ from idp.parts import Parts
 from idp.protocol.interaction import Consent, CreateAccount, SelectAccount, SignIn, StepUp
 from idp.protocol.respond import ToClient
 from idp.web.cookies import BROWSER
-from idp.web.pages import consent
+from idp.web.pages import consent, sign_in
 from idp.web.pages.common import (
     browser_cookie,
     caller,
@@ -97,8 +97,6 @@ def already_done(outcome: AlreadyDone) -> Response:
 
 
 def _due(due: Due) -> Response:
-    from idp.web.pages import sign_in
-
     parts, opened = parts_of_app(), due.opened
     match due.step:
         case SignIn(reason):

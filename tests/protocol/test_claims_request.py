@@ -1,0 +1,70 @@
+"""The claims parameter (OpenID Connect Core §5.5)."""
+
+import json
+
+import msgspec
+import pytest
+
+from idp.errors import Refusal
+from idp.protocol.claims_request import ClaimsRequest, Wish, limited, parse, stored
+
+EXAMPLE = """{"userinfo": {"given_name": {"essential": true}, "nickname": null, "http://example.info/claims/groups": null},
+ "id_token": {"auth_time": {"essential": true}, "acr": {"values": ["urn:a", "urn:b"]}, "sub": {"value": "248"}}}"""
+
+
+def test_core_5_5_both_members_with_essential_value_and_values() -> None:
+    asked = parse(EXAMPLE)
+    assert asked.userinfo["given_name"] == Wish(essential=True)
+    assert asked.userinfo["nickname"] == Wish()
+    assert asked.id_token["acr"].values == ("urn:a", "urn:b")
+    assert asked.id_token["sub"].values == ("248",)
+    assert asked.names >= {"given_name", "nickname", "auth_time", "acr", "sub"}
+
+
+@pytest.mark.parametrize("text", ["{}", '{"userinfo": null}', '{"verified_claims": [1], "x": "y"}'])
+def test_core_5_5_other_members_are_ignored(text: str) -> None:
+    assert parse(text) == ClaimsRequest()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '"email"',
+        "{",
+        "[" * 16_000,
+        '{"a":' * 3000 + "1" + "}" * 3000,
+        '{"userinfo": {}, "userinfo": {"email": null}}',
+        '{"userinfo": {"email": null, "email": {"essential": true}}}',
+        '{"userinfo": []}',
+        '{"userinfo": {"email": true}}',
+        '{"userinfo": {"email": {"essential": "true"}}}',
+        '{"userinfo": {"email": {"values": "a"}}}',
+        '{"userinfo": {"email": {"value": "a", "values": ["b"]}}}',
+        '{"userinfo": {"email": {"value": {"a": 1}}}}',
+        '{"userinfo": {"x": {"value": NaN}}}',
+        '{"userinfo": {"x": {"value": "\\ud800"}}}',
+        '{"userinfo": {"\\ud800": null}}',
+        '{"userinfo": {"x": {"value": ' + "9" * 5000 + "}}}",
+        json.dumps({"userinfo": {f"c{i}": None for i in range(101)}}),
+        '{"x": "' + "a" * 16_384 + '"}',
+    ],
+)
+def test_hostile_or_malformed_json_is_invalid_request(text: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        parse(text)
+    assert (refused.value.code, refused.value.reason) == ("invalid_request", "claims_malformed")
+
+
+def test_what_may_not_be_told_is_left_out_without_an_error() -> None:
+    kept = limited(parse(EXAMPLE), frozenset({"acr", "given_name"}))
+    assert (set(kept.userinfo), set(kept.id_token)) == ({"given_name"}, {"acr"})
+
+
+def test_a_grant_keeps_names_and_never_the_values_that_were_asked_for() -> None:
+    kept = stored(parse('{"id_token": {"email": {"value": "li.wei@example.cn"}, "name": {"essential": true}}}'))
+    assert kept is not None
+    assert b"li.wei" not in kept
+    assert msgspec.json.decode(kept) == {"id_token": {"email": None, "name": {"essential": True}}}
+    assert stored(ClaimsRequest()) is None
