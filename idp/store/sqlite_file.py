@@ -15,6 +15,10 @@ from idp.errors import Unavailable
 
 WAIT_S = 2.5
 
+_PARENTS: list[
+    object
+] = []  # connections that came through a fork: closing one here could end the parent's write-ahead log
+
 _TROUBLE = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -74,6 +78,10 @@ class SqliteFile:
         )
         self._reset()
 
+    def _forked(self) -> None:
+        _PARENTS.append((self._readers, self._writer))
+        self._reset()
+
     def _reset(self) -> None:
         self._pid = os.getpid()
         self._readers: list[sqlite3.Connection] = []
@@ -102,7 +110,7 @@ class SqliteFile:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Borrow a connection for reads. SQLite's troubles leave as Unavailable."""
         if os.getpid() != self._pid:
-            self._reset()
+            self._forked()
         try:
             connection = self._readers.pop()
         except IndexError:
@@ -117,7 +125,7 @@ class SqliteFile:
     def rows(self, sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
         """All rows of one read: the hot path, without a context manager."""
         if os.getpid() != self._pid:
-            self._reset()
+            self._forked()
         try:
             connection = self._readers.pop()
         except IndexError:
@@ -151,7 +159,7 @@ class SqliteFile:
     def hold(self) -> sqlite3.Connection:
         """Wait for the writing connection; the caller releases with :meth:`let_go`. Raises Unavailable."""
         if os.getpid() != self._pid:
-            self._reset()
+            self._forked()
         if not self._lock.acquire(timeout=self._wait_s):
             raise Unavailable(self.part)
         if self._writer is None:

@@ -1,5 +1,6 @@
 """The Store port's contract (``idp.ports.Store``), one sentence a test, on every backend."""
 
+import os
 from typing import Any
 
 import pytest
@@ -225,6 +226,20 @@ def test_two_nodes_see_each_others_commits_at_once(store: Store, store_url: str)
         writer.commit([Insert(refresh(n))])
         assert reader.one(Refresh, hash=key(n)) == refresh(n)
     other.close()
+
+
+def test_a_forked_process_takes_connections_of_its_own(store: Store) -> None:
+    """A worker forked after the store was used shares no connection with its parent, and ending it harms nobody."""
+    fill(store, 1)
+    for n in range(1, 4):
+        child = os.fork()
+        if child == 0:
+            done = store.commit([Insert(refresh(n))]) == Committed((1,)) and store.count(Refresh) == n + 1
+            store.close()
+            os._exit(0 if done else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert store.one(Refresh, hash=key(n)) == refresh(n)
+    assert store.commit([Insert(refresh(9))]) == Committed((1,))
 
 
 def test_one_leads_until_it_leaves(store: Store, store_url: str) -> None:
