@@ -4,7 +4,6 @@ Each process reads the generation rows at most every 250 ms and refuses (``Unava
 a revoked client or key by more than that. Grants, sessions and account status are never cached.
 """
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,9 +13,10 @@ from clients.model import Client, from_json
 from idp.errors import Unavailable
 from idp.ports import Add, Clock, Insert, Store, Update, Write
 from idp.records import ClientRow, Generation, SigningKey
+from keys.errors import MissingKey
 from keys.jose import VerifyKeys
+from keys.keyring import SigningRing
 from keys.ports import Sealer, Signer
-from keys.signing import jwks, load_signer
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -112,45 +112,36 @@ class Clients:
 
 
 class SigningKeys:
-    """The signing keys as of their generation: who signs, what is published, what verifies."""
+    """The signing keys as of their generation: who signs, what is published, what verifies. Parsed once: an RSA key costs 50 ms."""
 
-    def __init__(self, store: Store, generations: Generations, root: Sealer) -> None:
-        self._store, self._root = store, root
-        self._cache: Cache[str, _Loaded] = Cache(generations, "key", self._load, size=1)
+    def __init__(self, store: Store, generations: Generations, root: Sealer, clock: Clock, jwks_max_age_s: int) -> None:
+        self._store, self._root, self._clock, self._max_age_s = store, root, clock, jwks_max_age_s
+        self._cache: Cache[str, SigningRing] = Cache(generations, "key", self._load, size=1)
 
     def signer(self, alg: str) -> Signer:
         """The active signer of ``alg``. Raises Unavailable when there is none: never another algorithm in its place."""
-        signer = self._loaded().signers.get(alg)
-        if signer is None:
-            raise Unavailable(f"signing key for {alg}")
-        return signer
+        try:
+            return self._ring().signer(alg)
+        except MissingKey:
+            raise Unavailable(f"signing key for {alg}") from None
 
     @property
     def algorithms(self) -> tuple[str, ...]:
         """Algorithms with an active key."""
-        return tuple(sorted(self._loaded().signers))
+        return tuple(sorted(self._ring().algs))
 
     def jwks(self) -> bytes:
         """The published key set, ready to send."""
-        return self._loaded().jwks
+        return self._ring().jwks
 
     def verifying(self) -> VerifyKeys:
-        """Our own public keys, published ones alone, for ``keys.jose.verify``."""
-        return self._loaded().verifying
+        """The keys that a token of ours may bear now, for ``keys.jose.verify``."""
+        return self._ring().verify_keys(self._clock())
 
-    def _loaded(self) -> "_Loaded":
-        loaded = self._cache.get("")
-        assert loaded is not None
-        return loaded
+    def _ring(self) -> SigningRing:
+        ring = self._cache.get("")
+        assert ring is not None
+        return ring
 
-    def _load(self, _: str) -> "_Loaded":
-        return _Loaded(self._store.find(SigningKey), self._root)
-
-
-class _Loaded:
-    """Keys parsed once: an RSA key costs 50 ms to load."""
-
-    def __init__(self, rows: list[SigningKey], root: Sealer) -> None:
-        self.signers: dict[str, Signer] = {r.alg: load_signer(root, r) for r in rows if r.state == "active"}
-        self.jwks = jwks(rows)
-        self.verifying = VerifyKeys.from_jwks(json.loads(self.jwks))
+    def _load(self, _: str) -> SigningRing:
+        return SigningRing.open(self._root, self._store.find(SigningKey), jwks_max_age_s=self._max_age_s)

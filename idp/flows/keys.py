@@ -5,9 +5,10 @@ import msgspec
 from idp.audit.events import KeyMoved, record
 from idp.caches import bump
 from idp.config import Config
+from idp.errors import Unavailable
 from idp.ports import Committed, Entropy, Insert, Store, Update, Write
 from idp.records import SigningKey
-from keys.lifecycle import Action, CreateNext, Policy, applied, plan
+from keys.lifecycle import Action, CreateNext, Policy, applied, plan, served
 from keys.ports import Sealer
 from keys.signing import SIGNING_ALGS, new_signing_key
 
@@ -18,15 +19,25 @@ TRIES = 5
 def policy(config: Config) -> Policy:
     """Lifecycle durations from the configuration."""
     longest = max(config.access_token_ttl, config.id_token_ttl)
-    return Policy(algs=SIGNING_ALGS, jwks_max_age_s=config.jwks_max_age, token_life_s=longest, active_life_s=ACTIVE_LIFE_S)
+    return Policy(
+        algs=SIGNING_ALGS, jwks_max_age_s=config.jwks_max_age, token_life_s=longest, active_life_s=ACTIVE_LIFE_S
+    )
 
 
 def rotate(
-    store: Store, root: Sealer, config: Config, entropy: Entropy, now: int, *, rotate: bool = False, emergency: bool = False
+    store: Store,
+    root: Sealer,
+    config: Config,
+    entropy: Entropy,
+    now: int,
+    *,
+    rotate: bool = False,
+    emergency: bool = False,
 ) -> tuple[Action, ...]:
     """Do what is due (or asked for). The actions carried out; empty when nothing was.
 
-    Two nodes at the same moment: one batch commits, the other plans again on what it finds, without asking a second time.
+    Two nodes at the same moment: one batch commits, the other plans again on what it finds, and asks again only for what the winner did not do.
+    Raises Unavailable when others were faster each time, so that an emergency is never dropped unseen.
     """
     for _ in range(TRIES):
         rows = store.find(SigningKey)
@@ -36,8 +47,9 @@ def rotate(
         writes = [w for a in actions for w in _writes(rows, a, root, entropy, now, emergency)]
         if isinstance(store.commit([*writes, *bump("key")]), Committed):
             return actions
-        rotate = emergency = False
-    return ()
+        if (rotate or emergency) and served(rows, store.find(SigningKey), emergency=emergency):
+            rotate = emergency = False
+    raise Unavailable("key rotation")
 
 
 def _writes(
