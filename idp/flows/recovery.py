@@ -47,7 +47,7 @@ def _target(parts: Parts, who: Meant) -> Name | None:
     if who.person is None:
         return None
     verified = names(parts, who.person.citizen, verified=True)
-    if who.name in verified:
+    if who.name is not None and who.name.kind != "username" and who.name in verified:
         return who.name
     ranked = [n for n in verified if n.kind == "email"] + [n for n in verified if n.kind == "phone"]
     return ranked[0] if ranked else None

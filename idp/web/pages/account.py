@@ -50,7 +50,7 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @pages.post("/language")
     def speak() -> Response:
-        return _speak(visit(parts))
+        return _speak(visit(parts, bound=False))
 
     return pages
 

@@ -72,8 +72,11 @@ class Visit:
         return proofs.holds(self.parts, bound or self.bound, action, field("proof"))
 
 
-def visit(parts: Parts, opened: Opened | None = None) -> Visit:
-    """This request as a visit. ``opened``: the interaction, where the caller has it. Raises Lost: unknown handle, another browser, no cookie."""
+def visit(parts: Parts, opened: Opened | None = None, *, bound: bool = True) -> Visit:
+    """This request as a visit. ``opened``: the interaction, where the caller has it; ``bound``: a form must come with the browser's cookie.
+
+    Raises Lost: unknown handle, another browser, no cookie.
+    """
     seen = current()
     handle = field("handle") if seen.method == "POST" else seen.query.one("handle")
     shown = opened.browser if opened else cookie(BROWSER)
@@ -82,7 +85,7 @@ def visit(parts: Parts, opened: Opened | None = None) -> Visit:
         opened = interactions.load(parts, handle, shown, seen.now)
     fresh = hashed is None
     if shown is None or hashed is None:
-        if seen.method == "POST":
+        if seen.method == "POST" and bound:
             raise Lost("cookies", "no_browser_cookie")
         made = interactions.new_browser(parts)
         shown, hashed = made.token, made.hash
