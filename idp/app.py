@@ -87,7 +87,7 @@ def check_parts(config: Config) -> None:
 def schema_state(config: Config) -> list[dict[str, str | None]]:
     """For each SQL store: the schema that is there and the one that this version needs."""
     pairs = ((config.database_url, MAIN_LINEAGE, "database"), (config.keyring_url, KEYRING_LINEAGE, "keyring"))
-    return [{"store": n, "current": current(u, lineage=l), "needed": head(lineage=l)} for u, l, n in pairs]
+    return [{"store": n, "current": current(u, lineage=lineage), "needed": head(lineage=lineage)} for u, lineage, n in pairs]
 
 
 def prepare(
