@@ -100,7 +100,10 @@ class AccountCreated(Fact, frozen=True, kw_only=True):
 
 
 class AccountChanged(Fact, frozen=True, kw_only=True):
-    """A property of an account changed. ``what``: identifier, locale, roles, status, attributes; ``value`` a stable word only for roles and status."""
+    """A property of an account changed.
+
+    ``what``: identifier, locale, roles, status, attributes; ``value`` a stable word, for roles and status only.
+    """
 
     KIND = "account.changed"
     what: str

@@ -137,7 +137,10 @@ CLASSES: dict[str, tuple[tuple[str, str], ...]] = {
 
 
 def page_policy(form_action: Iterable[str] = (), frame_src: Iterable[str] = ()) -> str:
-    """The Content-Security-Policy of a page. ``form_action``: the client origins where a form's chain may end; ``frame_src``: front-channel logout."""
+    """The Content-Security-Policy of a page.
+
+    ``form_action``: the client origins where a form's chain may end; ``frame_src``: origins of front-channel logout.
+    """
     frames = " ".join(frame_src) or "'none'"
     return _PAGE.format(form_action="".join(f" {o}" for o in form_action), frame_src=frames)
 

@@ -14,7 +14,8 @@ VENDORED = sorted((ROOT / "vendor").glob("*-*/"))
 
 @pytest.mark.parametrize("folder", VENDORED, ids=lambda folder: folder.name)
 def test_every_vendored_file_is_the_one_of_the_manifest(folder: Path) -> None:
-    listed = dict(reversed(line.split("  ")) for line in (folder / "MANIFEST.sha256").read_text().splitlines())
+    lines = [line.split("  ") for line in (folder / "MANIFEST.sha256").read_text().splitlines()]
+    listed = {name: digest for digest, name in lines}
     present = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
     del present["MANIFEST.sha256"]
     assert present == listed

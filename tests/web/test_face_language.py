@@ -50,9 +50,9 @@ def pairs() -> Iterator[tuple[str, str]]:
     """Each sentence with its translation; plural forms singly."""
     for message in refresh.written():
         if isinstance(message.id, tuple):
-            yield from ((message.id[-1], text) for text in message.string)
+            yield from ((message.id[-1], text) for text in message.string or ())
         elif message.id:
-            yield message.id, message.string
+            yield str(message.id), str(message.string)
 
 
 def test_every_sentence_is_translated_and_none_is_left_over() -> None:

@@ -25,7 +25,7 @@ def blueprint(parts: Parts) -> Blueprint:
         if request.form.get("decision") != "logout":
             return see_other(flow.declined(parts, token) or "/account")
         outcome = flow.confirmed(parts, token, cookie(SESSION), current().now)
-        answer = see_other(outcome.location) if outcome.location and not outcome.frames else done(parts, outcome)
+        answer = see_other(outcome.location) if outcome.location and not outcome.frames else done(outcome)
         for header in (clear_cookie(parts.config, SESSION), CLEAR):
             answer.headers.add(*header)
         return answer
@@ -33,16 +33,16 @@ def blueprint(parts: Parts) -> Blueprint:
     return pages
 
 
-def renderers(parts: Parts) -> dict[type, Callable[[Any], Response]]:
+def renderers(_: Parts) -> dict[type, Callable[[Any], Response]]:
     """Outcomes of ``/logout`` that need a page."""
     return {
-        AskFirst: lambda o: ask(parts, o),
-        Gone: lambda o: done(parts, o),
+        AskFirst: ask,
+        Gone: done,
         flow.Refused: refused,
     }
 
 
-def ask(parts: Parts, outcome: AskFirst) -> Response:
+def ask(outcome: AskFirst) -> Response:
     """The question."""
     return page(
         "logout_confirm.html",
@@ -55,7 +55,7 @@ def ask(parts: Parts, outcome: AskFirst) -> Response:
     )
 
 
-def done(parts: Parts, outcome: Gone) -> Response:
+def done(outcome: Gone) -> Response:
     """Nobody is signed in any more; frames tell the services, then a script or a link leads on."""
     return page(
         "logout_done.html",
