@@ -1,0 +1,162 @@
+"""Consent, first form: what is shown, what is remembered, and until when."""
+
+import msgspec
+import pytest
+
+from idp.ports import Update
+from idp.records import Consent, Grant
+from tests.journeys.test_authorize import allow, answer_of, query
+from tests.kit.house import ISSUER, House
+
+
+def consents(house: House) -> list[Consent]:
+    return house.parts.store.find(Consent)
+
+
+def test_the_page_shows_who_asks_and_every_value_masked(house: House) -> None:
+    app = house.register(
+        client_name="个税 <b>", policy_uri="https://tax.example/privacy", tos_uri="https://tax.example/terms"
+    )
+    page = house.authorize(
+        house.signed_in(house.citizen()), app, scope="openid profile email phone address", ui_locales="en"
+    )
+    for shown in (
+        "个税 &lt;b&gt;",
+        "tax bureau",
+        "https://tax.example/privacy",
+        "https://tax.example/terms",
+        "李*",
+        "l***@example.cn",
+        "1990-**-**",
+    ):
+        assert shown in page.text, shown
+    for hidden in ("李伟", "li.wei@example.cn", "1990-02-03", "13800138000", "8613800138000"):
+        assert hidden not in page.text, hidden
+
+
+def test_only_what_is_asked_is_shown(house: House) -> None:
+    page = house.authorize(house.signed_in(house.citizen()), house.register(), scope="openid email")
+    assert "l***@example.cn" in page.text and "李*" not in page.text and "1990" not in page.text
+
+
+def test_it_is_remembered_until_more_is_asked(house: House) -> None:
+    app, browser = house.register(), house.signed_in(house.citizen())
+    allow(house, browser, house.authorize(browser, app, scope="openid email"))
+    assert "code" in answer_of(house.authorize(browser, app, scope="openid email"))
+    assert "code" in answer_of(house.authorize(browser, app, scope="openid"))
+    assert "code" in answer_of(house.authorize(browser, app, scope="openid", claims='{"userinfo": {"email": null}}'))
+    more = house.authorize(browser, app, scope="openid phone", ui_locales="en")
+    assert "asks for something else" in more.text
+    assert "code" in answer_of(allow(house, browser, more))
+    assert "code" in answer_of(house.authorize(browser, app, scope="openid email phone"))
+    (row,) = consents(house)
+    document = msgspec.json.decode(row.document)
+    assert document["scope"] == ["email", "openid", "phone"]
+    assert document["claims"] == ["email", "email_verified", "phone_number", "phone_number_verified"]
+
+
+def test_a_single_claim_is_asked_like_a_scope(house: House) -> None:
+    app, browser = house.register(), house.signed_in(house.citizen())
+    allow(house, browser, house.authorize(browser, app, scope="openid"))
+    page = house.authorize(browser, app, scope="openid", claims='{"id_token": {"birthdate": null}}')
+    assert "1990-**-**" in page.text and 'id="consent-allow"' in page.text
+
+
+def test_the_event_says_what_was_shown(house: House) -> None:
+    app, browser = house.register(), house.signed_in(house.citizen())
+    allow(house, browser, house.authorize(browser, app, scope="openid email"))
+    (event,) = house.events("consent.given")
+    assert (event["scope"], event["claims"], event["client_id"]) == (
+        "email openid",
+        ["email", "email_verified"],
+        app.id,
+    )
+    assert event["digest"] == consents(house)[0].digest.hex()
+
+
+def test_cancel_goes_to_the_client_and_leaves_an_event_and_no_consent(house: House) -> None:
+    app, browser = house.register(), house.signed_in(house.citizen())
+    page = house.authorize(browser, app)
+    answer = answer_of(house.submit(browser, page, decision="deny"))
+    assert (answer["error"], answer["state"], answer["iss"]) == ("access_denied", "a-state", ISSUER)
+    assert (consents(house), house.parts.store.find(Grant)) == ([], [])
+    assert [event["kind"] for event in house.events()][-1] == "consent.denied"
+    assert "consent-allow" not in browser.get(page.request.path, base_url=ISSUER).text
+
+
+def test_what_was_withdrawn_is_asked_again(house: House) -> None:
+    app, account = house.register(), house.citizen()
+    browser = house.signed_in(account)
+    house.code(browser, app)
+    row = consents(house)[0]
+    house.parts.store.commit([Update(Consent, {"client_id": app.id}, {"withdrawn_at": house.clock()})])
+    assert answer_of(house.authorize(browser, app, prompt="none"))["error"] == "consent_required"
+    house.code(browser, app)
+    assert consents(house)[0].withdrawn_at is None
+    assert consents(house)[0].digest == row.digest
+
+
+def test_prompt_consent_asks_each_time_and_once(house: House) -> None:
+    app, browser = house.register(), house.signed_in(house.citizen())
+    house.code(browser, app)
+    page = house.authorize(browser, app, prompt="consent")
+    assert "code" in answer_of(allow(house, browser, page))
+
+
+def test_core_11_offline_access_needs_a_consent_that_names_it(house: House) -> None:
+    app, browser = house.register(), house.signed_in(house.citizen())
+    house.code(browser, app, scope="openid")
+    page = house.authorize(browser, app, scope="openid offline_access", ui_locales="en")
+    assert "Access while you are away" in page.text
+    allow(house, browser, page)
+    assert house.parts.store.find(Grant, {"offline": 1}) != []
+    assert "code" in answer_of(house.authorize(browser, app, scope="openid offline_access", prompt="none"))
+
+
+@pytest.mark.parametrize(
+    ("redirect", "asked_again"),
+    [("https://tax.example/callback", False), ("http://127.0.0.1/cb", False), ("example.tax.app:/cb", True)],
+)
+def test_rfc8252_8_6_a_public_client_is_remembered_where_nobody_else_can_take_its_redirect(
+    house: House, redirect: str, asked_again: bool
+) -> None:
+    app = house.public(application_type="native", redirect_uris=[redirect])
+    browser = house.signed_in(house.citizen())
+    for _ in range(2):
+        page = house.authorize(browser, app)
+        if 'id="consent-allow"' in page.text:
+            page = house.submit(browser, page, decision="allow")
+        assert page.status_code == 303 and "code=" in page.headers["Location"]
+    again = house.authorize(browser, app)
+    assert ('id="consent-allow"' in again.text) is asked_again
+    refused = house.authorize(browser, app, prompt="none").headers["Location"]
+    assert ("consent_required" in refused) is asked_again
+
+
+def test_the_policy_lets_the_form_end_at_the_client_and_nowhere_else(house: House) -> None:
+    page = house.authorize(house.signed_in(house.citizen()), house.register())
+    assert "form-action 'self' https://tax.example;" in page.headers["Content-Security-Policy"]
+    native = house.public(application_type="native", redirect_uris=["example.tax.app:/cb"])
+    page = house.authorize(house.signed_in(house.citizen("b.b")), native)
+    assert "form-action 'self' example.tax.app:;" in page.headers["Content-Security-Policy"]
+
+
+def test_two_clients_have_each_their_own_consent(house: House) -> None:
+    browser = house.signed_in(house.citizen())
+    house.code(browser, house.register())
+    page = house.authorize(browser, house.register("social"))
+    assert 'id="consent-allow"' in page.text
+
+
+def test_the_session_that_ends_between_page_and_answer_signs_in_first(house: House) -> None:
+    app, browser = house.register(), house.signed_in(house.citizen())
+    page = house.authorize(browser, app)
+    browser.delete_cookie("__Host-yimen-session", domain="id.example")
+    answer = house.submit(browser, page, decision="allow")
+    assert 'id="sign-in"' in answer.text
+    assert consents(house) == []
+
+
+def test_query_helper_is_a_good_request(house: House) -> None:
+    response = house.browser().get("/authorize", query_string=query(house.register()), base_url=ISSUER)
+    assert response.headers["Location"].startswith("/authorize/")
