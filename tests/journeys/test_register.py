@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture
-def reaching(make_house: Callable[..., House], authority: Authority) -> Iterator[House]:
+def reaching(make_house: Callable[..., House], authority: Authority) -> House:
     """A house whose operator allows calls to this machine under the test's authority."""
     return make_house(outbound_allow=("127.0.0.1",), outbound_ca=str(authority.pem))
 
@@ -185,7 +185,10 @@ def test_changing_the_way_to_authenticate(house: House) -> None:
 def test_sector_and_logo_are_fetched(reaching: House, authority: Authority) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (20, 10), "red").save(picture, "PNG")
-    with site(reply(json.dumps([REDIRECT]).encode()), authority) as sector, site(reply(picture.getvalue()), authority) as logo:
+    with (
+        site(reply(json.dumps([REDIRECT]).encode()), authority) as sector,
+        site(reply(picture.getvalue()), authority) as logo,
+    ):
         sector_uri, logo_uri = f"https://127.0.0.1:{sector.port}/s.json", f"https://127.0.0.1:{logo.port}/l.png"
         answer = register(reaching, right(reaching), sector_identifier_uri=sector_uri, logo_uri=logo_uri)
     assert answer.status_code == 201, answer.text

@@ -105,7 +105,12 @@ def test_refresh_rotates(any_house: House) -> None:
     second = answer.get_json()
     assert second["refresh_token"] != first["refresh_token"]
     old, new = claims_of(first["id_token"]), claims_of(second["id_token"])
-    assert (new["iss"], new["sub"], new["aud"], new["auth_time"]) == (old["iss"], old["sub"], old["aud"], old["auth_time"])
+    assert (new["iss"], new["sub"], new["aud"], new["auth_time"]) == (
+        old["iss"],
+        old["sub"],
+        old["aud"],
+        old["auth_time"],
+    )
     assert new["iat"] == old["iat"] + 120 and "nonce" not in new  # OIDC Core §12.2
     assert new["at_hash"] == half_hash("ES256", second["access_token"])
     assert [e["rotated"] for e in house.events("token.refreshed")] == [True]
@@ -167,7 +172,9 @@ def test_a_grant_row_stays_while_its_tokens_live(house: House) -> None:
     row = house.parts.store.one(Grant, id=grant.id)
     assert row is not None and row.state == "redeemed"
     assert row.expires_at == house.clock() + house.config.refresh_ttl * 1_000_000
-    assert [r.expires_at for r in house.parts.store.find(Refresh)] == [house.clock() + house.config.refresh_idle * 1_000_000]
+    assert [r.expires_at for r in house.parts.store.find(Refresh)] == [
+        house.clock() + house.config.refresh_idle * 1_000_000
+    ]
 
 
 def test_client_credentials(any_house: House) -> None:

@@ -47,7 +47,9 @@ def test_the_claims_parameter_adds_single_claims_here_alone(house: House) -> Non
 
 def test_a_claim_beyond_the_clients_registration_is_not_told(house: House) -> None:
     app = house.register(scope="openid email")
-    tokens = house.tokens(app, house.citizen(), scope="openid", claims=b'{"userinfo":{"email":null,"phone_number":null}}')
+    tokens = house.tokens(
+        app, house.citizen(), scope="openid", claims=b'{"userinfo":{"email":null,"phone_number":null}}'
+    )
     assert set(house.userinfo(tokens["access_token"]).get_json()) == {"sub", "email"}
 
 

@@ -49,7 +49,17 @@ def test_a_contradiction_is_refused_at_start(change: dict[str, object]) -> None:
 
 def test_what_is_not_offered_is_not_named() -> None:
     text = str(made())
-    for word in ("HS256", "'none', 'client", "implicit", "password", "device_code", "token-exchange", "plain", "public", "dpop"):
+    for word in (
+        "HS256",
+        "'none', 'client",
+        "implicit",
+        "password",
+        "device_code",
+        "token-exchange",
+        "plain",
+        "public",
+        "dpop",
+    ):
         assert word not in text
 
 

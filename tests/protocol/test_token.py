@@ -36,15 +36,35 @@ def judged(row: Row, asked: law.CodeRequest = GOOD, client: str = "a", now: int 
         pytest.param(Row(), GOOD, "a", 50, {}, law.Good(), id="good"),
         pytest.param(Row(), GOOD, "a", 99, {}, law.Good(), id="last-moment"),
         pytest.param(Row(), GOOD, "b", 50, {}, law.Misused("wrong_client"), id="other-client"),
-        pytest.param(Row(), replace(GOOD, redirect_uri=CB + "/"), "a", 50, {}, law.Misused("wrong_redirect_uri"), id="uri"),
-        pytest.param(Row(), replace(GOOD, redirect_uri=None), "a", 50, {}, law.Misused("wrong_redirect_uri"), id="no-uri"),
-        pytest.param(Row(), replace(GOOD, verifier=None), "a", 50, {}, law.Misused("verifier_missing"), id="no-verifier"),
-        pytest.param(Row(), replace(GOOD, verifier="x" * 43), "a", 50, {}, law.Misused("wrong_verifier"), id="verifier"),
         pytest.param(
-            Row(), replace(GOOD, verifier=challenge()), "a", 50, {}, law.Misused("wrong_verifier"), id="challenge-as-verifier"
+            Row(), replace(GOOD, redirect_uri=CB + "/"), "a", 50, {}, law.Misused("wrong_redirect_uri"), id="uri"
         ),
         pytest.param(
-            Row(code_challenge=None), GOOD, "a", 50, {}, law.Misused("verifier_unexpected"), id="downgrade-RFC9700-4.8.2"
+            Row(), replace(GOOD, redirect_uri=None), "a", 50, {}, law.Misused("wrong_redirect_uri"), id="no-uri"
+        ),
+        pytest.param(
+            Row(), replace(GOOD, verifier=None), "a", 50, {}, law.Misused("verifier_missing"), id="no-verifier"
+        ),
+        pytest.param(
+            Row(), replace(GOOD, verifier="x" * 43), "a", 50, {}, law.Misused("wrong_verifier"), id="verifier"
+        ),
+        pytest.param(
+            Row(),
+            replace(GOOD, verifier=challenge()),
+            "a",
+            50,
+            {},
+            law.Misused("wrong_verifier"),
+            id="challenge-as-verifier",
+        ),
+        pytest.param(
+            Row(code_challenge=None),
+            GOOD,
+            "a",
+            50,
+            {},
+            law.Misused("verifier_unexpected"),
+            id="downgrade-RFC9700-4.8.2",
         ),
         pytest.param(Row(code_challenge=None), replace(GOOD, verifier=None), "a", 50, {}, law.Good(), id="no-pkce"),
         pytest.param(Row(state="redeemed"), GOOD, "a", 50, {}, law.Replayed(), id="spent"),

@@ -36,10 +36,13 @@ def test_registered_origins(spa: House, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/token", "/userinfo", "/revoke"])
-@pytest.mark.parametrize("origin", [OTHER, "null", "https://spa.example:8443", "https://SPA.example", "https://spa.example/", "*", "x" * 5000])
+@pytest.mark.parametrize(
+    "origin",
+    [OTHER, "null", "https://spa.example:8443", "https://SPA.example", "https://spa.example/", "*", "x" * 5000],
+)
 def test_other_origins(spa: House, path: str, origin: str) -> None:
     for answer in (preflight(spa, path, origin), spa.request("POST", path, headers={"Origin": origin})):
-        assert not [name for name in answer.headers.keys() if name.startswith("Access-Control")]
+        assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
         assert answer.headers["Vary"] == "Origin"
 
 
@@ -56,7 +59,7 @@ def test_everyone_reads_discovery(house: House, path: str) -> None:
 def test_no_page_or_registration_is_readable_across_origins(spa: House, path: str, method: str) -> None:
     """Another site's script reads neither registration nor a page, even from a registered origin (RFC 9700 §2.6)."""
     answer = spa.request(method, path, headers={"Origin": OWN, "Access-Control-Request-Method": "POST"})
-    assert not [name for name in answer.headers.keys() if name.startswith("Access-Control")]
+    assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
 
 
 @pytest.mark.attack("A103")

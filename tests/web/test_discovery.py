@@ -76,10 +76,19 @@ def test_rotation_changes_the_tag(house: House) -> None:
     from keys.backends import open_root
 
     before = house.request("GET", "/jwks")
-    rotate(house.parts.store, open_root(house.config.keys_url), house.config, house.parts.entropy, house.clock(), rotate=True)
+    rotate(
+        house.parts.store,
+        open_root(house.config.keys_url),
+        house.config,
+        house.parts.entropy,
+        house.clock(),
+        rotate=True,
+    )
     house.clock.advance(1)
     after = house.request("GET", "/jwks")
-    assert after.headers["ETag"] != before.headers["ETag"] and len(after.get_json()["keys"]) > len(before.get_json()["keys"])
+    assert after.headers["ETag"] != before.headers["ETag"] and len(after.get_json()["keys"]) > len(
+        before.get_json()["keys"]
+    )
 
 
 @pytest.mark.parametrize("path", ["/robots.txt", "/favicon.ico"])
