@@ -22,7 +22,9 @@ def li_wei(house: House) -> Person:
 
 
 def test_sessions_show_device_and_address_and_end_one_by_one(li_wei: Person) -> None:
-    phone = Person(li_wei.house, remote="198.51.100.9", agent="Mozilla/5.0 (iPhone; CPU iPhone OS) Version/18 Safari/605")
+    phone = Person(
+        li_wei.house, remote="198.51.100.9", agent="Mozilla/5.0 (iPhone; CPU iPhone OS) Version/18 Safari/605"
+    )
     phone.sign_in()
     page = li_wei.get("/account/sessions").text
     assert "Chrome on Windows" in page and "Safari on iPhone" in page and "198.51.100.9" in page

@@ -12,7 +12,9 @@ def li_wei(house: House) -> Person:
     return Person(house)
 
 
-@pytest.mark.parametrize("typed", ["li.wei", " LI.WEI ", "li.wei@example.cn", "Li.Wei＠Example.CN", "138 0013 8000", "+8613800138000"])
+@pytest.mark.parametrize(
+    "typed", ["li.wei", " LI.WEI ", "li.wei@example.cn", "Li.Wei＠Example.CN", "138 0013 8000", "+8613800138000"]
+)
 def test_any_spelling_of_any_identifier_signs_in(li_wei: Person, typed: str) -> None:
     answer = li_wei.sign_in(typed)
     assert answer.status_code == 200
@@ -79,7 +81,9 @@ def test_second_factor_is_asked_before_the_account_page(li_wei: Person) -> None:
     assert (stepped["amr"], stepped["acr"]) == ("pwd otp mfa", "urn:yimen:acr:2")
 
 
-@pytest.mark.parametrize("path", ["/account", "/account/sessions", "/account/services", "/account/security", "/account/password"])
+@pytest.mark.parametrize(
+    "path", ["/account", "/account/sessions", "/account/services", "/account/security", "/account/password"]
+)
 def test_own_pages_need_a_session(house: House, path: str) -> None:
     assert Person(house).get(path).request.path == "/sign-in"
 
@@ -93,7 +97,9 @@ def test_language_is_kept_for_browser_and_account(li_wei: Person) -> None:
     assert "Where I am signed in" in elsewhere.get("/account").text
 
 
-@pytest.mark.parametrize(("back", "to"), [("/account", "/account"), ("//evil.example", "/"), ("https://evil.example", "/"), ("/\\evil", "/")])
+@pytest.mark.parametrize(
+    ("back", "to"), [("/account", "/account"), ("//evil.example", "/"), ("https://evil.example", "/"), ("/\\evil", "/")]
+)
 def test_language_form_returns_to_own_paths_alone(li_wei: Person, back: str, to: str) -> None:
     answer = li_wei.post("/language", {"language": "en", "next": back}, follow=False) if li_wei.get("/") else None
     assert answer is not None and answer.headers["Location"] == to

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from idp.flows.outbox import open_notice
 from idp.records import Message
-from tests.kit.house import House
+from tests.kit.house import REDIRECT, App, House, challenge
 
 FORM = "application/x-www-form-urlencoded"
 PASSWORD = "correct horse battery staple"
@@ -27,7 +27,9 @@ def attribute(tag: str, name: str) -> str | None:
 class Person:
     """One browser of one citizen. ``page`` is what it shows."""
 
-    def __init__(self, house: House, remote: str = "203.0.113.7", agent: str = "Mozilla/5.0 (Windows NT 10.0) Chrome/140.0") -> None:
+    def __init__(
+        self, house: House, remote: str = "203.0.113.7", agent: str = "Mozilla/5.0 (Windows NT 10.0) Chrome/140.0"
+    ) -> None:
         self.house, self.remote, self.agent = house, remote, agent
         self.browser: Browser = house.browser()
         self.page: TestResponse
@@ -36,7 +38,9 @@ class Person:
         """Open an address of the provider."""
         return self._open("GET", path, follow=follow)
 
-    def post(self, path: str, fields: dict[str, str] | list[tuple[str, str]], *, follow: bool = True, **headers: str) -> TestResponse:
+    def post(
+        self, path: str, fields: dict[str, str] | list[tuple[str, str]], *, follow: bool = True, **headers: str
+    ) -> TestResponse:
         """Send any form."""
         return self._open("POST", path, follow=follow, data=urlencode(fields), content_type=FORM, headers=headers)
 
@@ -49,7 +53,9 @@ class Person:
         """Where a form of the page posts to, and its hidden inputs."""
         found = _FORM.findall(self.page.text)[number]
         inputs = [tag for tag in _INPUT.findall(found) if attribute(tag, "type") == "hidden"]
-        return attribute(found, "action") or "", {attribute(t, "name") or "": attribute(t, "value") or "" for t in inputs}
+        return attribute(found, "action") or "", {
+            attribute(t, "name") or "": attribute(t, "value") or "" for t in inputs
+        }
 
     def sign_in(self, username: str = "li.wei", password: str = PASSWORD, *, follow: bool = True) -> TestResponse:
         """From the sign-in page."""
@@ -69,7 +75,12 @@ class Person:
         headers = {"User-Agent": self.agent, "Sec-Fetch-Site": "same-origin", **more.pop("headers", {})}  # type: ignore[dict-item]
         environ = {"REMOTE_ADDR": self.remote}
         self.page = self.browser.open(
-            path, method=method, base_url=self.house.config.issuer, headers=headers, environ_overrides=environ, **more
+            path,
+            method=method,
+            base_url=self.house.config.issuer,
+            headers=headers,
+            environ_overrides=environ,
+            **more,  # type: ignore[arg-type]
         )
         hops = 0
         while follow and self.page.status_code == 303 and (hops := hops + 1) < 9:
@@ -117,3 +128,18 @@ def enrol(person: Person) -> tuple[str, list[str]]:
     person.submit(saved="1")
     person.house.clock.advance(30)
     return secret, codes
+
+
+def authorize(person: Person, app: App, **changes: str) -> TestResponse:
+    """Begin an authorization at a client; the page that is due, or the redirect to the client."""
+    query = {
+        "response_type": "code",
+        "client_id": app.id,
+        "redirect_uri": REDIRECT,
+        "scope": "openid",
+        "state": "st",
+        "code_challenge": challenge(),
+        "code_challenge_method": "S256",
+        **changes,
+    }
+    return person.get("/authorize?" + urlencode({k: v for k, v in query.items() if v}))
