@@ -4,6 +4,7 @@ A connection lost before COMMIT was sent is replaced and the work done again; lo
 Unavailable: whoever asked must not assume either way (a code that was consumed stays consumed).
 """
 
+import logging
 import os
 import shutil
 import subprocess
@@ -30,6 +31,8 @@ from idp.store.tables import KEYRING, MAIN
 TRIES = 4  # the first and three more
 POOL_SIZE = 8
 DIALECT: Dialect = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]
+
+logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of every conflict, which is an answer here
 
 _KEYS = (errors.UniqueViolation, errors.ForeignKeyViolation)
 _AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)
@@ -155,7 +158,11 @@ _LEAD = 0x59694D65  # the house's half of an advisory lock's name
 
 
 def _send(connection: Connection, batch: list[Prepared]) -> Committed | Conflict:
-    """Send BEGIN and every write in one go; say how it would end. The transaction is left open for COMMIT or ROLLBACK."""
+    """Send BEGIN and every write in one go; say how it would end. The transaction is left open for COMMIT or ROLLBACK.
+
+    When a write fails, psycopg may report what the failure did to the writes behind it instead, and believes statements prepared that never
+    were: so everything is rolled back (which forgets them) and the batch is done again one by one, which names the write and its error.
+    """
     cursors: list[psycopg.Cursor[Any]] = []
     try:
         with connection.pipeline():
@@ -163,20 +170,27 @@ def _send(connection: Connection, batch: list[Prepared]) -> Committed | Conflict
             for text, params, _ in batch:
                 cursors.append(connection.cursor())
                 cursors[-1].execute(text, params)
-    except (*_KEYS, *_AGAIN, psycopg.errors.PipelineAborted) as error:
-        conflict = _first_conflict(cursors, batch)
-        if conflict is None or isinstance(error, _AGAIN):
-            raise
-        return conflict
-    return _first_conflict(cursors, batch) or Committed(tuple(c.rowcount for c in cursors))
-
-
-def _first_conflict(cursors: list[psycopg.Cursor[Any]], batch: list[Prepared]) -> Conflict | None:
-    """The first write that failed (no result) or did not have its row count."""
-    for at, (cursor, (_, _, must)) in enumerate(zip(cursors, batch, strict=False)):
-        if cursor.rowcount < 0 or (must is not None and cursor.rowcount != must):
+    except (*_KEYS, errors.PipelineAborted):
+        connection.rollback()
+        return _send_singly(connection, batch)
+    for at, (cursor, (_, _, must)) in enumerate(zip(cursors, batch, strict=True)):
+        if must is not None and cursor.rowcount != must:
             return Conflict(at)
-    return None
+    return Committed(tuple(c.rowcount for c in cursors))
+
+
+def _send_singly(connection: Connection, batch: list[Prepared]) -> Committed | Conflict:
+    counts: list[int] = []
+    connection.execute("BEGIN", prepare=False)
+    for at, (text, params, must) in enumerate(batch):
+        try:
+            touched = connection.execute(text, params, prepare=False).rowcount
+        except _KEYS:
+            return Conflict(at)
+        if must is not None and touched != must:
+            return Conflict(at)
+        counts.append(touched)
+    return Committed(tuple(counts))
 
 
 def _abandon(connection: Connection) -> None:

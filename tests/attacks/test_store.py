@@ -82,7 +82,9 @@ def test_fifty_workers_in_five_processes_redeem_each_code_once(store: Store, sto
     issue(store, rounds)
     with children(5, "race", store_url, rounds, 10, 0, vary=2) as racers:
         go(racers)
-        lines = [racer.communicate(timeout=60)[0] for racer in racers]
+        said = [racer.communicate(timeout=60) for racer in racers]
+        assert [racer.returncode for racer in racers] == [0] * 5, "\n".join(err for _, err in said)
+        lines = [out for out, _ in said]
     won = Counter(int(n) for line in lines for n in line.split())
     assert won == dict.fromkeys(range(rounds), 1)
     assert store.count(Grant, {"state": "redeemed"}) == store.count(Refresh) == store.count(Event) == rounds

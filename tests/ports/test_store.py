@@ -139,6 +139,22 @@ def test_any_unique_key_is_a_conflict(store: Store, clash: dict[str, bytes]) -> 
     assert store.count(Refresh) == 0
 
 
+def test_conflicts_leave_nothing_behind_on_the_connection(store: Store) -> None:
+    """Whatever failed before, the next batch of the same shape is judged by its own rows alone."""
+    fill(store, 1)
+    for n in range(1, 12):
+        assert store.commit(
+            [Insert(refresh(0)), Insert(Generation("x", n)), Insert(sample(UsedAssertion))]
+        ) == Conflict(0)
+        fresh: list[Write] = [
+            Insert(refresh(n)),
+            Insert(Generation(f"g{n}", n)),
+            Insert(sample(UsedAssertion, hash=key(n))),
+        ]
+        assert store.commit(fresh) == Committed((1, 1, 1))
+        assert store.commit([*fresh[1:], Insert(refresh(100 + n))]) == Conflict(0)
+
+
 def test_an_identifier_needs_its_account(store: Store) -> None:
     assert store.commit([Insert(sample(Identifier))]) == Conflict(0)
     account = sample(Account, id=b"x" * 16)

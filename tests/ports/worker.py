@@ -25,7 +25,7 @@ def say(line: object) -> None:
 
 def redeem(store: Store, n: int, who: int) -> bool:
     """One redemption of the code of grant ``n``: DESIGN §4's single-use commit with its token and event."""
-    tag = key(n * 1000 + who)
+    tag = key(n * 100_000 + who)
     batch = (
         Update(Grant, {"code_hash": key(n), "state": "issued"}, {"state": "redeemed"}),
         Insert(sample(Refresh, hash=tag, grant_id=key(n, 16))),
