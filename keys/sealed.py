@@ -4,6 +4,7 @@ The key version in a value is the version of the citizen's data key; in a wrappe
 Plaintext is padded to 32·2ⁿ (0x80, then zeros: ISO/IEC 7816-4), so that the length of a value tells little about it.
 """
 
+from functools import lru_cache
 from typing import Final, NoReturn
 
 from cryptography.exceptions import InvalidTag
@@ -22,13 +23,24 @@ NONCE_BYTES: Final = 12
 _HEAD_BYTES: Final = 3
 _TAG_BYTES: Final = 16
 _KEY_BYTES: Final = 32
+_EIGHT: Final = (8).to_bytes(4, "big")
 _SMALLEST: Final = 32
 
 
 def associated_data(table: str, column: str, account_id: bytes, row_id: bytes | str, row_version: int) -> bytes:
-    """The place a sealed value belongs to; it opens nowhere else. ``row_version`` is not negative."""
-    place = (table.encode(), column.encode(), account_id, as_bytes(row_id), row_version.to_bytes(8, "big"))
-    return length_prefixed(FORMAT, *place)
+    """The place a sealed value belongs to; it opens nowhere else. ``row_version`` is not negative.
+
+    Equal to ``length_prefixed`` over format, table, column, account, row and version; the fixed half is made once.
+    """
+    row = as_bytes(row_id)
+    account = len(account_id).to_bytes(4, "big") + account_id
+    version = row_version.to_bytes(8, "big")
+    return _table_place(table, column) + account + len(row).to_bytes(4, "big") + row + _EIGHT + version
+
+
+@lru_cache(maxsize=256)
+def _table_place(table: str, column: str) -> bytes:
+    return length_prefixed(FORMAT, table.encode(), column.encode())
 
 
 def padded(plain: bytes) -> bytes:
