@@ -45,7 +45,7 @@ def push(parts: Parts, form: Params, authorization: str | None, now: int, remote
     if isinstance(done, Conflict):
         refuse_replay(done.index, known, 0)
         raise request_sources.replayed()
-    return Reference(*request_sources.keep(parts, pushed))
+    return Reference(request_sources.keep(parts, pushed), request_sources.life_s(parts))
 
 
 def _judged(parts: Parts, client: Client, form: Params, now: int) -> tuple[Pushed, tuple[Write, ...]]:
@@ -56,7 +56,8 @@ def _judged(parts: Parts, client: Client, form: Params, now: int) -> tuple[Pushe
     source = request_sources.opened(parts, client, form, now)
     uri = law.redirect_uri(source.params, client)
     request, expected = request_sources.read(parts, client, source, uri)
-    return Pushed(request, expected), source.writes
+    expires_at = now + request_sources.life_s(parts) * request_sources.SECOND
+    return Pushed(request, expected, expires_at), source.writes
 
 
 def _within_quota(parts: Parts, client: Client) -> None:

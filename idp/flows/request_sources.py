@@ -43,10 +43,11 @@ class Source:
 
 
 class Pushed(msgspec.Struct, frozen=True):
-    """A pushed request as stored: sealed, bound to its client. ``expected``: accounts that its hints accept."""
+    """A pushed request as stored: sealed, bound to its client. ``expected``: accounts that its hints accept; ``expires_at`` microseconds."""
 
     request: AuthorizeRequest
     expected: tuple[bytes, ...] | None
+    expires_at: int
 
 
 def resolve(parts: Parts, client: Client, params: Params, now: int) -> Source:
@@ -55,7 +56,7 @@ def resolve(parts: Parts, client: Client, params: Params, now: int) -> Source:
     law.signed_where_required(params, client)
     reference = params.one("request_uri")
     if reference is not None and reference.startswith(law.PUSHED_PREFIX):
-        return _pushed(parts, client, params, reference.removeprefix(law.PUSHED_PREFIX))
+        return _pushed(parts, client, params, reference.removeprefix(law.PUSHED_PREFIX), now)
     return opened(parts, client, params, now)
 
 
@@ -90,22 +91,26 @@ def expected_accounts(parts: Parts, client: Client, request: AuthorizeRequest) -
     return tuple(account for account in accounts if account is not None)
 
 
-def keep(parts: Parts, pushed: Pushed) -> tuple[str, int]:
-    """Store a pushed request; its ``request_uri`` (256 random bits, RFC 9126 §7.1) and life in seconds."""
+def life_s(parts: Parts) -> int:
+    """How long a pushed request waits for its first use."""
+    return min(parts.config.par_ttl, MAX_PAR_TTL_S)
+
+
+def keep(parts: Parts, pushed: Pushed) -> str:
+    """Store a pushed request; its ``request_uri`` with 256 random bits (RFC 9126 §7.1)."""
     reference = new_token(parts.ring, PAR_KIND, parts.entropy)
     sealed = seal_flow(parts.ring, PAR_KIND, msgspec.msgpack.encode(pushed), parts.entropy)
-    ttl_s = min(parts.config.par_ttl, MAX_PAR_TTL_S)
-    parts.volatile.put(PAR_KIND, reference.hash, sealed.encode(), ttl_s)
-    return law.PUSHED_PREFIX + reference.token, ttl_s
+    parts.volatile.put(PAR_KIND, reference.hash, sealed.encode(), life_s(parts))
+    return law.PUSHED_PREFIX + reference.token
 
 
-def _pushed(parts: Parts, client: Client, params: Params, reference: str) -> Source:
+def _pushed(parts: Parts, client: Client, params: Params, reference: str, now: int) -> Source:
     """This client's, not expired, and no code was issued for it yet (RFC 9126 §4, §7.3)."""
     key = token_hash(parts.ring, PAR_KIND, reference)
     sealed = parts.volatile.peek(PAR_KIND, key) if key is not None else None
     plain = open_flow(parts.ring, PAR_KIND, sealed.decode("ascii")) if sealed is not None else None
     pushed = msgspec.msgpack.decode(plain, type=Pushed) if plain is not None else None
-    if key is None or pushed is None or pushed.request.client_id != client.client_id:
+    if key is None or pushed is None or pushed.request.client_id != client.client_id or pushed.expires_at <= now:
         raise _bad_reference("unknown")
     if parts.store.one(Grant, origin=key) is not None:
         raise _bad_reference("used")

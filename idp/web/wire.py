@@ -35,8 +35,11 @@ class Request:
 
     @cached_property
     def query(self) -> Params:
-        """Query parameters. Raises Refusal(invalid_request)."""
-        return parse(self.environ.get("QUERY_STRING") or "")
+        """Query parameters. Raises Refusal(invalid_request), also for bytes that should have been percent-encoded (RFC 3986 §2)."""
+        encoded = str(self.environ.get("QUERY_STRING") or "")
+        if not encoded.isascii():
+            raise Refusal(Code.INVALID_REQUEST, "The query is not percent-encoded.", reason="malformed_query")
+        return parse(encoded)
 
     @cached_property
     def form(self) -> Params:
