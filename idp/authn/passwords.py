@@ -7,10 +7,12 @@ from typing import Final
 from zxcvbn import zxcvbn
 
 from idp.authn.chinese import WORDS, units
-from idp.authn.hashing import MAX_CHARS, TooLong, prepare
+from idp.authn.hashing import TooLong, prepare
 
 LEAST_SCORE: Final = 3
 """zxcvbn: safely unguessable offline against a slow hash."""
+LEAST_SCORE_2FA: Final = 2
+"""zxcvbn: somewhat guessable offline, not online; no eight characters reach more."""
 LEAST_UNITS: Final = 8
 """Of the pieces that Chinese passwords are put together from (``idp.authn.chinese.units``)."""
 _METER_CHARS: Final = 72
@@ -43,7 +45,8 @@ def problem(
     words = context_words(context)
     if any(word in text.casefold() for word in words):
         return "password_personal"
-    return None if units(text) >= LEAST_UNITS and _score(text, words) >= LEAST_SCORE else "password_weak"
+    enough = LEAST_SCORE_2FA if second_factor else LEAST_SCORE
+    return None if units(text) >= LEAST_UNITS and _score(text, words) >= enough else "password_weak"
 
 
 def context_words(context: Iterable[str]) -> tuple[str, ...]:
@@ -61,6 +64,3 @@ def _score(text: str, words: tuple[str, ...]) -> int:
     """0 to 4 by zxcvbn over at most 72 characters: what comes after can't make it weaker, and the meter's work grows fast."""
     head = text[:_METER_CHARS]
     return int(zxcvbn(head, user_inputs=[*words, *WORDS])["score"])
-
-
-__all__ = ["LEAST_SCORE", "MAX_CHARS", "context_words", "minimum", "problem"]

@@ -63,7 +63,7 @@ def matching_step(secret: bytes, typed: str, now: int) -> int | None:
     if len(code) != 6:
         return None
     step, generator = now // 1_000_000 // STEP_S, pyotp.HOTP(base32(secret))
-    found = [s for s in (step, step - 1) if hmac.compare_digest(generator.at(s).encode(), code.encode())]
+    found = [s for s in (step, max(step - 1, 0)) if hmac.compare_digest(generator.at(s).encode(), code.encode())]
     return found[0] if found else None
 
 

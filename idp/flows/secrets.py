@@ -16,18 +16,24 @@ SERVICE_WORDS = ("yimen", "一门")
 
 def least(parts: Parts, person: Person | None) -> int:
     """Shortest new password in characters."""
-    factor = person is not None and totp(parts, person.account.id) is not None
-    return passwords.minimum(parts.config.password_min, parts.config.password_min_2fa, factor)
+    return passwords.minimum(parts.config.password_min, parts.config.password_min_2fa, _second_factor(parts, person))
 
 
 def problem(parts: Parts, password: str, repeated: str, context: Iterable[str], person: Person | None) -> str | None:
     """Why the new password is not accepted, as a key of the wording; None when it is fine."""
-    own = [*context, *SERVICE_WORDS, *(about(parts, person) if person else ())]
     path = parts.config.password_breached_file
     found = passwords.problem(
-        password, least=least(parts, person), context=own, breached=_list(path) if path else frozenset()
+        password,
+        least=least(parts, person),
+        second_factor=_second_factor(parts, person),
+        context=[*context, *SERVICE_WORDS, *(about(parts, person) if person else ())],
+        breached=_list(path) if path else frozenset(),
     )
     return found or (None if password == repeated else "password_differs")
+
+
+def _second_factor(parts: Parts, person: Person | None) -> bool:
+    return person is not None and totp(parts, person.account.id) is not None
 
 
 def about(parts: Parts, person: Person) -> list[str]:

@@ -33,7 +33,7 @@ def test_login_csrf_from_another_site(li_wei: Person, headers: dict[str, str]) -
     """A sign-in form sent from another site is refused (RFC 9700 §4.7)."""
     li_wei.get("/sign-in")
     action, hidden = li_wei.form()
-    answer = li_wei.post(action, {**hidden, "username": "li.wei", "password": PASSWORD}, **headers)
+    answer = li_wei.post(action, {**hidden, "username": "li.wei", "password": PASSWORD}, headers)
     assert answer.status_code == 403
     assert li_wei.house.parts.store.count(Session) == 0
 
@@ -70,7 +70,7 @@ def test_consent_is_not_given_by_a_foreign_post(li_wei: Person) -> None:
     li_wei.submit(username="li.wei", password=PASSWORD)
     action, hidden = li_wei.form()
     fields = {**hidden, "decision": "allow"}
-    assert li_wei.post(action, fields, **{"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert li_wei.post(action, fields, {"Sec-Fetch-Site": "cross-site"}).status_code == 403
     assert Person(li_wei.house).post(action, fields).status_code in (400, 403)
     assert li_wei.post(action, {**fields, "proof": "x"}).status_code == 403
     assert li_wei.house.parts.store.count(Consent) == 0
@@ -253,7 +253,7 @@ def test_forwarded_addresses_evade_nothing(li_wei: Person) -> None:
     answers = []
     for n in range(throttle.ADDRESS_TRIES + 1):
         forged = {"X-Forwarded-For": f"192.0.2.{n}", "Forwarded": f"for=192.0.2.{n}"}
-        answers.append(person.post(action, {**hidden, "username": f"no.body{n}", "password": "x"}, **forged))
+        answers.append(person.post(action, {**hidden, "username": f"no.body{n}", "password": "x"}, forged))
     assert [a.status_code for a in answers[:-1]] == [422] * throttle.ADDRESS_TRIES
     assert answers[-1].status_code == 429 and int(answers[-1].headers["Retry-After"]) > 0
     other = Person(li_wei.house, remote="198.51.100.1")
@@ -383,7 +383,7 @@ def test_forged_hosts_reach_no_message(li_wei: Person, headers: dict[str, str]) 
     """Messages hold no link, and forged host headers change no answer; another Host is refused (CVE-2025-64101)."""
     li_wei.get("/forgot")
     action, hidden = li_wei.form()
-    answer = li_wei.post(action, {**hidden, "identifier": "li.wei@example.cn"}, **headers)
+    answer = li_wei.post(action, {**hidden, "identifier": "li.wei@example.cn"}, headers)
     assert answer.status_code == 200 and "evil.example" not in answer.text
     assert all("evil" not in body and "http" not in body for _, _, body in messages(li_wei.house))
     assert li_wei.browser.get("/forgot", base_url="https://evil.example").status_code == 421
@@ -412,4 +412,4 @@ def test_a_repeated_field_is_refused(li_wei: Person) -> None:
     action, hidden = li_wei.form()
     fields = [*hidden.items(), ("username", "no.body"), ("username", "li.wei"), ("password", PASSWORD)]
     assert li_wei.post(action, fields).status_code == 400
-    assert li_wei.post(action, fields, **{"Content-Type": FORM}).status_code == 400
+    assert li_wei.post(action, fields, {"Content-Type": FORM}).status_code == 400

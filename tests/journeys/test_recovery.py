@@ -75,7 +75,7 @@ def test_change_ends_other_sessions_and_keeps_this_one(li_wei: Person) -> None:
 def test_change_is_refused_with_a_reason(li_wei: Person, fields: dict[str, str], status: int) -> None:
     li_wei.sign_in()
     li_wei.get("/account/password")
-    answer = li_wei.submit(**fields)
+    answer = li_wei.submit(fields)
     assert answer.status_code == status and "govuk-error-summary" in answer.text
     assert not li_wei.house.events("account.password_changed")
 

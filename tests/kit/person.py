@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode, urlsplit
 
 import pyotp
@@ -39,15 +40,23 @@ class Person:
         return self._open("GET", path, follow=follow)
 
     def post(
-        self, path: str, fields: dict[str, str] | list[tuple[str, str]], *, follow: bool = True, **headers: str
+        self,
+        path: str,
+        fields: Mapping[str, str] | Sequence[tuple[str, str]],
+        headers: Mapping[str, str] | None = None,
+        *,
+        follow: bool = True,
     ) -> TestResponse:
         """Send any form."""
-        return self._open("POST", path, follow=follow, data=urlencode(fields), content_type=FORM, headers=headers)
+        own = dict(headers or {})
+        return self._open("POST", path, follow=follow, data=urlencode(fields), content_type=FORM, headers=own)
 
-    def submit(self, *, form: int = 0, follow: bool = True, **fields: str) -> TestResponse:
+    def submit(
+        self, filled: Mapping[str, str] | None = None, /, *, form: int = 0, follow: bool = True, **fields: str
+    ) -> TestResponse:
         """Fill in the page's form and send it, with its hidden inputs."""
         action, hidden = self.form(form)
-        return self.post(action, {**hidden, **fields}, follow=follow)
+        return self.post(action, {**hidden, **(filled or {}), **fields}, follow=follow)
 
     def form(self, number: int = 0) -> tuple[str, dict[str, str]]:
         """Where a form of the page posts to, and its hidden inputs."""
