@@ -25,7 +25,12 @@ def minimum(password_min: int, password_min_2fa: int, second_factor: bool) -> in
 
 
 def problem(
-    password: str, *, least: int, context: Iterable[str] = (), breached: Container[bytes] = frozenset()
+    password: str,
+    *,
+    least: int,
+    second_factor: bool = False,
+    context: Iterable[str] = (),
+    breached: Container[bytes] = frozenset(),
 ) -> str | None:
     """Why a new password is not accepted, as a key of the pages' wording; None when it is fine.
 

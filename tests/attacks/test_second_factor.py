@@ -243,6 +243,7 @@ def test_a_half_proof_of_another_browser(li_wei: Person) -> None:
     action, hidden = owner.form()
     thief.get("/sign-in")
     assert thief.post(action, {**hidden, "totp": totp_now(house, secret)}).status_code == 400
+    assert thief.get("/sign-in/totp").request.path == "/sign-in"
     assert thief.cookie() is None
     assert owner.submit(totp=totp_now(house, secret)).request.path == "/account"
 
