@@ -241,7 +241,7 @@ def _pause(parts: Parts, asked: _Asked, caller: Caller) -> Outcome:
 
 def _issue(parts: Parts, asked: _Asked, known: Known, step: Issue, caller: Caller) -> ToClient | AlreadyDone | OnPage:
     """Grant and event in one batch; the code leaves when it is committed. ``origin`` is unique: one request, one code."""
-    assert known.session is not None and known.account is not None
+    assert known.session is not None and known.account is not None and known.consent is not None
     code = new_token(parts.ring, "code", parts.entropy)
     grant = _grant(parts, asked, known.session, known.account, step, code, caller.now)
     fact = CodeIssued(client_id=grant.client_id, grant=grant.id.hex(), scope=grant.scope, acr=grant.acr)
@@ -249,17 +249,23 @@ def _issue(parts: Parts, asked: _Asked, known: Known, step: Issue, caller: Calle
         citizen = parts.vault.citizen(grant.account_id)
     except KeyGone:
         return _deny(parts, asked, interaction.refusal(Code.ACCESS_DENIED, "account_erased"), caller)
-    writes: list[Write] = [*asked.writes, Insert(grant)]
-    writes.append(record(fact, at=caller.now, entropy=parts.entropy, person=citizen))
-    done = parts.store.commit(writes)
+    event = record(fact, at=caller.now, entropy=parts.entropy, person=citizen)
+    done = parts.store.commit([*asked.writes, consent.still_given(known.consent), Insert(grant), event])
     if isinstance(done, Conflict):
-        if done.index < len(asked.writes):
-            return refuse_on_page(parts, asked.client, None, request_sources.replayed(), caller)
-        return AlreadyDone(asked.client)
+        return _not_issued(parts, asked, done.index - len(asked.writes), caller)
     request = asked.request
     return respond.code_answer(
         request.redirect_uri, request.response_mode, request.state, parts.config.issuer, code.token
     )
+
+
+def _not_issued(parts: Parts, asked: _Asked, index: int, caller: Caller) -> ToClient | AlreadyDone | OnPage:
+    """What stood in the way: the request object was used, the consent was withdrawn meanwhile, or the request has its code."""
+    if index < 0:
+        return refuse_on_page(parts, asked.client, None, request_sources.replayed(), caller)
+    if index == 0:
+        return _deny(parts, asked, interaction.refusal(Code.CONSENT_REQUIRED, "consent_withdrawn"), caller)
+    return AlreadyDone(asked.client)
 
 
 def _grant(

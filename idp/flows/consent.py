@@ -13,7 +13,7 @@ from clients.model import Client
 from idp.audit.events import ConsentDenied, ConsentGiven, record
 from idp.errors import Code, Refusal
 from idp.parts import Parts
-from idp.ports import Committed, Insert, Write
+from idp.ports import Committed, Insert, Update, Write
 from idp.protocol.request import AuthorizeRequest
 from idp.protocol.scopes import OFFLINE
 from idp.records import Consent
@@ -86,6 +86,12 @@ def reason_to_ask(
     if not remembered(client, request.redirect_uri):
         return "not_remembered"
     return None if covers(held, asked) else "changed"
+
+
+def still_given(held: Consent) -> Write:
+    """Conflicts when the consent was withdrawn or changed since it was read: rides in the batch of what rests on it."""
+    where = {"account_id": held.account_id, "client_id": held.client_id, "digest": held.digest, "withdrawn_at": None}
+    return Update(Consent, where, {"digest": held.digest})
 
 
 def covers(held: Consent, asked: Wanted) -> bool:

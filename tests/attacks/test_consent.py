@@ -277,3 +277,21 @@ def test_a_consent_that_is_withdrawn_while_a_tab_waits(house: House) -> None:
     house.parts.store.commit([Update(Consent, {"client_id": app.id}, {"withdrawn_at": house.clock()})])
     assert 'id="consent-allow"' in browser.get(path, base_url=ISSUER).text
     assert house.parts.store.find(Grant) == []
+
+
+@pytest.mark.attack("A096")
+def test_a_consent_that_is_withdrawn_at_the_very_moment(any_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between reading the consent and writing the grant: no code rests on a withdrawn consent (OWASP ASVS 10.7.3)."""
+    house = any_house
+    app, browser = house.register(), house.signed_in(house.citizen())
+    house.code(browser, app)
+    grants = house.parts.store.find(Grant)
+    opened, withdrawn = house.parts.vault.citizen, {"withdrawn_at": house.clock()}
+
+    def meanwhile(self: object, account_id: bytes) -> object:
+        house.parts.store.commit([Update(Consent, {"client_id": app.id}, withdrawn)])
+        return opened(account_id)
+
+    monkeypatch.setattr(type(house.parts.vault), "citizen", meanwhile)
+    assert answer(house.authorize(browser, app))["error"] == "consent_required"
+    assert house.parts.store.find(Grant) == grants

@@ -1,8 +1,7 @@
 """The pages as one Flask application: blueprints, languages, what every POST must prove, and one place for what goes wrong."""
 
 from collections.abc import Callable, Iterable
-from importlib import import_module
-from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,30 +12,45 @@ from idp.errors import Code, Refusal, Unavailable
 from idp.flows.interactions import Lost
 from idp.parts import Parts
 from idp.web.access import Access
+from idp.web.pages import (
+    account,
+    consent,
+    dispatch,
+    enrol,
+    home,
+    logout,
+    outbox,
+    recovery,
+    recovery_codes,
+    security,
+    sign_in,
+    sign_up,
+    staff,
+    step_up,
+)
 from idp.web.pages.common import current, problem_page
 from idp.web.theme import install
 
 Renderer = Callable[[Any], Response]
 WSGI = Callable[..., Iterable[bytes]]
 
-JOURNEYS = (
-    "home",
-    "dispatch",
-    "consent",
-    "sign_in",
-    "sign_up",
-    "recovery",
-    "step_up",
-    "enrol",
-    "recovery_codes",
-    "account",
-    "security",
-    "staff",
-    "logout",
-    "outbox",
-    "register",
+JOURNEYS: tuple[ModuleType, ...] = (
+    home,
+    dispatch,
+    consent,
+    sign_in,
+    sign_up,
+    recovery,
+    step_up,
+    enrol,
+    recovery_codes,
+    account,
+    security,
+    staff,
+    logout,
+    outbox,
 )
-"""Modules of this package: each has ``blueprint(parts)``; where outcomes of protocol operations need a page, ``renderers(parts)`` too."""
+"""Each has ``blueprint(parts)``; where outcomes of protocol operations need a page, ``renderers(parts)`` too."""
 
 PROBLEM_OF_STATUS = {
     400: "bad_request",
@@ -56,7 +70,7 @@ def create_pages(parts: Parts, access: Access) -> WSGI:
     app.url_map.strict_slashes = True
     install(app)
     renderers: dict[type, Renderer] = {}
-    for module in _journeys():
+    for module in JOURNEYS:
         app.register_blueprint(module.blueprint(parts))
         renderers |= getattr(module, "renderers", lambda _: {})(parts)
     app.register_blueprint(_rendering(renderers))
@@ -69,11 +83,6 @@ def create_pages(parts: Parts, access: Access) -> WSGI:
         return inner(environ, start_response)
 
     return serve
-
-
-def _journeys() -> list[Any]:
-    names = [f"idp.web.pages.{name}" for name in JOURNEYS]
-    return [import_module(name) for name in names if find_spec(name) is not None]
 
 
 def _rendering(renderers: dict[type, Renderer]) -> Blueprint:

@@ -1,7 +1,10 @@
 """The start page."""
 
 from flask import Blueprint, Response
+from flask_babel import lazy_gettext as _
 
+from idp.authn.identifiers import masked
+from idp.flows import people
 from idp.flows.sessions import live
 from idp.parts import Parts
 from idp.records import ClientLogo
@@ -16,8 +19,10 @@ def blueprint(parts: Parts) -> Blueprint:
     @pages.get("/")
     def home() -> Response:
         session = live(parts, cookie(SESSION), current().now, touch=False)
-        demo = [("/outbox", "/outbox")] if parts.config.outbox_page else None
-        return page("home.html", account=" " if session else None, demo=demo, developers_url=None)
+        person = people.load(parts, session.account_id) if session is not None else None
+        known = people.names(parts, person.citizen) if person is not None else []
+        demo = [(_("Messages of the demonstration"), "/outbox")] if parts.config.outbox_page else None
+        return page("home.html", account=masked(known[0]) if known else None, demo=demo, developers_url=None)
 
     @pages.get("/logo/<client_id>")
     def logo(client_id: str) -> Response:
