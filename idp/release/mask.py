@@ -9,7 +9,7 @@ from typing import Any, Final
 
 def mask(claim: str, value: Any) -> str:
     """The masked text of one claim value; empty when there is nothing. Truth values come back as ``true`` and ``false``."""
-    if value is None:
+    if value is None or value in ("", [], {}):
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -36,12 +36,14 @@ def _ends(text: str) -> str:
 
 def _email(text: str) -> str:
     local, _, domain = text.rpartition("@")
-    return f"{local[0]}***@{domain}" if local else _ends(text)
+    return f"{local[0]}***@{domain[-40:]}" if local else _ends(text)
 
 
 def _phone(text: str) -> str:
     digits = text.replace(" ", "")
-    return f"{digits[:-8]}****{digits[-4:]}" if len(digits) >= 11 else f"****{digits[-2:]}"
+    if 11 <= len(digits) <= 16:  # country code and eleven digits, or E.164 (15 digits and a plus)
+        return f"{digits[:-8]}****{digits[-4:]}"
+    return f"****{digits[-2:]}" if len(digits) > 4 else "****"
 
 
 def _birthdate(text: str) -> str:
@@ -56,7 +58,7 @@ def _place(text: str) -> str:
 def _uri(text: str) -> str:
     scheme, mark, rest = text.partition("://")
     host = rest.split("/")[0]
-    return f"{scheme}://{host}/…" if mark and host and host != rest else _ends(text)
+    return f"{scheme}://{host[-40:]}/…" if mark and host and host != rest else _ends(text)
 
 
 def _whole(text: str) -> str:
