@@ -140,20 +140,18 @@ def codes_left(parts: Parts, account_id: bytes) -> int:
     return parts.store.count(RecoveryCode, {"account_id": account_id, "used_at": None})
 
 
-def known_browser(parts: Parts, caller: Caller, person: Person | None) -> bytes | None:
-    """The caller's browser hash where it signed in to this account before."""
-    if person is None:
-        return None
-    changed_at = person.password_changed_at
-    found = throttle.is_known(parts.volatile, caller.browser, person.account.id, changed_at)
-    return caller.browser if found else None
+def known_browser(parts: Parts, caller: Caller, subject: bytes, person: Person | None) -> bytes | None:
+    """The caller's browser hash where it signed in to this account before. Asked for nobody's subject too: the work is the same."""
+    changed_at = person.password_changed_at if person is not None else 0
+    found = throttle.is_known(parts.volatile, caller.browser, subject, changed_at)
+    return caller.browser if found and person is not None else None
 
 
 def attempt(
     parts: Parts, caller: Caller, subject: bytes, person: Person | None, *, factor: bool = False
 ) -> Attempt | Throttled:
     """Count a try of this caller on this subject, or refuse it; a refusal is an event, once a minute for each subject."""
-    known = known_browser(parts, caller, person)
+    known = known_browser(parts, caller, subject, person)
     answer = throttle.enter(parts.volatile, subject, caller.remote, known=known, factor=factor)
     if isinstance(answer, Throttled) and parts.volatile.claim("throttled-told", subject, TOLD_EVERY_S):
         fact = SignInThrottled(rule=answer.rule, reference=caller.reference)
