@@ -17,7 +17,7 @@ FORM = "application/x-www-form-urlencoded"
 TWO = "urn:yimen:acr:2"
 
 
-def knock(house: House, app: Any, browser: Browser | None = None, **changes: str) -> Any:
+def knock(house: House, app: Any, browser: Any = None, **changes: str) -> Any:
     """One GET /authorize, not followed."""
     return (browser or house.browser()).get("/authorize", query_string=query(app, **changes), base_url=ISSUER)
 

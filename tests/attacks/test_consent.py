@@ -194,7 +194,7 @@ def test_twenty_tabs_of_one_request_at_once(any_house: House) -> None:
     cookies = "; ".join(
         f"{name}={browser.get_cookie(name, 'id.example').value}"
         for name in ("__Host-yimen-session", "__Host-yimen-browser")
-    )  # type: ignore[union-attr]
+    )
     answers: list[int] = []
 
     def tab() -> None:
