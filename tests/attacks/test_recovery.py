@@ -6,10 +6,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from idp.flows import recovery, sign_up, staff
+from idp.flows import one_time, recovery, sign_up, staff
 from idp.flows.one_time import PER_TARGET, TRIES
 from idp.flows.people import Caller
 from idp.flows.sign_up import CodeSent, Confirmed
+from idp.ports import Committed, Conflict
 from idp.records import Account, Grant, OneTime, Session
 from tests.kit.house import House
 from tests.kit.person import PASSWORD, Person, last_code, messages
@@ -201,6 +202,22 @@ def run(count: int, action) -> list[object]:
     for thread in threads:
         thread.join()
     return seen
+
+
+@pytest.mark.attack("A120")
+def test_what_was_read_before_a_race_decides_nothing(any_house: House) -> None:
+    """Tries and use are taken in the row, not from what a thread read: a sixth guess and a second use fail (ASVS 2.3.4)."""
+    house, here = any_house, caller(any_house)
+    sent = sign_up.ask(house.parts, here, "new@example.cn")
+    assert isinstance(sent, CodeSent)
+    code = last_code(house, "sign_up_code")
+    found = one_time.find(house.parts, here, "sign-up", sent.ticket, "code")
+    assert found is not None
+    read = found[0]
+    assert [one_time.guess(house.parts, read, code) for _ in range(TRIES + 2)] == [True] * TRIES + [False] * 2
+    assert isinstance(house.parts.store.commit([one_time.use(read)]), Committed)
+    assert isinstance(house.parts.store.commit([one_time.use(read)]), Conflict)
+    assert not one_time.guess(house.parts, read, code)
 
 
 @pytest.mark.attack("A120")

@@ -156,6 +156,21 @@ def test_many_wrong_codes_are_told_to_the_citizen(li_wei: Person) -> None:
 
 
 @pytest.mark.attack("A126")
+def test_half_a_sign_in_clears_no_count(li_wei: Person) -> None:
+    """The right password of staff, with the code still due, leaves the failures counted (CVE-2025-6015)."""
+    from idp.flows import staff
+
+    enrol(li_wei)
+    house = li_wei.house
+    staff.set_roles(house.parts, "li.wei", ["auditor"], now=house.clock())
+    for n in range(4):
+        assert Person(house, remote=f"192.0.2.{n}").sign_in(password="wrong password").status_code == 422
+    at_the_code_page(house, 1)
+    seen = [Person(house, remote=f"192.0.2.{n}").sign_in(password="wrong password").status_code for n in range(4)]
+    assert 429 in seen
+
+
+@pytest.mark.attack("A126")
 def test_a_new_secret_is_no_way_round(house: House) -> None:
     """Codes guessed while setting the app up count as well (CVE-2025-64102)."""
     house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
