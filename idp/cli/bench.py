@@ -1,0 +1,76 @@
+"""``idp bench``: what each operation costs on the real server, here and now, beside a peer when told to."""
+
+from pathlib import Path
+
+import click
+
+from idp.cli.common import fail, verb
+
+STACKS = {"sqlite": ("sqlite",), "postgres": ("postgres",), "all": ("sqlite", "postgres")}
+
+
+@click.command()
+@click.option(
+    "--stack",
+    type=click.Choice(list(STACKS)),
+    default="all",
+    show_default=True,
+    help="SQLite files, PostgreSQL with Redis, or both; what is not installed is left out, and said so.",
+)
+@click.option("--seconds", default=3.0, show_default=True, help="How long each operation is loaded in each round.")
+@click.option("--rounds", default=3, show_default=True, help="Interleaved rounds; the table shows their median.")
+@click.option("--connections", default=32, show_default=True, help="Connections that the load generator keeps busy.")
+@click.option("--only", multiple=True, metavar="NAME", help="Only this operation; may be given more than once.")
+@click.option(
+    "--peer",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=None,
+    help="Measure the provider in this folder in the same run, its packages installed with npm in a temporary folder (tests/bench/peer).",
+)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Write all figures to this file as JSON."
+)
+@verb
+def bench(
+    stack: str,
+    seconds: float,
+    rounds: int,
+    connections: int,
+    only: tuple[str, ...],
+    peer: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure the real server: operations per second, p50 and p99, and CPU time per operation of server, database and Redis.
+
+    Starts `idp serve` with one worker on free loopback ports over temporary files, enters a department, clients and citizens, signs in
+    through the pages, and loads each operation in turn with wrk. Everything measured shares the first core, the load comes from the
+    last one. Nothing outside this machine is called (but the package registry for --peer), and nothing is left behind.
+
+    Operations: discovery, jwks, client_credentials, login-es256, login-rs256 (authorize with a session, then token), refresh, userinfo,
+    introspect, sign-in (password; beside what Argon2id alone allows on the same core).
+    """
+    from idp.bench.operations import NAMES
+    from idp.bench.run import BenchError, Plan, run
+
+    unknown = sorted(set(only) - set(NAMES))
+    if unknown:
+        raise click.BadParameter(f"{unknown[0]}: choose from {', '.join(NAMES)}", param_hint="--only")
+    if rounds < 1 or connections < 1 or not 0.2 <= seconds <= 600:
+        raise click.BadParameter("at least one round and one connection, and 0.2 to 600 seconds")
+    plan = Plan(
+        stacks=STACKS[stack],
+        seconds=seconds,
+        rounds=rounds,
+        connections=connections,
+        operations=tuple(n for n in NAMES if not only or n in only),
+        peer=peer,
+    )
+    try:
+        report = run(plan, tell=lambda line: click.echo(line, err=True))
+    except BenchError as error:
+        fail(str(error))
+        return
+    if out is not None:
+        out.write_bytes(report.json())
+    click.echo(report.json() if as_json else report.table())
