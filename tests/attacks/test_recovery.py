@@ -262,6 +262,8 @@ def test_other_sessions_and_refresh_families_end(li_wei: Person, how: str) -> No
     house.grant(app, session.account_id, session=session)
     if how == "change":
         li_wei.sign_in()
+        (own,) = (s for s in house.parts.store.find(Session, {"ended_at": None}) if s.id != session.id)
+        house.grant(app, own.account_id, session=own, offline=1)
         li_wei.get("/account/password")
         li_wei.submit(password=PASSWORD, new_password=NEW, repeat_password=NEW)
     elif how == "reset":
