@@ -181,8 +181,7 @@ def look(
     """Read what a decision needs. ``held``: the interaction, when there is one."""
     found = live_with_account(parts, caller.session, caller.now, touch=not request.silent)
     if found is None:
-        fresh = held is not None and held.signed_in is not None and "create" in request.prompt
-        return Known(Facts(now=caller.now, expected=expected, fresh=fresh))
+        return Known(Facts(now=caller.now, expected=expected, switching=held is not None and held.switching))
     session, account = found
     given = parts.store.one(Consent, account_id=account.id, client_id=client.client_id)
     here = held.consented if held is not None else None

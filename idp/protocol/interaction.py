@@ -108,8 +108,8 @@ def essential_acr_possible(request: AuthorizeRequest, _: Facts) -> Step | None:
 
 
 def account_to_create(request: AuthorizeRequest, facts: Facts) -> Step | None:
-    """Initiating User Registration §4; who signs in instead has answered it."""
-    return CreateAccount() if "create" in request.prompt and not facts.fresh else None
+    """Initiating User Registration §4; who signs in instead, or wants to, has answered it."""
+    return CreateAccount() if "create" in request.prompt and not (facts.fresh or facts.switching) else None
 
 
 def signed_in(_: AuthorizeRequest, facts: Facts) -> Step | None:

@@ -85,6 +85,8 @@ WISH_2 = asking(claims=parse(f'{{"id_token": {{"acr": {{"values": ["{TWO_FACTORS
         (prompting("create"), OUT, CreateAccount()),
         (prompting("create"), IN, CreateAccount()),
         (prompting("create"), facts(fresh=True), Issue(ONE_FACTOR)),
+        (prompting("create"), facts(switching=True), SignIn("switch")),
+        (prompting("create"), Facts(now=NOW, switching=True), SignIn("no_session")),
         # second factor
         (PLAIN, facts(staff=True, factor=True), StepUp("staff")),
         (PLAIN, facts(staff=True), StepUp("staff", enrolled=False)),

@@ -128,7 +128,7 @@ def interaction_context(opened: Opened) -> dict[str, Any]:
         "links": {
             "sign_up": f"/sign-up?{query}",
             "forgot": f"/forgot?{query}",
-            "sign_in": opened.path,
+            "sign_in": f"{opened.path}?other=1" if "create" in opened.interaction.request.prompt else opened.path,
             "recovery_code": f"/sign-in/recovery-code?{query}",
             "totp": opened.path,
             "other_account": f"{opened.path}?other=1",
