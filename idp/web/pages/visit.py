@@ -139,7 +139,9 @@ def onward(here: Visit, outcome: SignedIn, to: str | None = None, *, proved: boo
     if here.opened is not None and proved:
         session = outcome.session
         interactions.note_signed_in(here.parts, here.opened, session.account_id, session.auth_at, here.caller.now)
-    return with_session(see_other(here.opened.path if here.opened else to or "/account"), here.parts, outcome)
+    answer = with_session(see_other(here.opened.path if here.opened else to or "/account"), here.parts, outcome)
+    answer.headers.add(*browser_cookie(here.browser))  # so that a browser in use stays known
+    return answer
 
 
 def with_session(answer: Response, parts: Parts, outcome: SignedIn) -> Response:
