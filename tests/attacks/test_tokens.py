@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 from urllib.parse import urlencode
 
@@ -44,6 +45,25 @@ def race(action: Callable[[], TestResponse]) -> list[TestResponse]:
         return [f.result() for f in [pool.submit(action) for _ in range(RACERS)]]
 
 
+@pytest.fixture
+def interleaved(monkeypatch: pytest.MonkeyPatch) -> Callable[[House, Callable[[], TestResponse]], list[TestResponse]]:
+    """Runs an action twice at once so that both have read and judged before either commits."""
+
+    def run(house: House, action: Callable[[], TestResponse]) -> list[TestResponse]:
+        both, plain, turns = Barrier(2, timeout=10), type(house.parts.store).commit, iter(range(2))
+
+        def commit(self: Any, writes: Any) -> Any:
+            if next(turns, None) is not None:
+                both.wait()
+            return plain(self, writes)
+
+        with monkeypatch.context() as patch, ThreadPoolExecutor(2) as pool:
+            patch.setattr(type(house.parts.store), "commit", commit)
+            return [f.result() for f in [pool.submit(action) for _ in range(2)]]
+
+    return run
+
+
 # Codes ----------------------------------------------------------------------------------------------------------------
 
 
@@ -78,6 +98,34 @@ def test_a_code_used_by_fifty_at_once(any_house: House) -> None:
     assert house.userinfo(won[0].get_json()["access_token"]).status_code == 401
     assert house.parts.store.count(Refresh) == 1
     assert len(house.events("code.redeemed")) == 1 and len(house.events("code.replayed")) >= 1
+
+
+@pytest.mark.attack("A033")
+def test_two_redemptions_that_both_read_the_code_as_good(any_house: House, interleaved: Any) -> None:
+    """What decides is the commit, not the look before it (DESIGN §2.2)."""
+    app = any_house.register()
+    code, _ = any_house.grant(app, any_house.citizen())
+    answers = interleaved(any_house, lambda: any_house.redeem(app, code))
+    assert sorted(a.status_code for a in answers) == [200, 400]
+    assert any_house.parts.store.count(Refresh) == 1 and len(any_house.events("code.replayed")) == 1
+
+
+@pytest.mark.attack("A040")
+def test_a_grant_that_ends_while_its_code_is_redeemed(any_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A withdrawal between look and commit wins: no tokens (RFC 6749 §4.1.2)."""
+    house = any_house
+    app = house.register()
+    code, grant = house.grant(app, house.citizen())
+    plain = type(house.parts.store).commit
+
+    def commit(self: Any, writes: Any) -> Any:
+        plain(self, [Update(Grant, {"id": grant.id}, {"ended_at": house.clock(), "ended_why": "withdrawn"})])
+        return plain(self, writes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(house.parts.store), "commit", commit)
+        assert error(house.redeem(app, code)) == (400, "invalid_grant")
+    assert house.parts.store.count(Refresh) == 0 and house.events("code.redeemed") == []
 
 
 @pytest.mark.attack("A033")
@@ -227,6 +275,16 @@ def test_a_refresh_token_used_by_fifty_at_once(any_house: House) -> None:
     assert {error(a) for a in answers if a.status_code != 200} == {(400, "invalid_grant")}
     assert error(house.refresh(app, won[0]["refresh_token"])) == (400, "invalid_grant")
     assert house.parts.store.count(Refresh) == 2
+
+
+@pytest.mark.attack("A044")
+def test_two_refreshes_that_both_read_the_token_as_good(any_house: House, interleaved: Any) -> None:
+    """What decides is the commit, not the look before it (DESIGN §2.2)."""
+    app = any_house.register()
+    first = any_house.tokens(app, any_house.citizen())
+    answers = interleaved(any_house, lambda: any_house.refresh(app, first["refresh_token"]))
+    assert sorted(a.status_code for a in answers) == [200, 400]
+    assert any_house.parts.store.count(Refresh) == 2 and len(any_house.events("token.refresh_replayed")) == 1
 
 
 @pytest.mark.attack("A044")
