@@ -17,7 +17,7 @@ ENGLISH: Final = "en"
 VOID: Final = "void"
 """State of a message that is made for the work's sake alone and never sent."""
 _HELP: Final = {
-    "zh-Hans": "如果不是您本人操作，请立即修改密码，并在“我的登录位置”中退出所有设备。",
+    "zh-Hans": "如果不是您本人操作，请立即更改密码，并在“我的登录位置”中退出所有设备。",
     "en": "If this was not you, change your password at once and sign out all devices on your account page.",
 }
 TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
@@ -26,7 +26,7 @@ TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "en": ("Your sign-up code {code}", "Your code is {code}. It works for {minutes} minutes. Tell it to nobody; our staff never ask for it."),
     },
     "exists": {
-        "zh-Hans": ("您已有账户", "有人用此地址申请注册，但它已属于一个账户。如果是您本人，请直接登录或选择“忘记密码”；如果不是您，无需处理。"),
+        "zh-Hans": ("您已有账号", "有人用此地址申请注册，但它已属于一个账号。如果是您本人，请直接登录或选择“忘记密码”；如果不是您，无需处理。"),
         "en": (
             "You have an account already",
             "Somebody asked to create an account with this address, which has one. If it was you, sign in; if not, there is nothing to do.",
@@ -40,23 +40,23 @@ TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         ),
     },
     "password_changed": {
-        "zh-Hans": ("密码已修改", "您账户的密码刚刚被修改，其他设备已全部退出。" + _HELP["zh-Hans"]),
+        "zh-Hans": ("密码已修改", "您账号的密码刚刚被修改，其他设备已全部退出。" + _HELP["zh-Hans"]),
         "en": ("Your password was changed", "The password of your account was just changed and all other devices were signed out. " + _HELP["en"]),
     },
     "totp_enrolled": {
-        "zh-Hans": ("已启用身份验证器", "您的账户刚刚启用了身份验证器应用。" + _HELP["zh-Hans"]),
+        "zh-Hans": ("已启用身份验证器", "您的账号刚刚启用了身份验证器应用。" + _HELP["zh-Hans"]),
         "en": ("Authenticator app set up", "An authenticator app was just set up for your account. " + _HELP["en"]),
     },
     "totp_removed": {
-        "zh-Hans": ("已移除身份验证器", "您账户的身份验证器应用和恢复码刚刚被移除。" + _HELP["zh-Hans"]),
+        "zh-Hans": ("已移除身份验证器", "您账号的身份验证器应用和恢复码刚刚被移除。" + _HELP["zh-Hans"]),
         "en": ("Authenticator app removed", "The authenticator app and the recovery codes of your account were just removed. " + _HELP["en"]),
     },
     "codes_made": {
-        "zh-Hans": ("已生成新的恢复码", "您的账户刚刚生成了新的恢复码，旧的恢复码已失效。" + _HELP["zh-Hans"]),
+        "zh-Hans": ("已生成新的恢复码", "您的账号刚刚生成了新的恢复码，旧的恢复码已失效。" + _HELP["zh-Hans"]),
         "en": ("New recovery codes", "New recovery codes were just made for your account; the old ones no longer work. " + _HELP["en"]),
     },
     "code_used": {
-        "zh-Hans": ("已使用恢复码", "您的账户刚刚用一个恢复码登录，还剩 {left} 个。" + _HELP["zh-Hans"]),
+        "zh-Hans": ("已使用恢复码", "您的账号刚刚用一个恢复码登录，还剩 {left} 个。" + _HELP["zh-Hans"]),
         "en": ("A recovery code was used", "A recovery code was just used for your account; {left} are left. " + _HELP["en"]),
     },
     "guessing": {

@@ -216,6 +216,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
             "errors": {"saved": FIELD_ERRORS["saved_missing"]},
         },
     },
+    "new_codes": {"normal": {}},
     "outbox": {
         "normal": {
             "messages": [
@@ -254,6 +255,7 @@ PLAIN = (
     "change_password",
     "reauthenticate",
     "recovery_codes",
+    "new_codes",
     "outbox",
     "home",
 )
