@@ -59,6 +59,13 @@ TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "zh-Hans": ("已使用恢复码", "您的账号刚刚用一个恢复码登录，还剩 {left} 个。" + _HELP["zh-Hans"]),
         "en": ("A recovery code was used", "A recovery code was just used for your account; {left} are left. " + _HELP["en"]),
     },
+    "access_ended": {
+        "zh-Hans": ("已停止一项服务的访问", "您使用的一项服务出示了用过的凭证，可能有人复制过它，我们已停止其访问。请重新登录该服务。"),
+        "en": (
+            "Access of a service was ended",
+            "A service that you use showed a used credential; somebody may have copied it. We ended its access. Sign in to the service again.",
+        ),
+    },
     "guessing": {
         "zh-Hans": ("有人多次输错验证码", "有人已知道您的密码，并多次输错您的身份验证器代码。请尽快修改密码。"),
         "en": ("Wrong codes for your account", "Somebody who knows your password has entered many wrong codes. Change your password soon."),

@@ -7,13 +7,16 @@ from idp.audit.events import RefreshReplayed, TokenRefreshed, record
 from idp.flows import minting, standing
 from idp.flows.client_auth import AuthenticatedClient, refuse_replay
 from idp.flows.declined import Declined, declined, ended
+from idp.flows.notices import to_person
+from idp.flows.people import Person
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Update, Write
 from idp.protocol import refresh as law
 from idp.protocol import token as token_law
 from idp.protocol.params import Params
-from idp.records import Grant, Refresh
+from idp.records import Account, Grant, Refresh
 from idp.release.vault import Citizen
+from keys.errors import SealBroken
 from keys.tokens import Opaque, new_token, token_hash
 
 TRIES: Final = 3
@@ -52,9 +55,21 @@ def _refused(
     if isinstance(verdict, token_law.Replayed) and grant.ended_at is None:
         fact = RefreshReplayed(client_id=grant.client_id, grant=grant.id.hex(), by_client=by.client.client_id)
         end = ended(grant, "refresh_replayed", now)
-        return declined(parts, token_law.invalid_grant("refresh_replayed"), now, citizen, fact, first=(end,))
+        first = (end, *_notice(parts, citizen, now))
+        return declined(parts, token_law.invalid_grant("refresh_replayed"), now, citizen, fact, first=first)
     reason = verdict.reason if isinstance(verdict, token_law.Dead | token_law.Misused) else "refresh_replayed"
     return Declined(token_law.invalid_grant(reason))
+
+
+def _notice(parts: Parts, citizen: Citizen | None, now: int) -> list[Write]:
+    """The citizen hears that somebody may have copied a token (RFC 9700 §4.14). That an address can't be read never keeps a family alive."""
+    account = parts.store.one(Account, id=citizen.account_id) if citizen is not None else None
+    if citizen is None or account is None:
+        return []
+    try:
+        return to_person(parts, Person(account, citizen, None), "access_ended", now)
+    except SealBroken:
+        return []
 
 
 def _use(
@@ -67,7 +82,7 @@ def _use(
     fact = TokenRefreshed(client_id=grant.client_id, grant=grant.id.hex(), scope=scope, rotated=successor is not None)
     writes: list[Write] = [
         *by.writes,
-        *_turn(row, successor, now, token_at),
+        *_turn(row, grant, successor, now, token_at),
         record(fact, at=now, entropy=parts.entropy, person=citizen),
     ]
     result = parts.store.commit(writes)
@@ -86,12 +101,13 @@ def _use(
     )
 
 
-def _turn(row: Refresh, successor: Opaque | None, now: int, token_at: int) -> list[Write]:
-    """Rotation: the old one is used, a new one has the same scope (RFC 6749 §6). Otherwise the old one lives on."""
+def _turn(row: Refresh, grant: Grant, successor: Opaque | None, now: int, token_at: int) -> list[Write]:
+    """Rotation: a new one has the same scope (RFC 6749 §6), the old one is kept as used until the family's end, so that its replay is known
+    for what it is. Otherwise the old one lives on."""
     where: Mapping[str, Any] = {"hash": row.hash, "state": "active"}
     if successor is None:
         return [Update(Refresh, where, {"used_at": now, "expires_at": token_at})]
     return [
-        Update(Refresh, where, {"used_at": now, "state": "used"}),
+        Update(Refresh, where, {"used_at": now, "state": "used", "expires_at": grant.expires_at}),
         Insert(Refresh(successor.hash, row.grant_id, "active", row.scope, now, token_at, None)),
     ]

@@ -11,9 +11,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from idp.flows import client_rows
+from idp.flows.cleanup import clean
 from idp.flows.sessions import end
 from idp.ports import Update
-from idp.records import Account, ClientRow, Event, Grant, Refresh, Session
+from idp.records import Account, ClientRow, Event, Grant, Message, Refresh, Session
 from keys.jose import mint
 from tests.kit.house import VERIFIER, App, House, basic, bearer, challenge, claims_of, header_of, key_pair, sign
 
@@ -261,6 +262,22 @@ def test_an_old_refresh_token(any_house: House, after: int) -> None:
     assert error(house.refresh(app, second["refresh_token"])) == (400, "invalid_grant")
     assert house.userinfo(second["access_token"]).status_code == 401
     assert [e["client_id"] for e in house.events("token.refresh_replayed")] == [app.id]
+    assert [m.kind for m in house.parts.store.find(Message)] == ["access_ended"]
+
+
+@pytest.mark.attack("A044")
+def test_an_old_refresh_token_is_remembered_until_the_family_ends(house: House) -> None:
+    """Clean-up does not turn a replay into an unknown token (RFC 9700 §4.14.2)."""
+    app = house.register()
+    first = house.tokens(app, house.citizen(), offline=1)["refresh_token"]
+    token = house.refresh(app, first).get_json()["refresh_token"]
+    for _ in range(2):
+        house.clock.advance(house.config.refresh_idle - 60)
+        clean(house.parts, house.clock())
+        token = house.refresh(app, token).get_json()["refresh_token"]
+    assert error(house.refresh(app, first)) == (400, "invalid_grant")
+    assert error(house.refresh(app, token)) == (400, "invalid_grant")
+    assert len(house.events("token.refresh_replayed")) == 1
 
 
 @pytest.mark.attack("A044")
