@@ -17,6 +17,7 @@ from keys.errors import SealBroken
 from keys.index import all_versions, blind_index
 
 TOLD_EVERY_S: Final = 60
+SHOWN_FIRST: Final = ("username", "email", "phone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +120,9 @@ def load(parts: Parts, account_id: bytes) -> Person | None:
 
 
 def names(parts: Parts, citizen: Citizen, *, verified: bool = False) -> list[Name]:
-    """What the citizen signs in with, oldest first; ``verified``: those whose owner proved to receive there."""
+    """What the citizen signs in with: names, then addresses, then numbers; ``verified``: those whose owner proved to receive there."""
     rows = parts.store.find(Identifier, {"account_id": citizen.account_id}, order=("created_at", "id"))
+    rows.sort(key=lambda row: SHOWN_FIRST.index(row.kind))
     return [_name(citizen, row) for row in rows if row.verified_at is not None or not verified]
 
 
