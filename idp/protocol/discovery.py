@@ -5,7 +5,8 @@ Every member whose omission would say something wrong is stated.
 
 from typing import Any, Final
 
-PROMPT_VALUES: Final = ("none", "login", "consent", "select_account", "create")
+from idp.protocol import prompt
+
 PROTOCOL_CLAIMS: Final = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid")
 LOCALES: Final = ("zh-Hans", "zh-CN", "en")
 
@@ -43,7 +44,7 @@ def document(
         "grant_types_supported": list(grant_types),
         "subject_types_supported": ["pairwise"],
         "acr_values_supported": list(acr_values),
-        "prompt_values_supported": list(PROMPT_VALUES),
+        "prompt_values_supported": list(prompt.SUPPORTED),
         "code_challenge_methods_supported": ["S256"],
         "id_token_signing_alg_values_supported": list(signing_algs),
         "userinfo_signing_alg_values_supported": list(signing_algs),
