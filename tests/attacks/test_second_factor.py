@@ -303,6 +303,24 @@ def test_a_password_alone_is_no_fresh_proof_beside_a_second_factor(li_wei: Perso
     assert li_wei.house.parts.store.count(Totp) == 0
 
 
+@pytest.mark.attack("A129", "A128")
+@pytest.mark.parametrize("path", ["/account/recovery-codes", "/account/totp", "/account/security", "/account/password"])
+def test_a_fresh_password_changes_no_factor(li_wei: Person, path: str) -> None:
+    """A moment after the password, with the code still due, no factor can be seen, made or changed (ASVS 7.5.1)."""
+    from idp.flows.proofs import proof
+
+    _, codes = enrol(li_wei)
+    house = li_wei.house
+    half = at_the_code_page(house, 1)
+    before = house.parts.store.find(RecoveryCode, order=("hash",))
+    assert half.get(path).request.path == "/sign-in/totp"
+    shown = proof(house.parts, house_session(house, half).token_hash, path)
+    half.post(path, {"proof": shown, "remove_totp": "1", "totp": "000000"})
+    assert half.page.request.path != "/account" and "<ol" not in half.page.text
+    assert house.parts.store.find(RecoveryCode, order=("hash",)) == before and len(codes) == len(before)
+    assert house.parts.store.count(Totp) == 1
+
+
 @pytest.mark.attack("A129")
 def test_a_second_factor_alone_is_no_fresh_proof(li_wei: Person) -> None:
     """A code typed long after the password does not make the sign-in fresh (ASVS 7.5.1)."""
