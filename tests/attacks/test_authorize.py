@@ -9,6 +9,8 @@ from werkzeug.test import Client as Browser
 
 from idp.ports import Update
 from idp.records import Account, Grant, Session
+from keys.jose import mint
+from keys.subjects import subject
 from tests.attacks.authorize_ground import answer, error_page, rows
 from tests.journeys.test_authorize import query, sign_in
 from tests.kit.house import ISSUER, PASSWORD, REDIRECT, Form, House
@@ -498,6 +500,35 @@ def test_hints_that_are_not_our_id_tokens_for_this_client(house: House) -> None:
     unsigned = f"eyJhbGciOiJub25lIn0.{body}."
     for hint in ("x", unsigned, f"{head}.{body}.{signature[::-1]}", foreign, tokens["access_token"]):
         assert answer(knock(house, app, browser, id_token_hint=hint, prompt="none"))["error"] == "invalid_request"
+
+
+@pytest.mark.attack("A020")
+def test_a_logout_token_is_no_hint(house: House) -> None:
+    """Signed by us for this client, but no ID token (Back-Channel Logout §2.4)."""
+    app = house.register()
+    browser = house.signed_in(house.citizen())
+    house.code(browser, app)
+    sub = subject(house.parts.ring, 1, house.parts.store.find(Grant)[0].account_id, app.client.sector_id)
+    claims = {"iss": ISSUER, "aud": app.id, "sub": sub, "iat": house.clock.seconds, "jti": "j", "events": {}}
+    token = mint(house.parts.keys.signer("ES256"), "logout+jwt", claims)
+    assert answer(knock(house, app, browser, id_token_hint=token, prompt="none"))["error"] == "invalid_request"
+
+
+@pytest.mark.attack("A018")
+def test_an_older_session_of_the_same_person_does_not_count_as_the_fresh_one(house: House) -> None:
+    """Freshness is this sign-in's, not the account's (OIDC Core §3.1.2.1)."""
+    account = house.citizen(password=PASSWORD)
+    _, old = house.session(account)
+    app = house.register()
+    house.code(house.signed_in(account), app, scope="openid")
+    house.clock.advance(5)
+    browser = house.browser()
+    page = house.authorize(browser, app, prompt="login")
+    form = Form.of(page.text)
+    fields = {**form.hidden, "username": "li.wei", "password": PASSWORD}
+    path = browser.post(form.action, data=fields, base_url=ISSUER).headers["Location"]
+    browser.set_cookie("__Host-yimen-session", old, domain="id.example", secure=True)
+    assert 'id="sign-in"' in browser.get(path, base_url=ISSUER).text
 
 
 @pytest.mark.attack("A021")

@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from clients.model import to_json
 from idp.caches import bump
+from idp.flows import interactions
 from idp.ports import Update
 from idp.records import ClientRow, Consent, Grant
 from tests.attacks.authorize_ground import answer, rows
@@ -206,6 +207,21 @@ def test_twenty_tabs_of_one_request_at_once(any_house: House) -> None:
     for thread in threads:
         thread.join()
     assert sorted(answers) == [303] + [400] * 19
+    assert len(house.events("code.issued")) == 2
+
+
+@pytest.mark.attack("A094")
+def test_one_code_even_when_the_note_that_it_is_done_gets_lost(
+    any_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends in a commit is consumed inside it: the volatile note is a courtesy (RFC 6749 §10.5)."""
+    house = any_house
+    app, browser = house.register(), house.signed_in(house.citizen())
+    house.code(browser, app)
+    path = browser.post("/authorize", data=query(app), base_url=ISSUER).headers["Location"]
+    monkeypatch.setattr(interactions, "close", lambda *_: None)
+    assert "code" in answer(browser.get(path, base_url=ISSUER))
+    assert browser.get(path, base_url=ISSUER).status_code == 400
     assert len(house.events("code.issued")) == 2
 
 
