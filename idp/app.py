@@ -78,10 +78,17 @@ def check_parts(config: Config) -> None:
     """Raise Unavailable or KeysError when a store does not answer, its schema is unknown, or the keys do not open."""
     parts = open_parts(config)
     try:
-        parts.volatile.check()
-        _ = parts.keys.algorithms
+        check_open(parts)
     finally:
         close_parts(parts)
+
+
+def check_open(parts: Parts) -> None:
+    """As :func:`check_parts`, of parts that are open: what a probe asks every few seconds."""
+    parts.store.check()
+    parts.keyring.check()
+    parts.volatile.check()
+    _ = parts.keys.algorithms
 
 
 def schema_state(config: Config) -> list[dict[str, str | None]]:

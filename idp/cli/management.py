@@ -1,28 +1,47 @@
 """The management address: ``/health/live``, ``/health/ready``, ``/metrics``. Served by the parent, never by the public listener."""
 
-import subprocess
+import socket
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Late
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from idp.config import Config
+from idp.config import Config, ConfigError
 from idp.errors import Unavailable
+from idp.parts import Parts
 from keys.errors import KeysError
+
+CHECK_S = 3.0
+"""A part that says nothing for so long is as good as away."""
+
+
+class Running(Protocol):
+    """The background worker, as far as health is concerned."""
+
+    def running(self) -> bool:
+        """Whether it is there now."""
 
 
 class Management:
-    """A small HTTP server in a thread of the parent. Not ready while draining, or while a part can't be reached."""
+    """A small HTTP server in a thread of the parent. Not ready while draining, or while a part can't be reached.
 
-    def __init__(self, config: Config, metrics_dir: str, background: "subprocess.Popen[bytes] | None") -> None:
-        self._config, self._metrics_dir, self._background = config, metrics_dir, background
+    ``listener``: the public address, which must accept connections. Raises ConfigError when the management address can't be had.
+    """
+
+    def __init__(self, config: Config, folder: Path, listener: tuple[str, int], background: Running | None) -> None:
+        self._config, self._folder, self._listener, self._background = config, folder, listener, background
         self._stopping = False
-        host, _, port = config.management_bind.rpartition(":")
-        self._server = ThreadingHTTPServer((host.strip("[]"), int(port)), _handler(self))
-        self._server.daemon_threads = True
+        self._checks = ThreadPoolExecutor(1, thread_name_prefix="check")
+        self._lock = threading.Lock()
+        self._check: Future[str] | None = None
+        self._parts: Parts | None = None
+        self._server = _listen(config.management_bind, _handler(self))
 
     @property
     def port(self) -> int:
@@ -41,32 +60,80 @@ class Management:
         """Close the listener."""
         self._server.shutdown()
         self._server.server_close()
+        self._checks.shutdown(wait=False, cancel_futures=True)
 
     def ready(self) -> dict[str, str]:
         """Each part's state; all must be ``ok``."""
-        from idp.app import check_parts
-
-        state = {"serving": "stopping" if self._stopping else "ok"}
+        state = {"serving": "stopping" if self._stopping else "ok", "listener": self._listening()}
         if self._background is not None:
-            state["worker"] = "ok" if self._background.poll() is None else "ended"
-        try:
-            check_parts(self._config)
-            state["stores"] = "ok"
-        except Unavailable as error:
-            state["stores"] = f"{error.part} unavailable"
-        except KeysError as error:
-            state["stores"] = f"keys: {type(error).__name__}"
+            state["worker"] = "ok" if self._background.running() else "ended"
+        state["stores"] = self._stores()
         return state
 
     def metrics(self) -> bytes:
         """All workers' metrics added up, Prometheus text."""
         registry = CollectorRegistry()
-        MultiProcessCollector(registry, path=self._metrics_dir)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry, path=str(self._folder))  # type: ignore[no-untyped-call]
         return generate_latest(registry)
+
+    def _listening(self) -> str:
+        host, port = self._listener
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  the wildcard, asked at home
+        try:
+            with socket.create_connection((host, port), timeout=1.0):
+                return "ok"
+        except OSError:
+            return "closed"
+
+    def _stores(self) -> str:
+        """At most one look at a time; who comes meanwhile waits for the same one."""
+        with self._lock:
+            if self._check is None or self._check.done():
+                self._check = self._checks.submit(self._look)
+            check = self._check
+        try:
+            return check.result(CHECK_S)
+        except Late:
+            return "no answer"
+
+    def _look(self) -> str:
+        from idp.app import check_open, close_parts, open_parts
+
+        try:
+            self._parts = self._parts or open_parts(self._config)
+            check_open(self._parts)
+        except (Unavailable, KeysError) as error:
+            if self._parts is not None:
+                close_parts(self._parts)
+            self._parts = None
+            return f"{error.part} unavailable" if isinstance(error, Unavailable) else type(error).__name__
+        return "ok"
+
+
+def _listen(bind: str, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    host, _, port = bind.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ConfigError("IDP_MANAGEMENT_BIND must be HOST:PORT")
+    kind = _Six if ":" in host else _Four
+    try:
+        return kind((host.strip("[]"), int(port)), handler)
+    except OSError as error:
+        raise ConfigError(f"IDP_MANAGEMENT_BIND {bind}: {error.strerror or 'no such address'}") from None
+
+
+class _Four(ThreadingHTTPServer):
+    daemon_threads = True
+
+
+class _Six(_Four):
+    address_family = socket.AF_INET6
 
 
 def _handler(management: Management) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        timeout = 5.0
+        server_version, sys_version = "Yimen", ""
+
         def do_GET(self) -> None:
             if self.path == "/health/live":
                 self._send(200, b'{"live":true}', "application/json")

@@ -1,20 +1,17 @@
 """``idp serve`` and ``idp worker``: the processes of a running house."""
 
 import os
+import shutil
 import signal
-import subprocess
+import socket
 import sys
-import tempfile
 import threading
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from idp.cli.common import configuration, fail, show, verb
-
-if TYPE_CHECKING:
-    from idp.cli.management import Management
+from idp.config import Config
 
 
 @click.command()
@@ -24,43 +21,67 @@ if TYPE_CHECKING:
 @click.option("--workers", default=1, show_default=True, help="Processes; one per core is right.")
 @click.option("--threads", default=8, show_default=True, help="Requests at once in each process.")
 @click.option("--no-worker", is_flag=True, help="Do not run the background worker here (run `idp worker` elsewhere).")
+@click.option(
+    "--drain",
+    default=0.0,
+    show_default=True,
+    help="Seconds to go on serving after SIGTERM while /health/ready says no, so that the balancer looks away first.",
+)
 @verb
-def serve(bind: str, workers: int, threads: int, no_worker: bool, as_json: bool) -> None:
+def serve(bind: str, workers: int, threads: int, no_worker: bool, drain: float, as_json: bool) -> None:
     """Serve the provider. Health and metrics are on the management address (IDP_MANAGEMENT_BIND).
 
-    Never migrates: run `idp db upgrade` first. SIGTERM finishes requests under way (30 s at most), then ends.
+    Never migrates: run `idp db upgrade` first. SIGTERM finishes requests under way (25 s at most), then ends; SIGHUP renews the workers one by
+    one. A worker that dies is started again.
     """
-    host, _, port = bind.rpartition(":")
-    if not port.isdigit():
-        raise click.BadParameter("give HOST:PORT", param_hint="--bind")
+    host, port = _address(bind, "--bind")
+    signal.signal(signal.SIGTERM, _leave)
+    config = configuration()
+    _check(config)
+    _no_core_dumps()
+    _must_be_free(host, port, "--bind")
+    _serve(config, host, port, workers, threads, drain, no_worker, as_json)
+
+
+def _serve(
+    config: Config, host: str, port: int, workers: int, threads: int, drain: float, no_worker: bool, as_json: bool
+) -> None:
+    from idp.cli.serving import Background, Supervisor, metrics_folder
+
     # Before the first metric is made: each worker writes its own file, the parent adds them up.
-    metrics_dir = tempfile.mkdtemp(prefix="yimen-metrics-")
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_dir
-    from idp.app import close_parts, open_parts
+    folder = metrics_folder()
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     from idp.cli.management import Management
 
-    config = configuration()
-    close_parts(open_parts(config))  # a clear error now rather than a worker that dies at start
-    _no_core_dumps()
-    show({"serving": config.issuer, "bind": bind, "management": config.management_bind}, as_json)
-    background = None if no_worker else _start_worker()
-    management = Management(config, metrics_dir, background)
-    management.start()
+    background = None if no_worker else Background()
     try:
-        _granian(host.strip("[]"), int(port), workers, threads, management)
+        management = Management(config, folder, (host, port), background)
+        server = Supervisor(host, port, workers, threads, drain, management.draining)
+        management.start()
+        try:
+            show({"serving": config.issuer, "bind": f"{host}:{port}", "management": config.management_bind}, as_json)
+            sys.stdout.flush()
+            if background is not None:
+                background.start()
+            server.serve()
+        finally:
+            if background is not None:
+                background.stop(timeout_s=4)
+            management.stop()
+    except OSError as error:
+        fail(f"can't listen: {error.strerror or type(error).__name__} ({host}:{port} or {config.management_bind})")
     finally:
-        management.stop()
-        if background is not None:
-            _end(background)
-        for file in Path(metrics_dir).glob("*"):
-            file.unlink(missing_ok=True)
-        Path(metrics_dir).rmdir()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @click.command()
+@click.option("--parent", type=int, hidden=True, help="End when this process has ended.")
 @verb
-def worker(as_json: bool) -> None:
+def worker(parent: int | None, as_json: bool) -> None:
     """Do the background work: deliver logouts and notices, clean up, rotate keys. Any number may run; one leads."""
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
     from idp.app import close_parts, open_parts
     from idp.flows.worker import Worker
     from idp.notifiers import open_notifier
@@ -69,52 +90,53 @@ def worker(as_json: bool) -> None:
     config = configuration()
     parts = open_parts(config)
     _no_core_dumps()
-    stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
-    parent = os.getppid()
-    show({"worker": os.getpid()}, as_json)
+    if parent is None:
+        show({"worker": os.getpid()}, as_json)
+        sys.stdout.flush()
     try:
-        Worker(parts, open_root(config.keys_url), open_notifier(config, parts.outbound)).run(
-            stop, alive=lambda: os.getppid() == parent
+        Worker(parts, open_root(config.keys_url), open_notifier(config, parts.outbound), trouble=_tell).run(
+            stop, alive=lambda: parent is None or os.getppid() == parent
         )
     finally:
         close_parts(parts)
 
 
-def _granian(host: str, port: int, workers: int, threads: int, management: "Management") -> None:
-    from granian.constants import Interfaces
-    from granian.server import Server
-
-    server = Server(
-        "idp.app:serve_factory",
-        address=host,
-        port=port,
-        interface=Interfaces.WSGI,
-        workers=workers,
-        blocking_threads=threads,
-        factory=True,
-        respawn_failed_workers=True,
-        workers_kill_timeout=30,
-        log_access=False,
-        log_level="warning",  # type: ignore[arg-type]
-        websockets=False,
-    )
-    server.on_shutdown(management.draining)
-    server.serve()
+def _tell(text: str) -> None:
+    click.echo(text, err=True)
 
 
-def _start_worker() -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "idp.cli", "worker"], start_new_session=True)
+def _leave(*_: Any) -> None:
+    """SIGTERM before anything is served."""
+    raise SystemExit(0)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
+def _check(config: Config) -> None:
+    """A clear error now rather than workers that die at start: stores, keys, and the composition itself."""
+    from idp.app import close_parts, create_app, open_parts
+
+    parts = open_parts(config)
     try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        create_app(config, parts)
+    finally:
+        close_parts(parts)
+
+
+def _address(text: str, option: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdigit() or int(port) > 65535 or not host:
+        raise click.BadParameter("give HOST:PORT", param_hint=option)
+    return host.strip("[]"), int(port)
+
+
+def _must_be_free(host: str, port: int, option: str) -> None:
+    """Workers share the port among themselves, so the system would let a second server in unseen; and then both answer."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            fail(f"can't listen on {host}:{port} ({option}): {error.strerror}")
 
 
 def _no_core_dumps() -> None:

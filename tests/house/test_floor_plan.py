@@ -41,6 +41,7 @@ TESTS = {
     "release",
     "federation",
     "cli",
+    "faults",
 }
 ROOMS = sorted({path.parent for path in sources() if path.name == "__init__.py"})
 

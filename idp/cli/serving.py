@@ -1,0 +1,188 @@
+"""The processes of a running house: server workers under one parent, the background worker beside them. None outlives the parent.
+
+Workers are started as fresh programs, never forked: the parent has threads and open stores, and neither survives a fork unharmed.
+"""
+
+import logging
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.process import parent_process
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from granian.constants import Interfaces
+from granian.server.mp import MPServer
+
+if TYPE_CHECKING:
+    from idp.web.edge import Edge
+
+STOP_S = 25
+"""Requests under way have so long to finish; with the background worker's end this stays under the 30 s of service managers."""
+STEADY_S = 5.0
+MOST_EARLY_DEATHS = 8
+METRICS_PREFIX = "yimen-metrics-"
+
+log = logging.getLogger("yimen.serving")
+
+
+def worker_app() -> "Edge":
+    """What a server worker loads."""
+    from idp.app import serve_factory
+
+    follow_parent()
+    return serve_factory()
+
+
+def follow_parent() -> None:
+    """End with the parent, however it ends: finish requests under way, then go."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(STOP_S)
+        os._exit(1)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+class Supervisor(MPServer):
+    """Granian's parent under the house's rules: whoever dies is started again, ``draining`` is told first, SIGHUP renews one by one.
+
+    ``drain_s``: how long it goes on serving after SIGTERM, so that the balancer has looked away before the listener closes.
+    """
+
+    def __init__(
+        self, host: str, port: int, workers: int, threads: int, drain_s: float, draining: Callable[[], object]
+    ) -> None:
+        multiprocessing.set_start_method("spawn", force=True)
+        super().__init__(
+            "idp.cli.serving:worker_app",
+            address=host,
+            port=port,
+            interface=Interfaces.WSGI,
+            workers=workers,
+            blocking_threads=threads,
+            factory=True,
+            respawn_failed_workers=True,
+            workers_kill_timeout=STOP_S,
+            log_access=False,
+            log_level="error",  # type: ignore[arg-type]
+            websockets=False,
+        )
+        self._drain_s, self._draining, self._early = drain_s, draining, 0
+
+    def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
+        """SIGTERM, SIGINT."""
+        self._draining()
+        super().signal_handler_interrupt(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+    def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
+        while True:
+            self.main_loop_interrupt.wait()
+            self.main_loop_interrupt.clear()
+            if self.interrupt_signal:
+                time.sleep(self._drain_s)
+                self.interrupt_children.clear()  # a service manager tells every process at once: that they ended is no failure
+                return
+            if self.reload_signal:
+                self._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+            if not self._revive(spawn_target, target_loader):
+                return
+
+    def _revive(self, spawn_target: Any, target_loader: Any) -> bool:
+        """Start again whoever died; False when workers die as soon as they begin, again and again."""
+        while self.interrupt_children:
+            number = self.interrupt_children.pop(0)
+            self._early = self._early + 1 if time.monotonic() - self.wrks[number].birth < STEADY_S else 0
+            if self._early > MOST_EARLY_DEATHS:
+                log.error("server workers end as soon as they begin; the lines above say why")
+                self.interrupt_children.append(number)  # the exit code tells
+                return False
+            if self._early > 1:
+                time.sleep(min(0.1 * 2**self._early, 2.0))
+            if self.interrupt_signal:
+                self.main_loop_interrupt.set()
+                return True
+            self._respawn_workers([number], spawn_target, target_loader)
+        return True
+
+
+class Background:
+    """``idp worker`` as a child, started again whenever it ends, until :meth:`stop`."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and keep it."""
+        self._begin()
+        threading.Thread(target=self._keep, name="background", daemon=True).start()
+
+    def running(self) -> bool:
+        """Whether it is there now."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self, timeout_s: float) -> None:
+        """End it: what it is delivering is finished or tried again by the next one."""
+        self._stopping.set()
+        with self._lock:
+            process = self._process
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _begin(self) -> None:
+        command = [sys.executable, "-m", "idp.cli", "worker", "--parent", str(os.getpid())]
+        with self._lock:
+            if not self._stopping.is_set():
+                self._process = subprocess.Popen(command, start_new_session=True)  # noqa: S603  our own program
+
+    def _keep(self) -> None:
+        pause_s = 0.5
+        while not self._stopping.is_set():
+            assert self._process is not None
+            began = time.monotonic()
+            self._process.wait()
+            pause_s = 0.5 if time.monotonic() - began > STEADY_S else min(2 * pause_s, 30.0)
+            if not self._stopping.wait(pause_s):
+                self._begin()
+
+
+def metrics_folder() -> Path:
+    """A fresh folder for the workers' counts; those of parents that were killed are removed."""
+    for old in Path(tempfile.gettempdir()).glob(f"{METRICS_PREFIX}*"):
+        owner = old.name.removeprefix(METRICS_PREFIX).partition("-")[0]
+        if owner.isdigit() and not _lives(int(owner)):
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{METRICS_PREFIX}{os.getpid()}-"))
+
+
+def _lives(pid: int) -> bool:
+    """Whether another process has this number."""
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
