@@ -20,6 +20,7 @@ from idp.cli.common import fail, verb
 from idp.cli.sample import ACCOUNTS, DEPARTMENTS
 
 READY_S = 60
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @click.command()
@@ -43,15 +44,15 @@ def demo(port: int, data: Path | None, workers: int, as_json: bool) -> None:
     for p in (*ports, port + 1000):
         if not _free(p):
             fail(f"port {p} is taken; stop what uses it, or choose others with --port")
-    folder = data or Path(tempfile.mkdtemp(prefix="yimen-demo-"))
+    folder = data.resolve() if data else Path(tempfile.mkdtemp(prefix="yimen-demo-"))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     children: list[subprocess.Popen[bytes]] = []
-    _stop_on_term()
+    _stop_on_signal()
     try:
-        environment = _environment(folder, port)
-        told = _prepare(environment, folder, port)
-        arguments = ["serve", "--bind", f"127.0.0.1:{port}", "--workers", str(workers)]
-        children.append(_start(["-m", "idp.cli", *arguments], environment))
+        settings = environment(folder, port)
+        told = _prepare(settings, folder, port)
+        arguments = ["serve", "--bind", f"127.0.0.1:{port}", "--workers", str(workers), "--threads", str(_threads())]
+        children.append(_start(["-m", "idp.cli", *arguments], settings))
         children.append(_start(["-m", "clients.sample_rp", str(folder / "apps.json")], os.environ | {}))
         _wait_ready(children, port)
         _tell(told, as_json)
@@ -61,12 +62,15 @@ def demo(port: int, data: Path | None, workers: int, as_json: bool) -> None:
     except KeyboardInterrupt:
         click.echo("\nStopped.", err=True)
     finally:
+        for name in STOPS:  # an impatient second Ctrl-C must not leave half of it behind
+            signal.signal(name, signal.SIG_IGN)
         _end(children)
         if data is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _environment(folder: Path, port: int) -> dict[str, str]:
+def environment(folder: Path, port: int) -> dict[str, str]:
+    """The settings of the demonstration's provider, for any program that opens the same data."""
     plain = {k: v for k, v in os.environ.items() if not k.startswith("IDP_")}
     return plain | {
         "IDP_ISSUER": f"http://localhost:{port}",
@@ -80,17 +84,19 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
     }
 
 
-def _prepare(environment: dict[str, str], folder: Path, port: int) -> dict[str, Any]:
+def _prepare(settings: dict[str, str], folder: Path, port: int) -> dict[str, Any]:
     """Migrate, make keys, and enter the samples once; what to print."""
     from idp.app import close_parts, open_parts, prepare
     from idp.config import load
     from idp.flows.provision import add_initial_token
 
-    config = load(environment)
+    config = load(settings)
     prepare(config)
     memory = folder / "demo.json"
     if memory.exists():
         told: dict[str, Any] = json.loads(memory.read_text(encoding="utf-8"))
+        if told["issuer"] != config.issuer:
+            fail(f"the data in {folder} belongs to {told['issuer']}: use the same --port, or another folder")
         return told
     parts = open_parts(config)
     try:
@@ -169,8 +175,16 @@ def _free(port: int) -> bool:
     return True
 
 
-def _start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, *arguments], env=environment, start_new_session=True)  # noqa: S603  our own programs
+def _threads() -> int:
+    """As many as the server finds right for this machine's cores; it warns of more."""
+    return min(8, 2 * (os.cpu_count() or 1) + 1)
+
+
+def _start(arguments: list[str], settings: dict[str, str]) -> subprocess.Popen[bytes]:
+    """One of our own programs. What it says of itself is left out; its errors are shown."""
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, *arguments], env=settings, start_new_session=True, stdout=subprocess.DEVNULL
+    )
 
 
 def _wait_ready(children: list[subprocess.Popen[bytes]], port: int) -> None:
@@ -211,11 +225,12 @@ def _tell(told: dict[str, Any], as_json: bool) -> None:
     )
 
 
-def _stop_on_term() -> None:
+def _stop_on_signal() -> None:
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
+    for name in STOPS:
+        signal.signal(name, stop)
 
 
 def _end(children: list[subprocess.Popen[bytes]]) -> None:

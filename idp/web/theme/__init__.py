@@ -7,7 +7,7 @@ values. May be called by ``idp.web`` alone.
 ``install(app)`` once at start; ``render(name, language, **context)`` per page, inside an application context.
 """
 
-from idp.web.theme.assets import StaticFile, asset, static_file
+from idp.web.theme.assets import StaticFile, asset, static_file, static_files
 from idp.web.theme.environment import DEFAULT_PATHS, LANGUAGE_KEY, install, make_environment, render
 from idp.web.theme.formats import date_text, instant_iso, instant_text, mask
 from idp.web.theme.language import ENGLISH, HANS, LANGUAGES, choose_language, locale_name
@@ -30,4 +30,5 @@ __all__ = [
     "mask",
     "render",
     "static_file",
+    "static_files",
 ]

@@ -66,3 +66,9 @@ def static_file(path: str) -> StaticFile | None:
     tree = _tree()
     prefix = f"{PREFIX}{tree.digest}/"
     return tree.files.get(path[len(prefix) :]) if path.startswith(prefix) else None
+
+
+def static_files() -> dict[str, StaticFile]:
+    """Every file by the URL path that :func:`asset` gives it."""
+    tree = _tree()
+    return {f"{PREFIX}{tree.digest}/{name}": file for name, file in tree.files.items()}

@@ -1,0 +1,201 @@
+"""A citizen at a real browser. Every page on the way is looked at: accessibility, width, scripts, policies."""
+
+import os
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+import pyotp
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Response, expect
+
+from tests.browser.served import Account, Demo
+from tests.kit.browser import NewPage, axe, shot
+
+PHONE = {"width": 375, "height": 740}
+WIDE = {"width": 1280, "height": 900}
+
+
+class Citizen:
+    """One browser of one citizen. Steps return nothing; what a page must show is expected by the test."""
+
+    def __init__(
+        self,
+        demo: Demo,
+        new_page: NewPage,
+        account: Account | None = None,
+        *,
+        locale: str = "zh-CN",
+        javascript: bool = True,
+        phone: bool = False,
+    ) -> None:
+        self.demo, self.account, self.javascript = demo, account, javascript
+        self.complaints: list[str] = []
+        viewport = PHONE if phone else WIDE
+        self.page: Page = new_page(locale=locale, javascript=javascript, viewport=viewport)
+        self.page.context.on("console", self._hear)
+        self.page.context.on("response", self._loaded)
+
+    # Looking ----------------------------------------------------------------------------------------------------------
+
+    def look(self, page: Page | None = None) -> None:
+        """Judge the page as it stands, once for each kind of page."""
+        page = page or self.page
+        page.wait_for_load_state()
+        if self.javascript:
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 0, f"{page.url} scrolls sideways by {wide} px"
+        kind = self._kind(page)
+        if kind in self.demo.seen:
+            return
+        self.demo.seen.add(kind)
+        found = axe(page)
+        assert not found, f"{page.url}: {found}"
+        if os.environ.get("YIMEN_SHOTS"):
+            shot(page, "-".join(re.sub(r"\W+", "_", str(part)).strip("_") for part in kind))
+
+    def _kind(self, page: Page) -> tuple[object, ...]:
+        parts = urlsplit(page.url)
+        path = re.sub(r"^/authorize/.+", "/authorize/_", parts.path)
+        width = page.viewport_size["width"] if page.viewport_size else 0
+        lang = page.locator("html").get_attribute("lang")
+        errors = page.locator(".govuk-error-summary").count()
+        return (parts.port, path, page.locator("h1").first.inner_text(), lang, width, self.javascript, errors)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        # A page that is itself an error (a wrong code: 422) is logged by the browser as a failed resource; what the page loads is in _loaded.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.complaints.append(message.text)
+
+    def _loaded(self, response: Response) -> None:
+        if response.status >= 400 and response.request.resource_type != "document":
+            self.complaints.append(f"{response.status} {response.url}")
+
+    def content(self) -> None:
+        """Nothing on any page complained."""
+        assert self.complaints == []
+
+    # At the department apps -------------------------------------------------------------------------------------------
+
+    def open_app(self, office: str) -> None:
+        """Its start page."""
+        self.page.goto(self.demo.app(office))
+        self.look()
+
+    def begin(self, office: str) -> None:
+        """Press *sign in* at the app; the provider's page, or the app again."""
+        self.open_app(office)
+        self.page.locator("#rp-login").click()
+        self.page.wait_for_load_state()
+        self.look()
+
+    def at_app(self, office: str) -> bool:
+        """Whether the browser shows the app's own page."""
+        return self.page.url.startswith(self.demo.app(office))
+
+    def signed_in_at(self, office: str) -> dict[str, str]:
+        """What the app learned, as it shows it: claim → text."""
+        expect(self.page.locator("#rp-name")).to_be_visible()
+        assert self.at_app(office)
+        self.look()
+        rows = self.page.locator("[data-claim]")
+        return {str(row.get_attribute("data-claim")): row.text_content() or "" for row in rows.all()}
+
+    def is_out_of(self, office: str) -> bool:
+        """Whether the app, opened now, knows nobody."""
+        self.page.goto(self.demo.app(office))
+        return self.page.locator("#rp-login").count() == 1
+
+    def use(self, office: str) -> dict[str, str]:
+        """From the app's page through whatever is asked, back to it: what it learned."""
+        self.begin(office)
+        if self.page.locator("#username").count():
+            self.sign_in()
+        if self.page.locator("#consent-allow").count():
+            self.allow()
+        return self.signed_in_at(office)
+
+    def logout_everywhere(self) -> None:
+        """At an app that is open."""
+        self.page.locator("#rp-logout-everywhere").click()
+        self.page.wait_for_load_state()
+
+    # At the provider --------------------------------------------------------------------------------------------------
+
+    def open(self, path: str) -> None:
+        """A page of the provider."""
+        self.page.goto(self.demo.issuer + path)
+        self.look()
+
+    def sign_in(self, password: str | None = None, username: str | None = None) -> None:
+        """Fill in the sign-in page that is open."""
+        assert self.account is not None
+        self.page.locator("#username").fill(username or self.account.username)
+        self.page.locator("#password").fill(password or self.account.password)
+        self.press("#sign-in")
+
+    def sign_in_first(self) -> None:
+        """At the provider alone, to the account page."""
+        self.open("/sign-in")
+        self.sign_in()
+        if self.page.locator("#totp").count():
+            self.type_totp()
+        expect(self.page).to_have_url(self.demo.issuer + "/account")
+
+    def type_totp(self, secret: str | None = None) -> None:
+        """The code that the app shows now."""
+        key = secret or (self.account.totp_secret if self.account else None)
+        assert key is not None
+        self.page.locator("#totp").fill(pyotp.TOTP(key.replace(" ", "")).now())
+        self.press("form button[type=submit]")
+
+    def allow(self) -> None:
+        """Say yes on the consent page."""
+        self.press("#consent-allow")
+
+    def press(self, selector: str) -> None:
+        """A button or link of the page; the page that follows is looked at."""
+        self.page.locator(selector).click()
+        self.page.wait_for_load_state()
+        self.look()
+
+    def heading(self) -> str:
+        """The page's first heading."""
+        return self.page.locator("h1").first.inner_text()
+
+    def facts(self) -> dict[str, str]:
+        """The consent page's words and masked values."""
+        keys, values = self.page.locator(".ym-facts__key"), self.page.locator(".ym-facts__value")
+        return dict(zip(_texts(keys), _texts(values), strict=True))
+
+    # Messages ---------------------------------------------------------------------------------------------------------
+
+    def messages(self, to: str) -> list[str]:
+        """The bodies of what was sent to an address, newest first, read in a tab of its own."""
+        with_outbox = self.page.context.new_page()
+        try:
+            with_outbox.goto(self.demo.issuer + "/outbox")
+            self.look(with_outbox)
+            items = with_outbox.locator("#outbox > li").filter(has_text=to)
+            return [item.inner_text() for item in items.all()]
+        finally:
+            with_outbox.close()
+
+    def code_for(self, to: str) -> str:
+        """The code in the newest message to an address."""
+        found = re.search(r"\b[0-9]{8}\b", self.messages(to)[0])
+        assert found is not None
+        return found[0]
+
+
+def _texts(found: Locator) -> Iterable[str]:
+    return [text.strip() for text in found.all_inner_texts()]
+
+
+def tab(citizen: Citizen) -> Page:
+    """Another tab of the same browser."""
+    page = citizen.page.context.new_page()
+    page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+    return page
+
+
+__all__ = ["PHONE", "WIDE", "Browser", "Citizen", "tab"]
