@@ -271,7 +271,9 @@ def _grant(
     parts: Parts, asked: _Asked, session: Session, account: Account, step: Issue, code: Opaque, now: int
 ) -> Grant:
     request, client = asked.request, asked.client
-    expires_at = now + parts.config.code_ttl * SECOND
+    code_expires_at = now + parts.config.code_ttl * SECOND
+    # Its ``origin`` must not be forgotten while the request that it answered can come again.
+    expires_at = code_expires_at + (request_sources.life_s(parts) + parts.config.interaction_ttl) * SECOND
     auth_time_asked = request.max_age is not None or client.require_auth_time or "auth_time" in request.claims.id_token
     return Grant(
         id=parts.entropy(16),
@@ -282,7 +284,7 @@ def _grant(
         pairwise_version=account.pairwise_version,
         code_hash=code.hash,
         state="issued",
-        code_expires_at=expires_at,
+        code_expires_at=code_expires_at,
         origin=asked.origin or parts.entropy(32),
         redirect_uri=request.redirect_uri,
         code_challenge=request.code_challenge,

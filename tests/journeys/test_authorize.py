@@ -94,6 +94,7 @@ def test_the_grant_holds_what_was_asked_and_allowed(house: House) -> None:
     assert (grant.acr, grant.amr, grant.auth_at) == (TWO, "pwd otp mfa", session.auth_at)
     assert (grant.state, grant.offline, grant.auth_time_asked) == ("issued", 0, 1)
     assert grant.code_expires_at == house.clock() + house.config.code_ttl * 1_000_000
+    assert grant.expires_at >= house.clock() + house.config.interaction_ttl * 1_000_000
     assert msgspec.json.decode(grant.claims or b"") == {
         "userinfo": {"birthdate": {"essential": True}},
         "id_token": {"email": None},
