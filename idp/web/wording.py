@@ -18,13 +18,6 @@ class Problem(NamedTuple):
     todo: tuple[LazyString, ...]
 
 
-class Message(NamedTuple):
-    """What is sent by e-mail or text message; ``body`` may hold ``%(code)s`` and ``%(minutes)s``."""
-
-    subject: LazyString
-    body: LazyString
-
-
 CLAIMS: dict[str, LazyString] = {
     "name": _("Full name"),
     "family_name": _("Family name"),
@@ -181,48 +174,6 @@ FIELD_ERRORS: dict[str, LazyString] = {
 }
 """Messages for :func:`idp.web.theme.render`'s ``errors``, by a stable key."""
 
-MESSAGES: dict[str, Message] = {
-    "confirm": Message(
-        _("Your code for Yimen"),
-        _(
-            "Your code is %(code)s. It works for %(minutes)s minutes. If you did not ask for it, do nothing. Never tell it to anybody."
-        ),
-    ),
-    "reset": Message(
-        _("Your code for a new password"),
-        _(
-            "Your code for a new password is %(code)s. It works for %(minutes)s minutes. If you did not ask for it, do nothing."
-        ),
-    ),
-    "exists": Message(
-        _("You have an account already"),
-        _(
-            "Somebody, perhaps you, tried to create an account with this address. You have one already: sign in with it."
-        ),
-    ),
-    "password_changed": Message(
-        _("Your password was changed"),
-        _(
-            "Your password was changed and other devices were signed out. If it was not you, choose a new password at once."
-        ),
-    ),
-    "factor_added": Message(
-        _("An authenticator app was added"),
-        _(
-            "From now on a code of the app can be asked when you sign in. If it was not you, choose a new password at once."
-        ),
-    ),
-    "factor_removed": Message(
-        _("The authenticator app was removed"),
-        _("Your account is now protected by the password alone. If it was not you, choose a new password at once."),
-    ),
-    "recovery_used": Message(
-        _("A recovery code was used"),
-        _("Somebody signed in to your account with a recovery code. If it was not you, choose a new password at once."),
-    ),
-}
-"""Notices to a citizen, by a stable key. None holds a link, so that nobody learns to trust links in messages."""
-
 DONE: dict[str, tuple[LazyString, LazyString]] = {
     "account_created": (_("Your account is ready"), _("You are signed in.")),
     "password_changed": (_("Your password is changed"), _("All other devices are signed out.")),
@@ -232,9 +183,3 @@ DONE: dict[str, tuple[LazyString, LazyString]] = {
     "withdrawn": (_("The authorization is withdrawn"), _("The service was told. It has to ask you again.")),
 }
 """Title and text of ``change_done.html``, by a stable key."""
-
-
-def message(kind: str, values: dict[str, str]) -> tuple[str, str]:
-    """Subject and body of a notice in the language at hand. Raises KeyError for an unknown kind or a missing value."""
-    words = MESSAGES[kind]
-    return str(words.subject), str(words.body) % values

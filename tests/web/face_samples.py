@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from idp.web.wording import ALWAYS, CLAIMS, DONE, FIELD_ERRORS, MESSAGES, PROBLEMS
+from idp.web.wording import ALWAYS, CLAIMS, DONE, FIELD_ERRORS, PROBLEMS
 
 NOW = 1_795_399_500_000_000  # 2026-11-23 10:05 in Beijing
 QR = (
@@ -223,7 +223,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
                 {
                     "at": NOW,
                     "to": "li.wei@example.cn",
-                    "subject": MESSAGES["confirm"].subject,
+                    "subject": "您的验证码 483920",
                     "body": "…",
                     "code": "483 920",
                 },

@@ -8,7 +8,7 @@ from flask_babel import force_locale
 from werkzeug.test import Client
 
 from idp.web.theme.environment import WEB
-from idp.web.wording import ALWAYS, CLAIMS, FIELD_ERRORS, MESSAGES, PROBLEMS, SCOPES, message
+from idp.web.wording import ALWAYS, CLAIMS, FIELD_ERRORS, PROBLEMS, SCOPES
 from tests.web.face_preview import every_page, html, preview
 from tests.web.face_samples import PAGES
 
@@ -192,11 +192,3 @@ def test_wording_speaks_both_languages() -> None:
             assert [str(text) for text in texts if not re.search("[一-鿿]", str(text))] == []
         with force_locale("en"):
             assert [str(text) for text in texts if re.search("[一-鿿]", str(text))] == []
-
-
-@pytest.mark.parametrize("kind", sorted(MESSAGES))
-def test_a_notice_has_its_values_and_no_link(kind: str) -> None:
-    app = preview()
-    with app.test_request_context("/"):
-        subject, body = message(kind, {"code": "483920", "minutes": "10"})
-    assert "%(" not in subject + body and "http" not in body and "483920" not in subject

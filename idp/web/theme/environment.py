@@ -9,7 +9,7 @@ from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, Pack
 from markupsafe import Markup, escape
 
 from idp.web.theme.assets import asset
-from idp.web.theme.formats import instant_iso, instant_text, mask
+from idp.web.theme.formats import instant_iso, instant_text
 from idp.web.theme.language import HANS, LANGUAGES, locale_name
 
 WEB = Path(__file__).parent.parent
@@ -47,7 +47,7 @@ def make_environment(environment: Environment, zone: str = "Asia/Shanghai") -> E
     environment.loader = _loader()
     environment.autoescape = True
     environment.globals.update(asset=asset)
-    environment.filters.update(mask=_mask_filter, when=_when_filter(zone))
+    environment.filters.update(when=_when_filter(zone))
     return environment
 
 
@@ -79,10 +79,6 @@ def _loader() -> BaseLoader:
 def _locale_of_request() -> str:
     language = request.environ.get(LANGUAGE_KEY, HANS) if has_request_context() else HANS
     return locale_name(language)
-
-
-def _mask_filter(value: object, claim: str) -> str:
-    return mask(claim, str(value))
 
 
 def _when_filter(zone: str) -> Any:
