@@ -131,9 +131,11 @@ def _audiences(
     wire: Wire, method: str, policy: Policy, server: ServerProfile, existing: Client | None
 ) -> tuple[str, ...]:
     """Ours: older audiences, only of this provider, only where the policy says so."""
-    audiences = _unique(wire.assertion_audiences or ())
     kept = existing.assertion_audiences if existing is not None else ()
-    if set(audiences) - set(kept) and not policy.legacy_assertion_audiences:
+    if wire.assertion_audiences is None and existing is None and method == "private_key_jwt":
+        return policy.granted_assertion_audiences
+    audiences = _unique(wire.assertion_audiences or ())
+    if set(audiences) - {*kept, *policy.granted_assertion_audiences} and not policy.legacy_assertion_audiences:
         raise bad_metadata(
             "assertion_audiences: only the operator may allow other audiences than the issuer", "audience_policy"
         )

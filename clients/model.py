@@ -175,6 +175,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int | None = None
     legacy_assertion_audiences: bool = False
     """Ours: the bearer may register ``assertion_audiences``, which weakens client assertions (RFC 7523 §3)."""
+    granted_assertion_audiences: tuple[str, ...] = ()
+    """Ours: what a ``private_key_jwt`` client gets that names no ``assertion_audiences``."""
 
     def expired(self, now: int) -> bool:
         """Whether the token is past its time. ``now`` in microseconds."""

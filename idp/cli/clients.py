@@ -94,9 +94,16 @@ def errors(client_id: str, as_json: bool) -> None:
     show_default=True,
     help="Scopes granted when a registration names none, and the most it may name.",
 )
-@click.option("--no-pkce", is_flag=True, help="Clients registered with it may set require_pkce to false. Recorded.")
+@click.option("--no-pkce", is_flag=True, help="Confidential clients registered with it need no PKCE. Recorded.")
+@click.option(
+    "--older-audience",
+    is_flag=True,
+    help="Clients registered with it may address their assertions to the token endpoint instead of the issuer.",
+)
 @verb
-def token(department: str, uses: int, days: int, scope: str, no_pkce: bool, as_json: bool) -> None:
+def token(
+    department: str, uses: int, days: int, scope: str, no_pkce: bool, older_audience: bool, as_json: bool
+) -> None:
     """Make an initial access token with which a department registers its own clients at POST /register (RFC 7591 §3)."""
     from idp.flows.provision import add_initial_token
 
@@ -108,6 +115,7 @@ def token(department: str, uses: int, days: int, scope: str, no_pkce: bool, as_j
             ttl_s=days * 86400,
             scope=tuple(scope.split()),
             require_pkce=not no_pkce,
+            token_endpoint_audience=older_audience,
         )
         show({"initial_access_token": made, "uses": uses, "register_at": parts.config.issuer + "/register"}, as_json)
 

@@ -110,15 +110,22 @@ def add_initial_token(
     ttl_s: int = 7 * 86400,
     scope: tuple[str, ...] = USER_SCOPES,
     require_pkce: bool = True,
+    token_endpoint_audience: bool = False,
 ) -> str:
     """A right to register ``uses`` clients within ``ttl_s`` seconds (RFC 7591 §3); shown once.
 
-    ``scope`` is the ceiling, and what a registration without scope gets. Raises Refusal for an unknown department.
+    ``scope`` is the ceiling, and what a registration without scope gets. ``token_endpoint_audience``: clients may address their assertions
+    to the token endpoint, as older software does. Raises Refusal for an unknown department.
     """
     now, row = parts.clock(), department_of(parts, department)
     expires_at = now + ttl_s * MICROSECONDS
     policy = Policy(
-        department_id=row.id, granted_scope=scope, require_pkce=require_pkce, uses=uses, expires_at=expires_at
+        department_id=row.id,
+        granted_scope=scope,
+        require_pkce=require_pkce,
+        uses=uses,
+        expires_at=expires_at,
+        granted_assertion_audiences=(f"{parts.config.issuer}/token",) if token_endpoint_audience else (),
     )
     made = new_token(parts.ring, "iat", parts.entropy)
     right = InitialAccessToken(made.hash, row.id, msgspec.json.encode(policy), uses, expires_at, now)

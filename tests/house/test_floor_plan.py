@@ -42,6 +42,8 @@ TESTS = {
     "federation",
     "cli",
     "faults",
+    "conformance",
+    "third_party",
 }
 ROOMS = sorted({path.parent for path in sources() if path.name == "__init__.py"})
 
