@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from clients.documents import KeyDirectory
 from clients.outbound import GuardedOutbound, SteadyOutbound
+from idp.authn.breached import BreachList
 from idp.authn.hashing import ArgonHasher
 from idp.caches import Clients, Generations, SigningKeys
-from idp.config import Config, load
+from idp.config import Config, ConfigError, load
 from idp.flows.provision import initialise
 from idp.parts import Parts
 from idp.ports import Clock, Entropy
@@ -34,6 +35,7 @@ def system_clock() -> int:
 
 def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy = os.urandom) -> Parts:
     """Open every store and key. Raises ConfigError, keys.errors.KeysError or Unavailable with a text that says what to do."""
+    _check_breach_list(config)
     store = open_store(config.database_url)
     store.check()
     keyring = open_keyring(config.keyring_url)
@@ -67,6 +69,16 @@ def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy 
     )
 
 
+def _check_breach_list(config: Config) -> None:
+    """At start rather than at the first new password."""
+    if not config.password_breached_file:
+        return
+    try:
+        BreachList(config.password_breached_file)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"IDP_PASSWORD_BREACHED_FILE can't be used: {error}") from error
+
+
 def close_parts(parts: Parts) -> None:
     """Release connections and threads."""
     parts.store.close()
@@ -94,7 +106,9 @@ def check_open(parts: Parts) -> None:
 def schema_state(config: Config) -> list[dict[str, str | None]]:
     """For each SQL store: the schema that is there and the one that this version needs."""
     pairs = ((config.database_url, MAIN_LINEAGE, "database"), (config.keyring_url, KEYRING_LINEAGE, "keyring"))
-    return [{"store": n, "current": current(u, lineage=lineage), "needed": head(lineage=lineage)} for u, lineage, n in pairs]
+    return [
+        {"store": n, "current": current(u, lineage=lineage), "needed": head(lineage=lineage)} for u, lineage, n in pairs
+    ]
 
 
 def prepare(

@@ -112,6 +112,13 @@ def test_unsafe_setting_is_refused(idp, name, value):
     assert idp.run("config", "show", **{name: value}).exit_code == 1
 
 
+@pytest.mark.parametrize("content", ["", "not a hash\n", "short\n"])
+def test_breach_list_that_is_none_is_refused_at_start(idp, tmp_path, content):
+    (tmp_path / "list").write_text(content)
+    result = idp.run("keys", "list", IDP_PASSWORD_BREACHED_FILE=str(tmp_path / "list"))
+    assert (result.exit_code, "IDP_PASSWORD_BREACHED_FILE" in result.stderr) == (1, True)
+
+
 def test_config_show_masks_secrets_and_names_sources(idp):
     url = "postgresql://yimen:hunter2@db.example/yimen"
     rows = {r["name"]: r for r in idp.ask("config", "show", IDP_DATABASE_URL=url)}
