@@ -12,14 +12,14 @@ from urllib.parse import urlencode
 import flask
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.flask_client import OAuth
-from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from authlib.oauth2.rfc7523 import PrivateKeyJWT, private_key_jwt_sign
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from werkzeug.wrappers import Response
 
 from clients.sample_rp.offices import OFFICES, Office
-from clients.sample_rp.texts import texts
+from clients.sample_rp.texts import facts, texts
 from clients.sample_rp.visits import Visit, Visits
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -46,8 +46,13 @@ class Rp:
         language = flask.request.accept_languages.best_match(["zh-Hans", "zh", "zh-CN", "en"], "zh-Hans")
         lang = "en" if language == "en" else "zh-Hans"
         links = [(OFFICES[k], url) for k, url in self.siblings.items() if k != self.office.key]
+        own = {
+            "name": lambda office: office.name_en if lang == "en" else office.name_zh,
+            "service": lambda office: office.service_en if lang == "en" else office.service_zh,
+            "facts": lambda userinfo: facts(userinfo, lang),
+        }
         body = flask.render_template(
-            template, office=self.office, t=texts(lang), lang=lang, siblings=links, issuer=self.issuer, **values
+            template, office=self.office, t=texts(lang), lang=lang, siblings=links, **own, **values
         )
         return flask.make_response(body, status)
 
@@ -66,7 +71,27 @@ def create_rp(
     rp = Rp(office, issuer, client_id, base, siblings, Visits(), _client(app, office, issuer, client_id, credential))
     _signing_in(app, rp)
     _signing_out(app, rp)
+    app.after_request(lambda answer: _guarded(answer, issuer))
     return app
+
+
+def _guarded(answer: Any, issuer: str) -> Any:
+    """Headers of every answer. The provider may frame one address, to sign out (Front-Channel Logout §2); a form may end there."""
+    framed = flask.request.path == "/frontchannel-logout"
+    policy = {
+        "default-src": "'none'",
+        "img-src": "'self'",
+        "style-src": "'self'",
+        "form-action": f"'self' {issuer}",
+        "base-uri": "'none'",
+        "frame-ancestors": issuer if framed else "'none'",
+    }
+    answer.headers["Content-Security-Policy"] = "; ".join(f"{k} {v}" for k, v in policy.items())
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    if not flask.request.path.startswith("/static/"):
+        answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _signing_in(app: flask.Flask, rp: Rp) -> None:
@@ -92,7 +117,10 @@ def _signing_in(app: flask.Flask, rp: Rp) -> None:
         userinfo = dict(rp.yimen.userinfo(token=token))
         if userinfo.get("sub") != claims["sub"]:  # OpenID Connect Core §5.3.2
             return rp.page("rp_error.html", 400, error="wrong_subject")
-        flask.session.clear()
+        previous = rp.here()
+        if previous is not None:
+            rp.visits.end(previous.key)
+        # Nothing else of the session is touched: another tab may have a sign-in under way.
         flask.session["visit"] = rp.visits.begin(token["id_token"], claims, userinfo).key
         return flask.redirect("/", 303)
 
@@ -104,7 +132,7 @@ def _signing_out(app: flask.Flask, rp: Rp) -> None:
         if visit is None:
             return flask.redirect("/", 303)
         rp.visits.end(visit.key)
-        flask.session.clear()
+        flask.session.pop("visit")
         if flask.request.form.get("where") != "everywhere":
             return flask.redirect("/", 303)
         address = rp.yimen.load_server_metadata()["end_session_endpoint"]
@@ -147,9 +175,23 @@ def _client(app: flask.Flask, office: Office, issuer: str, client_id: str, crede
             "code_challenge_method": "S256",
             "token_endpoint_auth_method": office.auth,
         },
-        # The audience of the assertion is the issuer (FAPI 2.0 Security Profile §5.3.2.1).
-        client_auth_methods=[PrivateKeyJWT(issuer, alg="ES256")] if own_key else None,
+        client_auth_methods=[ShortAssertion(issuer, alg="ES256")] if own_key else None,
     )
+
+
+class ShortAssertion(PrivateKeyJWT):  # type: ignore[misc]  # Authlib has no types
+    """``private_key_jwt`` for the issuer (FAPI 2.0 Security Profile §5.3.2.1) that lives a minute: Authlib's own lives an hour, which is refused."""
+
+    def sign(self, auth: Any, token_endpoint: str) -> Any:
+        """A new assertion for each request (RFC 7523 §3)."""
+        return private_key_jwt_sign(
+            auth.client_secret,
+            client_id=auth.client_id,
+            token_endpoint=token_endpoint,
+            alg=self.alg,
+            header={"kid": auth.client_secret.kid},
+            expires_in=60,
+        )
 
 
 def _logout_claims(rp: Rp, token: str) -> dict[str, Any]:

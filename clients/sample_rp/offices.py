@@ -13,11 +13,12 @@ class Office:
     name_en: str
     service_zh: str
     service_en: str
+    about_zh: str
+    about_en: str
     scope: str
     auth: str
     alg: str
     logout: str
-    colour: str
 
 
 OFFICES = {
@@ -30,11 +31,12 @@ OFFICES = {
             name_en="Tax Bureau",
             service_zh="个人所得税年度汇算",
             service_en="Yearly income tax settlement",
+            about_zh="核对上一年度的收入与扣除，办理退税或补税。",
+            about_en="Check last year's income and deductions, get a refund or pay the difference.",
             scope="openid profile email",
             auth="private_key_jwt",
             alg="ES256",
             logout="back",
-            colour="#8a1c1c",
         ),
         Office(
             key="social",
@@ -43,11 +45,12 @@ OFFICES = {
             name_en="Human Resources and Social Security Bureau",
             service_zh="养老保险查询",
             service_en="Pension insurance enquiry",
+            about_zh="查询养老保险缴费记录和账户余额。",
+            about_en="See your pension contributions and the balance of your account.",
             scope="openid profile phone",
             auth="client_secret_basic",
             alg="RS256",
             logout="back",
-            colour="#0b4f8a",
         ),
         Office(
             key="housing",
@@ -56,11 +59,12 @@ OFFICES = {
             name_en="Housing Fund Centre",
             service_zh="公积金提取",
             service_en="Housing fund withdrawal",
+            about_zh="购房、租房或还贷时提取住房公积金。",
+            about_en="Withdraw from your housing fund to buy, rent or repay a loan.",
             scope="openid profile address",
             auth="client_secret_post",
             alg="ES256",
             logout="front",
-            colour="#1d6b3a",
         ),
     )
 }

@@ -1,9 +1,12 @@
 """The apps' few words, in both languages."""
 
+from collections.abc import Mapping
+from typing import Any
+
 _TEXTS = {
     "zh-Hans": {
         "sign_in": "用一门登录",
-        "not_signed_in": "您尚未登录。",
+        "not_signed_in": "登录后，本局只会得到您同意共享的信息。",
         "welcome": "您好，",
         "guest": "访客",
         "learned": "本局知道的关于您的信息",
@@ -20,12 +23,17 @@ _TEXTS = {
         "error_text": "一门没有确认您的身份。您可以再试一次。",
         "again": "再试一次",
         "demo": "演示应用，数据为样例。",
+        "signed_in_as": "已登录：",
+        "developers": "给开发者：收到的原始内容",
+        "cancelled": "您没有同意共享信息，本局什么也没有得到。您可以随时再试。",
+        "for_support": "求助时请提供：",
+        "goodbye_note": "您通过这次登录打开的其他部门也已收到通知。",
         "claim": "项目",
         "value": "内容",
     },
     "en": {
         "sign_in": "Sign in with Yimen",
-        "not_signed_in": "You are not signed in.",
+        "not_signed_in": "After you sign in, this office gets only what you agree to share.",
         "welcome": "Welcome, ",
         "guest": "guest",
         "learned": "What this office knows about you",
@@ -42,6 +50,11 @@ _TEXTS = {
         "error_text": "Yimen did not confirm who you are. You can try again.",
         "again": "Try again",
         "demo": "Demonstration app with sample data.",
+        "signed_in_as": "Signed in as",
+        "developers": "For developers: what was received, as it came",
+        "cancelled": "You did not agree to share your information, so this office learned nothing. You can try again at any time.",
+        "for_support": "If you ask for help, give this word:",
+        "goodbye_note": "The other departments that you opened with this sign-in have been told too.",
         "claim": "Item",
         "value": "Content",
     },
@@ -51,3 +64,38 @@ _TEXTS = {
 def texts(lang: str) -> dict[str, str]:
     """All words in ``zh-Hans`` or ``en``."""
     return _TEXTS["en" if lang == "en" else "zh-Hans"]
+
+
+_CLAIMS = {
+    "name": ("姓名", "Full name"),
+    "family_name": ("姓", "Family name"),
+    "given_name": ("名", "Given name"),
+    "middle_name": ("中间名", "Middle name"),
+    "nickname": ("昵称", "Nickname"),
+    "preferred_username": ("常用名", "Preferred name"),
+    "profile": ("个人主页", "Profile page"),
+    "picture": ("头像", "Picture"),
+    "website": ("网站", "Website"),
+    "gender": ("性别", "Gender"),
+    "birthdate": ("出生日期", "Date of birth"),
+    "zoneinfo": ("时区", "Time zone"),
+    "locale": ("语言", "Language"),
+    "email": ("电子邮箱", "E-mail address"),
+    "phone_number": ("电话号码", "Phone number"),
+    "address": ("地址", "Address"),
+}
+_WORDS = {"male": ("男", "Male"), "female": ("女", "Female")}
+
+
+def facts(userinfo: Mapping[str, Any], lang: str) -> list[tuple[str, str]]:
+    """What was learned in words: label and text of each claim that says something to a citizen."""
+    column = 1 if lang == "en" else 0
+    shown = [(names[column], _text(userinfo[claim], column)) for claim, names in _CLAIMS.items() if claim in userinfo]
+    return [(label, text) for label, text in shown if text]
+
+
+def _text(value: Any, column: int) -> str:
+    if isinstance(value, Mapping):  # OpenID Connect Core §5.1.1: one address, whole or in parts
+        parts = (value.get(k, "") for k in ("country", "region", "locality", "street_address", "postal_code"))
+        return str(value.get("formatted") or " ".join(p for p in parts if p))
+    return _WORDS[value][column] if value in _WORDS else str(value)
