@@ -368,43 +368,53 @@ def record(
     ``person`` is whom it concerns: the pseudonym in ``head`` and the key for ``personal`` (names must be those of ``PERSONAL``, in any order; an
     absent one counts as empty). ``actor`` when someone else acted (staff).
     """
-    noise = entropy(32 + 16 * len(fact.PERSONAL))
-    event_id, salt = noise[:16], noise[16:32]
-    about = person.pseudonym if person else None
-    head = msgspec.json.encode(
+    noise = entropy(32)
+    event_id, salt = noise[:16], noise[16:]
+    head = _head(fact, event_id, at, person, actor)
+    fields = _sealed(fact, event_id, entropy, person, personal) if person is not None and personal is not None else ()
+    return Insert(
+        Event(
+            seq=0,
+            id=event_id,
+            at=at,
+            kind=fact.KIND,
+            client_id=fact.client_id,
+            actor=person.pseudonym if person else None,
+            head=head,
+            salt=salt,
+            fields=pack(fields) if fields else None,
+            entry=entry(salt, head, [f.digest for f in fields]),
+        )
+    )
+
+
+def _head(fact: Fact, event_id: bytes, at: int, person: Person | None, actor: Person | None) -> bytes:
+    """The non-personal part, as it is stored and hashed."""
+    return msgspec.json.encode(
         {
             "v": 1,
             "id": event_id.hex(),
             "at": at,
             "kind": fact.KIND,
-            "person": about.hex() if about else None,
+            "person": person.pseudonym.hex() if person else None,
             "actor": actor.pseudonym.hex() if actor else None,
             **msgspec.structs.asdict(fact),
         }
     )
-    fields: list[Field] = []
-    if personal is not None and person is not None:
-        unknown = set(personal) - set(fact.PERSONAL)
-        if unknown:
-            raise ValueError(f"{fact.KIND} declares no personal field {sorted(unknown)}")
-        for i, name in enumerate(fact.PERSONAL):
-            own, value = noise[32 + 16 * i : 48 + 16 * i], personal.get(name, "")
-            fields.append(
-                Field(name, field_digest(own, name, value), person.seal_event(event_id, name, own + value.encode()))
-            )
-    row = Event(
-        seq=0,
-        id=event_id,
-        at=at,
-        kind=fact.KIND,
-        client_id=fact.client_id,
-        actor=about,
-        head=head,
-        salt=salt,
-        fields=pack(fields) if fields else None,
-        entry=entry(salt, head, [f.digest for f in fields]),
-    )
-    return Insert(row)
+
+
+def _sealed(
+    fact: Fact, event_id: bytes, entropy: Entropy, person: Person, personal: Mapping[str, str]
+) -> tuple[Field, ...]:
+    """The personal fields in schema order, each with a salt of its own."""
+    if unknown := set(personal) - set(fact.PERSONAL):
+        raise ValueError(f"{fact.KIND} declares no personal field {sorted(unknown)}")
+    fields = []
+    for name in fact.PERSONAL:
+        own, value = entropy(16), personal.get(name, "")
+        sealed = person.seal_event(event_id, name, own + value.encode())
+        fields.append(Field(name, field_digest(own, name, value), sealed))
+    return tuple(fields)
 
 
 def vocabulary() -> dict[str, type[Fact]]:
