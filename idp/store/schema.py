@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from idp.errors import Unavailable
 from idp.store.sql import head_of, judge_version
-from idp.store.sqlite_file import path_of
+from idp.store.sqlite_file import make_private, path_of
 from idp.store.tables import KEYRING, MAIN
 
 Progress = Callable[[str], None]
@@ -123,8 +123,7 @@ def _connection(url: str) -> Iterator[sa.Connection]:
 
 def _sqlite_engine(url: str) -> sa.Engine:
     path = path_of(url)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    make_private(path)
     engine = sa.create_engine(f"sqlite:///{path}", poolclass=NullPool)
 
     @sa.event.listens_for(engine, "connect")

@@ -43,6 +43,23 @@ def path_of(url: str) -> Path:
     return Path(path)
 
 
+_MAKING = threading.Lock()
+
+
+def make_private(path: Path) -> None:
+    """Make the file, for its owner alone, where it is not there yet. Raises OSError.
+
+    One that is there is never opened: closing any descriptor of a file drops every POSIX lock that this process holds on it, and the next
+    process to leave would then take the write-ahead log with it, under connections that go on writing into it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _MAKING:
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            return
+
+
 def trouble(part: str, error: sqlite3.Error) -> Exception:
     """``Unavailable`` when the file can't serve now (locked, full, unreadable); else the error itself: a fault of ours."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -91,8 +108,7 @@ class SqliteFile:
     def connect(self) -> sqlite3.Connection:
         """A new connection; the file is made for its owner alone. Raises Unavailable."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            make_private(self.path)
             connection = sqlite3.connect(
                 self.path, timeout=self._wait_s, isolation_level=None, check_same_thread=False, cached_statements=512
             )

@@ -1,6 +1,8 @@
 """The Store port's contract (``idp.ports.Store``), one sentence a test, on every backend."""
 
 import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from idp.records import (
     UsedAssertion,
 )
 from idp.store.open import open_store
+from tests.ports.children import ROOT
 from tests.ports.sample import key, sample
 
 
@@ -256,6 +259,21 @@ def test_a_forked_process_takes_connections_of_its_own(store: Store) -> None:
         assert os.waitpid(child, 0)[1] == 0
         assert store.one(Refresh, hash=key(n)) == refresh(n)
     assert store.commit([Insert(refresh(9))]) == Committed((1,))
+
+
+LOOKS_IN = "import sys; from idp.store.open import open_store; s = open_store(sys.argv[1]); s.check(); s.close()"
+
+
+def test_a_process_that_looks_in_and_leaves_takes_no_commit_along(store: Store, store_url: str) -> None:
+    """A command beside a serving process, which has several connections open and goes on committing."""
+    fill(store, 1)
+    assert store.count(Refresh) == 1
+    for n in range(1, 4):
+        subprocess.run([sys.executable, "-c", LOOKS_IN, store_url], cwd=ROOT, check=True)
+        assert store.commit([Insert(refresh(n))]) == Committed((1,))
+        other = open_store(store_url)
+        assert other.one(Refresh, hash=key(n)) == refresh(n)
+        other.close()
 
 
 def test_one_leads_until_it_leaves(store: Store, store_url: str) -> None:
