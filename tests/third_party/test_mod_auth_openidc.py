@@ -96,9 +96,8 @@ def test_sign_in_brings_claims_in_headers(protected: Protected, agent: Agent) ->
     learned = protected.browser(agent).claims()
     assert learned["HTTP_OIDC_CLAIM_NAME"] == CLAIMS["name"]
     assert learned["HTTP_OIDC_CLAIM_EMAIL"] == CLAIMS["email"]
-    assert learned["HTTP_OIDC_CLAIM_PREFERRED_USERNAME"] == CLAIMS["preferred_username"]
     assert learned["REMOTE_USER"].startswith(learned["HTTP_OIDC_CLAIM_SUB"])
-    assert "HTTP_OIDC_CLAIM_PHONE_NUMBER" not in learned
+    assert "HTTP_OIDC_CLAIM_ADDRESS" not in learned
 
 
 def test_rp_initiated_logout(protected: Protected, agent: Agent) -> None:
