@@ -63,6 +63,7 @@ def create_rp(
     """The app. ``credential``: the client secret, or the private key (JWK) for private_key_jwt; ``siblings``: office key → URL."""
     app = flask.Flask(__name__)
     app.secret_key = secrets.token_bytes(32)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # Flask's own provider has it
     # Ports do not separate cookies: every app on one host needs a name of its own.
     app.config.update(
         SESSION_COOKIE_NAME=f"rp-{office.key}", SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax"

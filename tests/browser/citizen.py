@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 import pyotp
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Response, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, Response, expect
 
 from tests.browser.served import Account, Demo
 from tests.kit.browser import NewPage, axe, shot
@@ -27,11 +27,13 @@ class Citizen:
         locale: str = "zh-CN",
         javascript: bool = True,
         phone: bool = False,
+        dark: bool = False,
     ) -> None:
-        self.demo, self.account, self.javascript = demo, account, javascript
+        self.demo, self.account, self.javascript, self.dark = demo, account, javascript, dark
         self.complaints: list[str] = []
         viewport = PHONE if phone else WIDE
-        self.page: Page = new_page(locale=locale, javascript=javascript, viewport=viewport)
+        scheme = "dark" if dark else "light"
+        self.page: Page = new_page(locale=locale, javascript=javascript, viewport=viewport, color_scheme=scheme)
         self.page.context.on("console", self._hear)
         self.page.context.on("response", self._loaded)
 
@@ -59,7 +61,16 @@ class Citizen:
         width = page.viewport_size["width"] if page.viewport_size else 0
         lang = page.locator("html").get_attribute("lang")
         errors = page.locator(".govuk-error-summary").count()
-        return (parts.port, path, page.locator("h1").first.inner_text(), lang, width, self.javascript, errors)
+        return (
+            (parts.port or 0) - self.demo.port,
+            path,
+            page.locator("h1").first.inner_text(),
+            lang,
+            width,
+            self.dark,
+            self.javascript,
+            errors,
+        )
 
     def _hear(self, message: ConsoleMessage) -> None:
         # A page that is itself an error (a wrong code: 422) is logged by the browser as a failed resource; what the page loads is in _loaded.
@@ -196,6 +207,3 @@ def tab(citizen: Citizen) -> Page:
     page = citizen.page.context.new_page()
     page.set_viewport_size(WIDE)  # type: ignore[arg-type]
     return page
-
-
-__all__ = ["PHONE", "WIDE", "Browser", "Citizen", "tab"]

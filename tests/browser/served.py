@@ -18,7 +18,7 @@ from idp.cli.demo import environment
 from idp.config import load
 from idp.flows.provision import add_account
 from idp.parts import Parts
-from tests.kit.process import alive, wait_until
+from tests.kit.process import alive
 
 START_S = 90
 PASSWORD = "seven lanterns over the quiet harbour"
@@ -192,18 +192,3 @@ def _ended(process: subprocess.Popen[str], tmp: Path) -> None:
     assert left == set(), "processes outlive the demonstration"
     assert list(tmp.iterdir()) == [], "temporary files outlive the demonstration"
     assert (out, err) == ("", "\nStopped.\n"), "nothing else was said"
-
-
-__all__ = [
-    "OFFICES",
-    "PASSWORD",
-    "Account",
-    "Demo",
-    "family",
-    "first_line",
-    "free_port",
-    "open_demo",
-    "start",
-    "stop",
-    "wait_until",
-]

@@ -1,0 +1,49 @@
+"""``idp demo`` as a stranger starts it: what it prints, that it says no more, that Ctrl-C leaves nothing."""
+
+import os
+import re
+import signal
+from contextlib import ExitStack
+
+import pytest
+
+from tests.browser.served import family, first_line, free_port, start, stop
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_end_leaves_nothing_behind(tmp_path, sign):
+    port, tmp = free_port(), tmp_path / "tmp"
+    with ExitStack() as stack:
+        process = start(port, tmp)
+        said = [first_line(process, stack)]
+        while "Ctrl-C stops everything." not in said[-1]:
+            said.append(process.stdout.readline())
+        assert len(family(process.pid)) >= 4, "provider, its worker, department apps"
+        assert any(tmp.iterdir())
+        assert stop(process, sign) == set()
+    rest, errors = process.communicate()
+    text = "".join(said) + rest
+    assert process.returncode == 0
+    assert list(tmp.iterdir()) == []
+    assert errors == "\nStopped.\n"
+    assert f"http://localhost:{port}" in text
+    assert re.search(r"li\.wei +\S+-\S+", text)
+    assert not re.search(r"(?i)warning|worker|serving|bind", text), "only its own lines"
+
+
+def test_a_taken_port_is_said(tmp_path, demo):
+    process = start(demo.port - 1, tmp_path / "tmp")
+    out, errors = process.communicate(timeout=30)
+    assert (process.returncode, out) == (1, "")
+    assert f"port {demo.port} is taken" in errors
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_data_of_another_port_is_refused(tmp_path, demo):
+    process = start(free_port(), tmp_path / "tmp", "--data", str(demo.data))
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert f"belongs to {demo.issuer}" in errors
+    assert os.path.exists(demo.data / "demo.json")  # noqa: PTH110

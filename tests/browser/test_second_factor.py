@@ -1,0 +1,97 @@
+"""The authenticator app: set up, asked for, recovery codes in its place; staff never without it."""
+
+import pyotp
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.raw import answered, authorize
+
+pytestmark = pytest.mark.browser
+
+
+def set_up(citizen) -> tuple[str, list[str]]:
+    """From the account page: the secret as text and the recovery codes."""
+    citizen.sign_in_first()
+    citizen.open("/account/security")
+    citizen.press("#to-enrol-totp")
+    assert citizen.page.locator("img.ym-qr").evaluate("image => image.naturalWidth > 0") if citizen.javascript else True
+    secret = citizen.page.locator("#totp-secret").inner_text()
+    citizen.page.locator("#totp").fill("000000")
+    citizen.press("#enrol-totp")
+    expect(citizen.page.locator(".govuk-error-summary")).to_be_visible()
+    citizen.type_totp(secret)
+    codes = [text.strip() for text in citizen.page.locator("#recovery-codes li").all_inner_texts()]
+    assert len(set(codes)) == 10
+    citizen.press("#codes-saved")
+    expect(citizen.page.locator("#saved-error")).to_be_visible()
+    citizen.page.locator("#saved").check()
+    citizen.press("#codes-saved")
+    expect(citizen.page.locator("#recovery-codes")).to_have_count(0)
+    return secret.replace(" ", ""), codes
+
+
+def next_step(citizen, secret: str) -> str:
+    """The next step's code: this one's was used, and clocks may differ by one."""
+    return pyotp.TOTP(secret).at(citizen.demo.parts.clock() // 1_000_000 + 30)
+
+
+def test_set_up_then_asked_at_sign_in_and_each_recovery_code_works_once(citizens):
+    li = citizens()
+    secret, codes = set_up(li)
+    again = citizens(li.account)
+    again.open("/sign-in")
+    again.sign_in()
+    assert again.page.url != li.demo.issuer + "/account"
+    again.page.locator("#totp").fill("000000")
+    again.press("#totp-continue")
+    expect(again.page.locator(".govuk-error-summary")).to_be_visible()
+    again.page.locator("#totp").fill(next_step(again, secret))
+    again.press("#totp-continue")
+    expect(again.page).to_have_url(li.demo.issuer + "/account")
+
+    for owner, works in ((citizens(li.account), True), (citizens(li.account), False)):
+        owner.open("/sign-in")
+        owner.sign_in()
+        owner.press("a[href*='recovery-code']")
+        owner.page.locator("#recovery_code").fill(codes[3])
+        owner.press("#recovery-continue")
+        assert owner.page.locator(".govuk-error-summary").count() == (0 if works else 1)
+        assert (owner.page.url == li.demo.issuer + "/account") is works
+
+
+def test_a_request_for_two_factors_is_met(citizens):
+    li = citizens()
+    secret, _ = set_up(li)
+    again = citizens(li.account)
+    again.page.goto(authorize(again, acr_values="urn:yimen:acr:2"))
+    again.sign_in()
+    again.page.locator("#totp").fill(next_step(again, secret))
+    again.press("#totp-continue")
+    again.allow()
+    assert "code" in answered(again)
+
+
+def test_new_codes_and_removal(citizens):
+    li = citizens()
+    set_up(li)
+    li.open("/account/security")
+    li.press("#to-recovery-codes")
+    li.press("#make-codes")
+    expect(li.page.locator("#recovery-codes li")).to_have_count(10)
+    li.page.locator("#saved").check()
+    li.press("#codes-saved")
+    li.open("/account/security")
+    li.press("#remove-totp")
+    expect(li.page.locator("#change-done")).to_be_visible()
+    li.open("/account/security")
+    expect(li.page.locator("#to-enrol-totp")).to_be_visible()
+
+
+def test_staff_sign_in_with_the_printed_secret(citizens, demo):
+    wang = citizens(demo.printed("wang.audit"))
+    wang.open("/sign-in")
+    wang.sign_in()
+    wang.type_totp()
+    expect(wang.page).to_have_url(demo.issuer + "/account")
+    wang.open("/account/security")
+    assert wang.page.locator("#remove-totp").count() == 0, "the role requires it"
