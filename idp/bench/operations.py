@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from idp.bench.citizen import Browser
-from idp.bench.sign_in import argon_alone, signing_in
+from idp.bench.sign_in import argon_alone_us, signing_in
 from idp.bench.target import ES256, MACHINE, RS256, Target, redemption
 from idp.bench.wrk import Load, loaded
 
@@ -86,11 +86,11 @@ def _introspect(run: Run) -> Load:
 
 
 def _sign_in(run: Run) -> Load:
-    alone = argon_alone()
+    alone = argon_alone_us()
     run.read()
     load = signing_in(run.target, run.seconds)
     run.read()
-    return msgspec.structs.replace(load, alone_s=alone)
+    return msgspec.structs.replace(load, alone_us=alone)
 
 
 OPERATIONS: dict[str, Callable[[Run], Load]] = {

@@ -24,14 +24,15 @@ CLAIMS = {"name": "李伟", "family_name": "李", "given_name": "伟", "preferre
 
 @contextmanager
 def provider(
-    name: str, folder: Path, *, database: Service | None = None, redis: Service | None = None
+    name: str, folder: Path, threads: int, *, database: Service | None = None, redis: Service | None = None
 ) -> Iterator[Target]:
     """Serve from SQLite files in ``folder``, or from the given services. Raises BenchError when it does not start."""
     folder.mkdir(mode=0o700)
     port, log = free_port(), folder / "serve.log"
     environment = settings(folder, port, free_port(), database, redis)
     clients, citizens = _enter(environment)
-    command = [sys.executable, "-m", "idp.cli", "serve", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--no-worker"]
+    options = {"--bind": f"127.0.0.1:{port}", "--workers": "1", "--threads": str(threads)}
+    command = [sys.executable, "-m", "idp.cli", "serve", *(w for pair in options.items() for w in pair), "--no-worker"]
     own = {k: v for k, v in os.environ.items() if not k.startswith("IDP_")} | environment
     with running(command, log, environment=own) as process:
         origin = environment["IDP_ISSUER"]

@@ -39,6 +39,7 @@ class Plan:
     seconds: int
     rounds: int
     connections: int
+    threads: int
     operations: tuple[str, ...]
     peer: Path | None = None
 
@@ -77,12 +78,14 @@ def _targets(plan: Plan, folder: Path, stack: ExitStack, left_out: list[str]) ->
         return shared["redis"]
 
     def on_sqlite() -> Target:
-        return stack.enter_context(provider("sqlite", folder / "sqlite"))
+        return stack.enter_context(provider("sqlite", folder / "sqlite", plan.threads))
 
     def on_postgres() -> Target:
         cache = one_redis()
         database = stack.enter_context(postgres(folder, ("main", "keyring")))
-        return stack.enter_context(provider("postgres", folder / "served", database=database, redis=cache))
+        return stack.enter_context(
+            provider("postgres", folder / "served", plan.threads, database=database, redis=cache)
+        )
 
     def of_peer() -> Target:
         assert plan.peer is not None
@@ -183,5 +186,6 @@ def _told(plan: Plan) -> dict[str, str]:
         "seconds": str(plan.seconds),
         "rounds": str(plan.rounds),
         "connections": str(plan.connections),
+        "threads": str(plan.threads),
         "operations": " ".join(plan.operations),
     }

@@ -17,7 +17,7 @@ PATIENCE_S = 30
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """What a load generator counted. An operation may be several requests; ``p50_ms`` and ``p99_ms`` are of one request.
 
-    ``alone_s``: operations per second of the unavoidable work alone, where that was measured beside."""
+    ``alone_us``: CPU of the unavoidable work alone, where that was measured beside."""
 
     operations: int
     requests: int
@@ -26,7 +26,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     p99_ms: float
     errors: int
     last_error: str = ""
-    alone_s: float | None = None
+    alone_us: float | None = None
 
 
 def loaded(origin: str, script: str, settings: Mapping[str, str], *, seconds: int, connections: int) -> Load:

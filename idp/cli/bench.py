@@ -20,6 +20,7 @@ STACKS = {"sqlite": ("sqlite",), "postgres": ("postgres",), "all": ("sqlite", "p
 @click.option("--seconds", default=3, show_default=True, help="How long each operation is loaded in each round.")
 @click.option("--rounds", default=3, show_default=True, help="Interleaved rounds; the table shows their median.")
 @click.option("--connections", default=32, show_default=True, help="Connections that the load generator keeps busy.")
+@click.option("--threads", default=8, show_default=True, help="Threads of the served worker, as `idp serve --threads`.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only this operation; may be given more than once.")
 @click.option(
     "--peer",
@@ -39,6 +40,7 @@ def bench(
     seconds: int,
     rounds: int,
     connections: int,
+    threads: int,
     only: tuple[str, ...],
     peer: Path | None,
     out: Path | None,
@@ -51,7 +53,7 @@ def bench(
     last one. Nothing outside this machine is called (but the package registry for --peer), and nothing is left behind.
 
     Operations: discovery, jwks, client_credentials, login-es256, login-rs256 (authorize with a session, then token), refresh, userinfo,
-    introspect, sign-in (password; beside what Argon2id alone allows on the same core).
+    introspect, sign-in (password; beside Argon2id alone on the same core).
     """
     from idp.bench.operations import NAMES
     from idp.bench.run import BenchError, Plan, run
@@ -59,13 +61,14 @@ def bench(
     unknown = sorted(set(only) - set(NAMES))
     if unknown:
         raise click.BadParameter(f"{unknown[0]}: choose from {', '.join(NAMES)}", param_hint="--only")
-    if rounds < 1 or connections < 1 or not 1 <= seconds <= 600:
-        raise click.BadParameter("at least one round and one connection, and 1 to 600 seconds")
+    if min(rounds, connections, threads) < 1 or not 1 <= seconds <= 600:
+        raise click.BadParameter("at least one round, connection and thread, and 1 to 600 seconds")
     plan = Plan(
         stacks=STACKS[stack],
         seconds=seconds,
         rounds=rounds,
         connections=connections,
+        threads=threads,
         operations=tuple(n for n in NAMES if not only or n in only),
         peer=peer,
     )

@@ -15,6 +15,8 @@ from idp.bench.processes import BenchError, Missing, program, running, wait_unti
 from idp.bench.services import postgres_programs
 from idp.bench.target import CLIENTS, Credentials, Login, Target
 from idp.bench.wrk import read
+from tests.kit.process import alive
+from tests.kit.process import wait_until as until
 
 PEER = Path(__file__).parent / "peer"
 BUSY = "import time\nend = time.process_time() + 0.2\nwhile time.process_time() < end: pass\ntime.sleep(60)"
@@ -30,7 +32,7 @@ def test_cpu_of_descendants_counts_and_waiting_does_not(tmp_path: Path) -> None:
         time.sleep(0.2)
         assert between_us(before, spent_ns(process.pid)) < 100_000
         child = family(process.pid)[1]
-    assert not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text()
+    until(lambda: not alive(child), "the end of what it had started")
 
 
 def test_between_counts_a_new_thread_whole_and_forgets_an_ended_one() -> None:
