@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -152,11 +153,15 @@ class Citizen:
             self.type_totp()
         expect(self.page).to_have_url(self.demo.issuer + "/account")
 
-    def type_totp(self, secret: str | None = None) -> None:
-        """The code that the app shows now."""
+    def type_totp(self, secret: str | None = None, *, step: int = 0) -> None:
+        """The code that the app shows now, or showed one ``step`` (-1) ago: each counts once, so a test that needs two begins with the older."""
         key = secret or (self.account.totp_secret if self.account else None)
         assert key is not None
-        self.page.locator("#totp").fill(pyotp.TOTP(key.replace(" ", "")).now())
+        now = self.demo.parts.clock() // 1_000_000
+        if step < 0 and now % 30 > 24:  # it would be too old before it arrives
+            time.sleep(31 - now % 30)
+            now = self.demo.parts.clock() // 1_000_000
+        self.page.locator("#totp").fill(pyotp.TOTP(key.replace(" ", "")).at(now + 30 * step))
         self.press("form button[type=submit]")
 
     def allow(self) -> None:

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.raw import authorize
-from tests.browser.test_second_factor import next_step, set_up
+from tests.browser.test_second_factor import set_up
 from tests.kit.process import wait_until
 
 pytestmark = pytest.mark.browser
@@ -78,8 +78,7 @@ def test_without_javascript(citizens):
         wait_until(lambda office=office: li.is_out_of(office), f"{office} hears of the sign-out", 1.5)
     li.open("/sign-in")
     li.sign_in()
-    li.page.locator("#totp").fill(next_step(li, secret))
-    li.press("#totp-continue")
+    li.type_totp(secret)
     expect(li.page).to_have_url(li.demo.issuer + "/account")
 
 

@@ -67,5 +67,5 @@ def test_a_new_app_signs_a_citizen_in(citizens, app):
     li.page.locator("#login").click()
     li.sign_in()
     assert set(li.facts()) >= {"姓名", "电子邮箱"}
-    li.allow()
+    li.page.locator("#consent-allow").click()
     expect(li.page.locator("body")).to_have_text("Hello 陈小明")
