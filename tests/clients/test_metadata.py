@@ -223,6 +223,16 @@ def test_older_audiences_are_those_of_this_provider():
     assert refusal(OPEN, assertion_audiences=[own]).reason == "audience_method"
 
 
+def test_an_audience_granted_by_the_right_to_register():
+    """Software that knows no other audience than the token endpoint names none at registration."""
+    own = f"{SERVER.issuer}/token"
+    policy = msgspec.structs.replace(POLICY, granted_assertion_audiences=(own,))
+    keys = {"token_endpoint_auth_method": "private_key_jwt", "jwks": jwks(EC_KEY)}
+    assert register(policy, **keys).assertion_audiences == (own,)
+    assert register(policy, assertion_audiences=[], **keys).assertion_audiences == ()
+    assert register(policy).assertion_audiences == () == register(POLICY, **keys).assertion_audiences
+
+
 @pytest.mark.parametrize("key", [EC_KEY, RSA_KEY, ED_KEY])
 def test_private_key_jwt_takes_each_kind_of_key(key):
     assert register(token_endpoint_auth_method="private_key_jwt", jwks=jwks(key)).jwks == jwks(key)

@@ -225,11 +225,13 @@ def test_oidcc_refresh_token(suite: Suite) -> None:
     kept = []
     for client in clients:
         done = suite.sign_in(client)
+        suite.house.clock.advance(1)
         status, fresh = suite.token(
             client, {"grant_type": "refresh_token", "refresh_token": done.tokens["refresh_token"]}
         )
         assert status == 200 and fresh["access_token"] != done.tokens["access_token"]
         again = suite.validated(client, fresh["id_token"], None)
+        assert again["iat"] > done.id_token["iat"]
         same = ("iss", "sub", "aud", "sid", "azp")
         assert {n: again.get(n) for n in same} == {n: done.id_token.get(n) for n in same}
         assert suite.userinfo(fresh["access_token"])["sub"] == done.id_token["sub"]
