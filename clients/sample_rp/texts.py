@@ -96,6 +96,6 @@ def facts(userinfo: Mapping[str, Any], lang: str) -> list[tuple[str, str]]:
 
 def _text(value: Any, column: int) -> str:
     if isinstance(value, Mapping):  # OpenID Connect Core §5.1.1: one address, whole or in parts
-        parts = (value.get(k, "") for k in ("country", "region", "locality", "street_address", "postal_code"))
+        parts = (value.get(k, "") for k in ("region", "locality", "street_address", "postal_code"))
         return str(value.get("formatted") or " ".join(p for p in parts if p))
     return _WORDS[value][column] if value in _WORDS else str(value)

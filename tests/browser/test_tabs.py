@@ -135,3 +135,5 @@ def test_an_expired_interaction_has_a_way_back(citizens):
     li.open("/authorize/AQAB" + "x" * 43)
     expect(li.page.locator("#error-code")).to_be_visible()
     assert li.page.locator("main .govuk-list li").count(), "what the citizen can do"
+    li.press("#to-home")
+    expect(li.page.locator("#to-sign-in")).to_be_visible()

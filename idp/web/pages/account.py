@@ -146,9 +146,14 @@ def _service(service: Service, lang: str) -> dict[str, Any]:
         "department": view["department"],
         "since": service.since,
         "last_used": service.last_used,
-        "sees": [CLAIMS.get(claim, claim) for claim in service.sees],
+        "sees": [CLAIMS.get(claim, claim) for claim in sorted(service.sees, key=_order)],
         "offline": service.offline,
     }
+
+
+def _order(claim: str) -> int:
+    """As claims are listed everywhere: the name first."""
+    return list(CLAIMS).index(claim) if claim in CLAIMS else len(CLAIMS)
 
 
 def _withdraw(here: Visit, person: Person, session: Session) -> Response:
