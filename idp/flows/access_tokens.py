@@ -56,9 +56,10 @@ class AccessTokens:
         if found is None:
             found = self._opened(token)
             with self._lock:
-                self._known[key] = found
-                if len(self._known) > self._size:
-                    self._known.popitem(last=False)
+                if generation == self._generation:  # the keys did not change meanwhile
+                    self._known[key] = found
+                    if len(self._known) > self._size:
+                        self._known.popitem(last=False)
         return found
 
     def _opened(self, token: str) -> Verified:

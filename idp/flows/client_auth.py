@@ -64,7 +64,7 @@ def authenticate(
     try:
         used = _judge(parts, client, shown, now)
     except ClientError as error:
-        _note_failure(parts, client, remote, error.reason, endpoint, now, reference)
+        _note_failure(parts, client, shown.client_id, remote, error.reason, endpoint, now, reference)
         raise _refusal(error) from None
     assert client is not None
     return AuthenticatedClient(client, shown.method, used)
@@ -106,14 +106,22 @@ def _hashed(parts: Parts, secret: str) -> bytes:
 
 
 def _note_failure(
-    parts: Parts, client: Client | None, remote: str, reason: str, endpoint: str, now: int, reference: str
+    parts: Parts,
+    client: Client | None,
+    client_id: str,
+    remote: str,
+    reason: str,
+    endpoint: str,
+    now: int,
+    reference: str,
 ) -> None:
     """Count, and record while the count is low. Raises the Refusal that asks to come back later.
 
     A right secret is never held up: secrets are 256 random bits, so guessing needs no lock, and a stranger behind the same address can't
-    lock a department out. What is bounded is the work and the events that failures cause.
+    lock a department out. What is bounded is the work and the events that failures cause. An id that nobody has is counted like one that
+    somebody has: the 429 tells no difference.
     """
-    if _counted(parts, client.client_id if client is not None else "", remote):
+    if _counted(parts, client_id, remote):
         raise Refusal(Code.INVALID_CLIENT, FAILED, reason="throttled", retry_after_s=THROTTLE_WINDOW_S)
     if client is not None:
         refusal = Refusal(Code.INVALID_CLIENT, FAILED, reason=reason)

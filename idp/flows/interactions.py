@@ -114,6 +114,8 @@ def load(parts: Parts, handle: str, browser: str | None, now: int) -> Opened:
         raise Lost("client_disabled", "client_disabled", client)
     if interaction.created_at + parts.config.interaction_ttl * SECOND <= now:
         raise Lost("expired", "interaction_expired", client)
+    if not client.matches_redirect_uri(interaction.request.redirect_uri):
+        raise Lost("redirect_uri", "redirect_uri_removed", client)
     shown = _browser_hash(parts, browser)
     if shown is None or browser is None:
         raise Lost("cookies", "no_browser_cookie", client)

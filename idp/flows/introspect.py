@@ -70,6 +70,6 @@ def _refresh(parts: Parts, client_id: str, token: str, now: int) -> Mapping[str,
         scope=row.scope,
         subject=subject_of(parts, grant),
         created_at=row.created_at,
-        expires_at=row.expires_at,
+        expires_at=row.expires_at if grant.offline else None,
         issuer=parts.config.issuer,
     )

@@ -11,12 +11,12 @@ from idp.flows import sessions
 from idp.parts import Parts
 from idp.protocol import logout as law
 from idp.protocol.logout import Ask, Hint, LogoutRequest
-from idp.records import Grant, Session
+from idp.records import Session
 from keys.errors import KeysError
 from keys.jose import verify
 from keys.signing import SIGNING_ALGS
 from keys.subjects import sid, sid_matches
-from keys.tokens import new_token, open_flow, seal_flow, token_hash
+from keys.tokens import new_token, open_flow, same, seal_flow, token_hash
 
 CONTINUE_TTL_S = 600
 
@@ -51,10 +51,12 @@ class Gone:
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """A judged request that waits for the person's yes."""
+    """A judged request that waits for the person's yes. ``session``: hash of the cookie it was asked for, empty for none; ``until`` microseconds."""
 
     client_id: str | None
     location: str | None
+    session: bytes
+    until: int
 
 
 def begin(parts: Parts, request: LogoutRequest, cookie: str | None, now: int) -> AskFirst | Gone | Refused:
@@ -68,25 +70,26 @@ def begin(parts: Parts, request: LogoutRequest, cookie: str | None, now: int) ->
     except Refusal as refusal:
         return Refused(refusal, client)
     session = sessions.live(parts, cookie, now, touch=False)
-    same = bool(hint and hint.sid and session and sid_matches(parts.ring, hint.sid, session.id, hint.client_id))
-    verdict = law.judge(hint, client_id, location, signed_in=session is not None, same_session=same)
+    own = bool(hint and hint.sid and session and sid_matches(parts.ring, hint.sid, session.id, hint.client_id))
+    verdict = law.judge(hint, client_id, location, signed_in=session is not None, same_session=own)
     if isinstance(verdict, Ask):
-        token = _keep(parts, _Kept(verdict.client_id, verdict.location))
-        return AskFirst(token, client, location, request.ui_locales, _services(parts, session))
+        return _ask(parts, session, client, location, request.ui_locales, now)
     return _finish(parts, session, verdict.location, client, now)
 
 
-def confirmed(parts: Parts, token: str, cookie: str | None, now: int) -> Gone:
-    """The person said yes. An expired question ends the session all the same and leads nowhere."""
-    kept = _kept(parts, token)
+def confirmed(parts: Parts, token: str, cookie: str | None, now: int) -> Gone | AskFirst:
+    """The person said yes. A question that is too old or was put to another session (RFC 9700 §4.7) is put again and leads nowhere."""
     session = sessions.live(parts, cookie, now, touch=False)
+    kept = _kept(parts, token, session, now)
+    if kept is None and session is not None:
+        return _ask(parts, session, None, None, None, now)
     client = parts.clients.get(kept.client_id) if kept and kept.client_id else None
     return _finish(parts, session, kept.location if kept else None, client, now)
 
 
-def declined(parts: Parts, token: str) -> str | None:
+def declined(parts: Parts, token: str, cookie: str | None, now: int) -> str | None:
     """The person stays signed in; where to go back to: the service that asked, or None."""
-    kept = _kept(parts, token)
+    kept = _kept(parts, token, sessions.live(parts, cookie, now, touch=False), now)
     return kept.location if kept else None
 
 
@@ -118,13 +121,23 @@ def _hold(parts: Parts, plain: bytes) -> str:
     return handle.token
 
 
-def _keep(parts: Parts, kept: _Kept) -> str:
-    return seal_flow(parts.ring, "logout", msgspec.json.encode(kept), parts.entropy)
+def _ask(
+    parts: Parts, session: Session | None, client: Client | None, location: str | None, ui_locales: str | None, now: int
+) -> AskFirst:
+    kept = _Kept(client.client_id if client else None, location, _bound(session), now + CONTINUE_TTL_S * 1_000_000)
+    token = seal_flow(parts.ring, "logout", msgspec.json.encode(kept), parts.entropy)
+    return AskFirst(token, client, location, ui_locales, _services(parts, session))
 
 
-def _kept(parts: Parts, token: str) -> _Kept | None:
+def _kept(parts: Parts, token: str, session: Session | None, now: int) -> _Kept | None:
+    """What was asked, if it was asked for just this session and not long ago."""
     plain = open_flow(parts.ring, "logout", token)
-    return msgspec.json.decode(plain, type=_Kept) if plain else None
+    kept = msgspec.json.decode(plain, type=_Kept) if plain else None
+    return kept if kept is not None and now < kept.until and same(kept.session, _bound(session)) else None
+
+
+def _bound(session: Session | None) -> bytes:
+    return session.token_hash if session is not None else b""
 
 
 def _read_hint(parts: Parts, token: str | None) -> Hint | None:
@@ -158,6 +171,6 @@ def _frames(parts: Parts, session: Session) -> tuple[str, ...]:
 
 def _services(parts: Parts, session: Session | None) -> tuple[Client, ...]:
     """Active clients that had a grant in the session."""
-    rows = parts.store.find(Grant, {"session_id": session.id}) if session else []
-    found = (parts.clients.get(name) for name in sorted({g.client_id for g in rows}))
+    names = sessions.client_ids(parts, session.id) if session else []
+    found = (parts.clients.get(name) for name in names)
     return tuple(c for c in found if c is not None and c.active)

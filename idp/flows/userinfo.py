@@ -46,6 +46,8 @@ def userinfo(parts: Parts, tokens: AccessTokens, token: str, now: int) -> Docume
     release is on disk before it is answered. ``now`` microseconds.
     """
     verified = tokens.verify(token, now)
+    if parts.config.issuer not in verified.token.audience:
+        raise invalid("audience")  # RFC 9068 §4: meant for another resource server
     grant = check_alive(parts, verified)
     if grant is None:
         raise invalid("no_citizen")

@@ -30,15 +30,19 @@ def of_access(token: AccessToken, issuer: str) -> dict[str, Any]:
 
 
 def of_refresh(
-    *, client_id: str, scope: str, subject: str, created_at: int, expires_at: int, issuer: str
+    *, client_id: str, scope: str, subject: str, created_at: int, expires_at: int | None, issuer: str
 ) -> dict[str, Any]:
-    """The same for a refresh token, which has no token type (RFC 6749 §5.1). Times in microseconds."""
-    return {
+    """The same for a refresh token, which has no token type (RFC 6749 §5.1). Times in microseconds.
+
+    ``expires_at`` None for a token that ends with its session: that moment is one for every client of the citizen, and tells when they signed
+    in (DESIGN §2.4); ``exp`` is optional (RFC 7662 §2.2).
+    """
+    told = {
         "active": True,
         "scope": scope,
         "client_id": client_id,
-        "exp": expires_at // 1_000_000,
         "iat": created_at // 1_000_000,
         "sub": subject,
         "iss": issuer,
     }
+    return told if expires_at is None else told | {"exp": expires_at // 1_000_000}

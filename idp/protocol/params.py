@@ -1,13 +1,24 @@
 """Request parameters, parsed once into a frozen value that remembers what came twice."""
 
+import re
 from collections.abc import Iterable, Iterator
+from typing import Final
 from urllib.parse import parse_qsl
 
 from idp.errors import Code, Refusal
 
 MAX_PARAMETERS = 200
 MAX_VALUE_BYTES = 4096
-LONG_VALUES = {"request": 65536, "client_assertion": 16384, "claims": 16384, "scope": 4096, "id_token_hint": 16384, "token": 16384}
+LONG_VALUES = {
+    "request": 65536,
+    "client_assertion": 16384,
+    "claims": 16384,
+    "scope": 4096,
+    "id_token_hint": 16384,
+    "token": 16384,
+}
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+"""A name that may stand in an error's text; any other is the caller's own words (RFC 6749 §5.2 character set)."""
 
 
 class Params:
@@ -48,7 +59,8 @@ class Params:
     def one(self, name: str) -> str | None:
         """The value or None. Raises Refusal(invalid_request) when it came twice (RFC 6749 §3.1)."""
         if name in self._repeated:
-            raise Refusal(Code.INVALID_REQUEST, f"The parameter {name} was sent more than once.", reason="repeated_parameter")
+            shown = f"The parameter {name}" if _PLAIN_NAME.fullmatch(name) else "A parameter"
+            raise Refusal(Code.INVALID_REQUEST, f"{shown} was sent more than once.", reason="repeated_parameter")
         return self._values.get(name)
 
     def required(self, name: str) -> str:
@@ -76,7 +88,9 @@ def parse(encoded: str) -> Params:
     try:
         pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=MAX_PARAMETERS, errors="strict")
     except (ValueError, UnicodeError) as error:
-        raise Refusal(Code.INVALID_REQUEST, "The parameters are not valid UTF-8 form data.", reason="malformed_form") from error
+        raise Refusal(
+            Code.INVALID_REQUEST, "The parameters are not valid UTF-8 form data.", reason="malformed_form"
+        ) from error
     for name, value in pairs:
         if len(value) > LONG_VALUES.get(name, MAX_VALUE_BYTES) or len(name) > 256:
             raise Refusal(Code.INVALID_REQUEST, "A parameter is too long.", reason="parameter_too_long")

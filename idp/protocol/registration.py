@@ -13,12 +13,13 @@ def read_body(body: bytes) -> dict[str, Any]:
     """The one JSON object of a registration request.
 
     Raises Refusal(invalid_client_metadata) for anything else: other types, a member named twice, trailing data, numbers that are no
-    numbers, text that is not UTF-8, nesting without end (RFC 8259 §4; RFC 7591 §3.1).
+    numbers, text that is not UTF-8 or has half a character (RFC 8259 §8.2), nesting without end (RFC 8259 §4; RFC 7591 §3.1).
     """
     if len(body) > MAX_BODY_BYTES:
         raise _bad("The document is larger than 64 kB.", "metadata_too_large")
     try:
         value = json.loads(body.decode("utf-8"), object_pairs_hook=_members_once, parse_constant=_no_constant)
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise _bad("The body must be one JSON object in UTF-8, each member once.", "metadata_json") from None
     if not isinstance(value, dict):

@@ -105,4 +105,7 @@ def _text(name: str, value: Any) -> str:
         return value
     if isinstance(value, bool) or not isinstance(value, int | dict | list):
         raise refused("holds a value of the wrong form", "value")
-    return str(value) if isinstance(value, int) else json.dumps(value, ensure_ascii=False)
+    try:
+        return str(value) if isinstance(value, int) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        raise refused("holds a value that is nested too deeply", "value") from None

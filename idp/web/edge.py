@@ -157,7 +157,7 @@ def _read_body(environ: Mapping[str, Any]) -> bytes | None:
     """The whole body, or None when it is over the limit; never more than the limit is held."""
     length = environ.get("CONTENT_LENGTH")
     if length:
-        if not str(length).isdigit() or int(length) > MAX_BODY:
+        if not (str(length).isascii() and str(length).isdigit() and len(str(length)) < 12) or int(length) > MAX_BODY:
             return None
         return bytes(environ["wsgi.input"].read(int(length))) if int(length) else b""
     if environ.get("HTTP_TRANSFER_ENCODING"):

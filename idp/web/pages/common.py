@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Response, request
 from flask_babel import force_locale
@@ -89,12 +89,13 @@ def page(
 
 
 def language_links(here: str | None = None) -> list[tuple[str, str, str]]:
-    """The same page in each language."""
+    """The same page in each language. The path is quoted anew: a backslash in it would lead to another host (WHATWG URL §4.4)."""
     if here is None:
         if request.method != "GET" or request.path.startswith("/_"):
             return []
         kept = [(k, v) for k, v in request.args.items(multi=True) if k != "lang"]
-        here = f"{request.path}?{urlencode(kept)}" if kept else request.path
+        path = "/" + quote(request.path.lstrip("/"))
+        here = f"{path}?{urlencode(kept)}" if kept else path
     mark = "&" if "?" in here else "?"
     return [(tag, NAMES[tag], f"{here}{mark}lang={tag}") for tag in LANGUAGES]
 

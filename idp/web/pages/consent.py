@@ -3,7 +3,7 @@
 from hashlib import sha256
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from idp.flows import authorize as flow
 from idp.flows import consent as journey
@@ -25,6 +25,7 @@ from idp.web.pages.common import (
     see_other,
     to_client,
 )
+from idp.web.pages.visit import field
 from idp.web.wording import ALWAYS, CLAIMS, WORDS
 
 STEP = "consent"
@@ -36,14 +37,13 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @pages.post("/consent")
     def decide() -> Response:
-        form = request.form
-        opened = interactions.load(parts, form.get("handle", ""), cookie(BROWSER), current().now)
-        seen = form.get("seen", "")
-        if not interactions.check_proof(parts, opened, f"{STEP}:{seen}", form.get("proof")):
+        opened = interactions.load(parts, field("handle"), cookie(BROWSER), current().now)
+        seen = field("seen")
+        if not interactions.check_proof(parts, opened, f"{STEP}:{seen}", field("proof")):
             return problem_page(
                 "bad_request", 403, client=opened.client, detail="The form was not made for this browser and step."
             )
-        return _decided(parts, opened, seen, form.get("decision", ""))
+        return _decided(parts, opened, seen, field("decision"))
 
     return pages
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from idp.errors import Refusal
 from idp.flows import logout as flow
@@ -13,6 +13,7 @@ from idp.parts import Parts
 from idp.web.cookies import SESSION, clear_cookie
 from idp.web.ops.logout import CLEAR
 from idp.web.pages.common import back_to, cookie, current, language, page, problem_page, see_other, service_view
+from idp.web.pages.visit import field
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -21,10 +22,12 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @pages.post("/logout/confirm")
     def confirm() -> Response:
-        token = request.form.get("token", "")
-        if request.form.get("decision") != "logout":
-            return see_other(flow.declined(parts, token) or "/account")
-        outcome = flow.confirmed(parts, token, cookie(SESSION), current().now)
+        token, now = field("token"), current().now
+        if field("decision") != "logout":
+            return see_other(flow.declined(parts, token, cookie(SESSION), now) or "/account")
+        outcome = flow.confirmed(parts, token, cookie(SESSION), now)
+        if isinstance(outcome, AskFirst):
+            return ask(outcome)
         answer = see_other(outcome.location) if outcome.location and not outcome.frames else done(outcome)
         for header in (clear_cookie(parts.config, SESSION), CLEAR):
             answer.headers.add(*header)
