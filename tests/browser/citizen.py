@@ -11,9 +11,12 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, Response, expect
 
 from tests.browser.served import Account, Demo
 from tests.kit.browser import NewPage, axe, shot
+from tests.kit.process import wait_until
 
 PHONE = {"width": 375, "height": 740}
 WIDE = {"width": 1280, "height": 900}
+SOON_S = 3
+"""An app hears of a sign-out within a second; a busy machine may take longer to open it again and see."""
 
 
 class Citizen:
@@ -62,6 +65,7 @@ class Citizen:
         width = page.viewport_size["width"] if page.viewport_size else 0
         lang = page.locator("html").get_attribute("lang")
         errors = page.locator(".govuk-error-summary").count()
+        filled = page.locator("main li").count() > 0
         return (
             (parts.port or 0) - self.demo.port,
             path,
@@ -71,6 +75,7 @@ class Citizen:
             self.dark,
             self.javascript,
             errors,
+            filled,
         )
 
     def _hear(self, message: ConsoleMessage) -> None:
@@ -116,6 +121,10 @@ class Citizen:
         """Whether the app, opened now, knows nobody."""
         self.page.goto(self.demo.app(office))
         return self.page.locator("#rp-login").count() == 1
+
+    def soon_out_of(self, office: str) -> None:
+        """The app hears of a sign-out elsewhere."""
+        wait_until(lambda: self.is_out_of(office), f"{office} hears of the sign-out", SOON_S)
 
     def use(self, office: str) -> dict[str, str]:
         """From the app's page through whatever is asked, back to it: what it learned."""

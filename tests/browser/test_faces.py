@@ -75,7 +75,7 @@ def test_without_javascript(citizens):
         li.page.locator("#logout-continue").click()
     expect(li.page.locator("#rp-goodbye")).to_be_visible()
     for office in ("tax", "housing"):
-        wait_until(lambda office=office: li.is_out_of(office), f"{office} hears of the sign-out", 1.5)
+        li.soon_out_of(office)
     li.open("/sign-in")
     li.sign_in()
     li.type_totp(secret)

@@ -6,7 +6,6 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.raw import answered, authorize
-from tests.kit.process import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -92,7 +91,7 @@ def test_sessions_of_two_browsers(citizens):
     expect(here.page.locator("button[name=end]")).to_have_count(1)
     here.press("button[name=end]")
     expect(here.page.locator("button[name=end]")).to_have_count(0)
-    wait_until(lambda: there.is_out_of("tax"), "the app hears of it", 1.5)
+    there.soon_out_of("tax")
     there.page.goto(here.demo.issuer + "/account")
     expect(there.page.locator("#sign-in")).to_be_visible()
     here.open("/account")
@@ -122,7 +121,7 @@ def test_withdraw_a_service(citizens):
         li.page.locator("li.ym-item").filter(has=li.page.get_by_role("heading", name="税务局", exact=True))
     ).locator("button[name=withdraw]").click()
     expect(li.page.locator("main li.ym-item h2")).to_have_count(1)
-    wait_until(lambda: li.is_out_of("tax"), "the app hears of it", 1.5)
+    li.soon_out_of("tax")
     li.begin("tax")
     expect(li.page.locator("#consent-allow")).to_be_visible()
     assert li.page.locator("#password").count() == 0

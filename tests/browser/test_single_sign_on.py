@@ -3,7 +3,6 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.kit.process import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -21,6 +20,14 @@ def test_sign_in_at_one_app_and_consent_in_plain_words(citizens):
     learned = li.signed_in_at("tax")
     assert learned["name"] == "陈小明" and learned["email"] == li.account.email
     assert "phone_number" not in learned, "nobody asked for it"
+
+
+def test_the_start_page_leads_to_every_app(citizens, demo):
+    li = citizens.stranger()
+    for office in ("tax", "social", "housing"):
+        li.open("/")
+        li.press(f"main a[href='{demo.app(office).rstrip('/')}']")
+        assert li.at_app(office)
 
 
 def test_other_apps_open_without_a_sign_in_page_under_other_identifiers(citizens):
@@ -57,7 +64,7 @@ def test_one_click_signs_out_everywhere(citizens, from_app):
     expect(li.page.locator("#rp-goodbye")).to_be_visible()
     li.look()
     for office in ("tax", "social", "housing"):
-        wait_until(lambda office=office: li.is_out_of(office), f"{office} hears of the sign-out", 1.5)
+        li.soon_out_of(office)
     li.begin("social")
     expect(li.page.locator("#password")).to_be_visible()
 
@@ -83,6 +90,6 @@ def test_sign_out_at_the_provider_asks_first_and_reaches_every_app(citizens):
     li.press("#logout-confirm")
     expect(li.page.locator("#logout-done")).to_be_visible()
     for office in ("tax", "housing"):
-        wait_until(lambda office=office: li.is_out_of(office), f"{office} hears of the sign-out", 1.5)
+        li.soon_out_of(office)
     li.page.goto(li.demo.issuer + "/account")
     expect(li.page.locator("#sign-in")).to_be_visible()

@@ -1,15 +1,21 @@
 """The start page."""
 
+from urllib.parse import urlsplit
+
 from flask import Blueprint, Response
+from flask_babel import LazyString
 from flask_babel import lazy_gettext as _
 
+from clients.model import from_json
 from idp.authn.identifiers import masked
 from idp.flows import people
 from idp.flows.sessions import live
 from idp.parts import Parts
-from idp.records import ClientLogo
+from idp.records import ClientLogo, ClientRow
 from idp.web.cookies import SESSION
-from idp.web.pages.common import cookie, current, page, problem_page
+from idp.web.pages.common import cookie, current, language, page, problem_page
+
+SHOWN = 20
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -21,7 +27,7 @@ def blueprint(parts: Parts) -> Blueprint:
         session = live(parts, cookie(SESSION), current().now, touch=False)
         person = people.load(parts, session.account_id) if session is not None else None
         known = people.names(parts, person.citizen) if person is not None else []
-        demo = [(_("Messages of the demonstration"), "/outbox")] if parts.config.outbox_page else None
+        demo = _demo(parts) if parts.config.outbox_page else None
         return page("home.html", account=masked(known[0]) if known else None, demo=demo, developers_url=None)
 
     @pages.get("/logo/<client_id>")
@@ -35,3 +41,15 @@ def blueprint(parts: Parts) -> Blueprint:
         return response
 
     return pages
+
+
+def _demo(parts: Parts) -> list[tuple[str | LazyString, str]]:
+    """What a visitor of the demonstration may open: the services with an address of their own, and the messages."""
+    rows = parts.store.find(ClientRow, {"status": "active"}, order=("created_at",), limit=SHOWN)
+    clients = [from_json(row.document) for row in rows]
+    lang = language(None)
+    named = [
+        (c.in_language("client_name", (lang,)) or c.client_id, c.in_language("client_uri", (lang,))) for c in clients
+    ]
+    apps = [(name, uri) for name, uri in named if uri and urlsplit(uri).scheme in ("http", "https")]
+    return [*apps, (_("Messages of the demonstration"), "/outbox")]
