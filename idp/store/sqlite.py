@@ -1,6 +1,5 @@
 """The Store on one SQLite file: WAL, every commit on disk before it is answered, one writer at a time."""
 
-import sqlite3
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -8,18 +7,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from idp.ports import Committed, Conflict
+from idp.store.gather import Gatherer
 from idp.store.keyring import SqlKeyring
 from idp.store.sql import Prepared, SqlStore, head_of, judge_version
-from idp.store.sqlite_file import WAIT_S, SqliteFile, path_of, trouble
+from idp.store.sqlite_file import WAIT_S, SqliteFile, path_of
 from idp.store.statements import Statements
 from idp.store.tables import KEYRING, MAIN
-
-_KEYS = {
-    sqlite3.SQLITE_CONSTRAINT_UNIQUE,
-    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
-    sqlite3.SQLITE_CONSTRAINT_ROWID,
-    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
-}
 
 DIALECT = SQLiteDialect_pysqlite(paramstyle="qmark")
 
@@ -38,6 +31,7 @@ class SqliteStore(SqlStore):
     ) -> None:
         self.statements = Statements(DIALECT)
         self.file = SqliteFile(path_of(url), synchronous="FULL", secure_delete=secure_delete, part=part, wait_s=wait_s)
+        self._gatherer = Gatherer(self.file, wait_s)
         self._version_table, self._head = head_of(metadata)
 
     def rows(self, sql: str, params: list[Any]) -> list[Any]:
@@ -48,32 +42,8 @@ class SqliteStore(SqlStore):
             return []
 
     def run(self, batch: list[Prepared]) -> Committed | Conflict:
-        """One ``BEGIN IMMEDIATE`` transaction; row counts are checked before COMMIT."""
-        file = self.file
-        connection, at, counts = file.hold(), 0, list[int]()
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            for at, (sql, params, must) in enumerate(batch):
-                touched = connection.execute(sql, params).rowcount
-                if must is not None and touched != must:
-                    connection.execute("ROLLBACK")
-                    return Conflict(at)
-                counts.append(touched)
-            connection.execute("COMMIT")
-            return Committed(tuple(counts))
-        except sqlite3.IntegrityError as error:
-            file.roll_back(connection)
-            if error.sqlite_errorcode in _KEYS:
-                return Conflict(at)
-            raise
-        except sqlite3.Error as error:
-            file.roll_back(connection)
-            raise trouble(file.part, error) from error
-        except BaseException:
-            file.roll_back(connection)
-            raise
-        finally:
-            file.let_go()
+        """One transaction, shared with the batches of other threads that wait just then (``idp.store.gather``)."""
+        return self._gatherer.run(batch)
 
     def lead(self, name: str) -> AbstractContextManager[bool]:
         """``Store.lead`` by a lock file beside the database."""
