@@ -51,21 +51,21 @@ class Edge:
         route = path if methods is not None else "page"
         try:
             answer = self._answer(environ, methods, reference)
+            if isinstance(answer, ToPage):
+                return self._page(environ, start_response, answer, route, began, reference)
         except Unavailable as error:
             self._access.trouble(reference, f"unavailable: {error.part}")
             answer = _unavailable(error)
         except Exception as error:  # noqa: BLE001  the last resort: nothing of the error leaves, its place goes to the protected log
             self._access.crash(reference, error)
             answer = json_answer(500, {"error": "server_error", "error_description": f"Reference {reference}."})
-        if isinstance(answer, Answer):
-            body = b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body
-            headers = headers_for(answer.kind, answer.headers, secure=self._secure)
-            if answer.status not in (204, 304):  # RFC 9110 §8.6: neither has a length
-                headers.append(("Content-Length", str(len(answer.body))))
-            start_response(status_line(answer.status), headers)
-            self._access.record(environ["REQUEST_METHOD"], route, answer.status, time.perf_counter() - began, reference)
-            return [body]
-        return self._page(environ, start_response, answer, route, began, reference)
+        body = b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body
+        headers = headers_for(answer.kind, answer.headers, secure=self._secure)
+        if answer.status not in (204, 304):  # RFC 9110 §8.6: neither has a length
+            headers.append(("Content-Length", str(len(answer.body))))
+        start_response(status_line(answer.status), headers)
+        self._access.record(environ["REQUEST_METHOD"], route, answer.status, time.perf_counter() - began, reference)
+        return [body]
 
     def _answer(
         self, environ: dict[str, Any], methods: Mapping[str, Operation] | None, reference: str
@@ -79,7 +79,7 @@ class Edge:
         request = Request(environ, body, remote=self._remote(environ), reference=reference, now=self._parts.clock())
         environ[REQUEST] = request
         if methods is None:
-            return ToPage(None)
+            return ToPage(None) if _encoded(environ) else Answer(400, "text", b"The query is not percent-encoded.\n")
         return self._operate(request, methods)
 
     def _operate(self, request: Request, methods: Mapping[str, Operation]) -> Answer | ToPage:
@@ -104,6 +104,8 @@ class Edge:
             return Answer(421, "text", text.encode())
         if environ.get("CONTENT_LENGTH") and environ.get("HTTP_TRANSFER_ENCODING"):
             return Answer(400, "text", b"Ambiguous message length.\n", (("Connection", "close"),))
+        if not environ["REQUEST_METHOD"].isupper():  # RFC 9110 §9.1: case matters, and not every layer below heeds it
+            return Answer(400, "text", b"There is no such method.\n")
         if environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
             return Answer(415, "text", b"Encoded bodies are not accepted.\n")
         return None
@@ -136,6 +138,7 @@ class Edge:
         environ[REFERENCE], environ[REMOTE], environ[NOW] = reference, request.remote, request.now
         if to.outcome is not None:
             environ[OUTCOME], environ["PATH_INFO"], environ["REQUEST_METHOD"] = to.outcome, RENDER_PATH, "GET"
+            environ["QUERY_STRING"] = environ.get("QUERY_STRING", "") if _encoded(environ) else ""
         elif request.path == RENDER_PATH:
             environ["PATH_INFO"] = "/_unknown"
 
@@ -146,6 +149,11 @@ class Edge:
             return start_response(status, headers_for(kind, [*out, *to.headers], secure=self._secure), exc_info)
 
         return self._pages(environ, start)
+
+
+def _encoded(environ: Mapping[str, Any]) -> bool:
+    """RFC 3986 §2: what isn't ASCII was not percent-encoded, and has no one reading."""
+    return str(environ.get("QUERY_STRING") or "").isascii()
 
 
 def _unavailable(error: Unavailable) -> Answer:

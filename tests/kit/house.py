@@ -189,7 +189,7 @@ class House:
             new_token(self.parts.ring, "session", self.parts.entropy),
             self.parts.entropy(16),
         )
-        sealed = self.parts.vault.citizen(account_id).seal("session", "where", session_id, 0, b'["",""]')
+        sealed = self.parts.vault.citizen(account_id).seal("session", "where", session_id, 0, b"{}")
         end = now + self.config.session_max * SECOND
         row = Session(session_id, token.hash, account_id, amr, acr, now, now, end, sealed, now, None, None)
         assert isinstance(self.parts.store.commit([Insert(row)]), Committed)
