@@ -1,0 +1,182 @@
+"""Two departments put everything together that they were ever told of one citizen in one session: nothing matches (SP 800-63C §5.4.1)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+import pytest
+
+from idp.flows.sessions import end
+from idp.ports import Insert
+from idp.protocol.logout import logout_claims
+from idp.records import Department, LogoutDelivery, Session
+from keys.subjects import sid, subject
+from tests.kit.house import CLAIMS, App, House, claims_of, header_of
+
+NOT_ABOUT_THE_PERSON = {
+    "iss", "acr", "amr", "scope", "token_type", "expires_in", "active", "alg", "kid", "typ", "events", "error", "error_description",
+    "email_verified", "phone_number_verified",
+}  # fmt: skip
+"""The same for everyone who is told it."""
+RELEASED = {"name", "family_name", "given_name", "preferred_username", "birthdate", "email", "phone_number", "address"}
+
+
+def flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """(member, value) of everything inside, JWTs opened."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from flat(inner, str(key))
+    elif isinstance(value, str) and value.count(".") == 2 and value.startswith("ey"):
+        yield name, value
+        yield from flat(header_of(value))
+        yield from flat(claims_of(value))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from flat(inner, name)
+    else:
+        yield name, value
+
+
+def told(house: House, app: App, browser: Any, session_id: bytes, scope: str) -> dict[str, Any]:
+    """Everything that one client receives, from the authorization response to the logout token."""
+    house.clock.advance(7)  # they don't ask in the same second
+    everything: dict[str, Any] = {}
+    for mode in ("query", "fragment"):
+        answer = house.authorize(
+            browser, app, scope=scope, state=f"s-{app.id}", nonce=f"n-{app.id}", response_mode=mode
+        )
+        if 'id="consent-allow"' in answer.text:
+            answer = house.submit(browser, answer, decision="allow")
+        url = urlsplit(answer.headers["Location"])
+        everything[mode] = dict(parse_qsl(url.query or url.fragment))
+    everything["tokens"] = tokens = house.redeem(app, everything["query"]["code"]).get_json()
+    everything["headers"] = dict(house.userinfo(tokens["access_token"]).headers)
+    answer = house.userinfo(tokens["access_token"])
+    everything["userinfo"] = answer.get_json()
+    everything["access"] = house.introspect(app, tokens["access_token"])
+    everything["refresh"] = house.introspect(app, tokens["refresh_token"])
+    everything["refreshed"] = house.refresh(app, tokens["refresh_token"]).get_json()
+    everything["denied"] = [
+        house.redeem(app, everything["query"]["code"]).get_json(),
+        house.userinfo(tokens["access_token"]).get_json(),
+        dict(
+            parse_qsl(
+                urlsplit(
+                    house.authorize(browser, app, prompt="none", max_age="1", state=app.id).headers["Location"]
+                ).query
+            )
+        ),
+    ]
+    session = house.parts.store.one(Session, id=session_id)
+    assert session is not None
+    rows = [
+        w.record
+        for w in end(house.parts, session, "logout", house.clock())
+        if isinstance(w, Insert) and isinstance(w.record, LogoutDelivery)
+    ]
+    (row,) = [row for row in rows if row.client_id == app.id]
+    everything["logout"] = logout_claims(
+        issuer=house.config.issuer, client_id=app.id, sub=subject(house.parts.ring, 1, row.account_id, app.client.sector_id),
+        sid=sid(house.parts.ring, row.session_id, app.id), jti=row.id.hex(), now_s=house.clock.seconds,
+    )  # fmt: skip
+    return everything
+
+
+def shared(one: Any, two: Any) -> dict[str, set[str]]:
+    """Members whose value appears anywhere at both, by value."""
+    theirs = {msgspec.json.encode(value): name for name, value in flat(two)}
+    found: dict[str, set[str]] = {}
+    for name, value in flat(one):
+        other = theirs.get(msgspec.json.encode(value))
+        if other is not None and name not in NOT_ABOUT_THE_PERSON and other not in NOT_ABOUT_THE_PERSON:
+            found.setdefault(name, set()).add(str(value))
+    return found
+
+
+def two(house: House, **metadata: Any) -> tuple[App, App]:
+    return tuple(  # type: ignore[return-value]
+        house.register(
+            name,
+            redirect_uris=[f"https://{name}.example/cb"],
+            backchannel_logout_uri=f"https://{name}.example/bc",
+            backchannel_logout_session_required=True,
+            **metadata,
+        )
+        for name in ("tax", "social")
+    )
+
+
+HEADERS = {
+    "Content-Length",
+    "Content-Type", "Cache-Control", "Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Strict-Transport-Security", "Vary",
+}  # fmt: skip
+
+
+@pytest.mark.attack("A083")
+@pytest.mark.parametrize(
+    "metadata",
+    [{}, {"id_token_signed_response_alg": "RS256", "userinfo_signed_response_alg": None}],
+    ids=["ES256", "RS256"],
+)
+def test_two_departments_find_nothing_in_common(house: House, metadata: dict[str, Any]) -> None:
+    """Codes, tokens, claims, introspection, errors, logout tokens and all times of one citizen, one session (OIDC Core §8.1, SP 800-63C §5.4.1)."""
+    account = house.citizen(claims=CLAIMS)
+    row, _ = house.session(account)
+    browser = house.signed_in(account)
+    live = max(house.parts.store.find(Session), key=lambda s: s.id != row.id)
+    one, other = (told(house, app, browser, live.id, "openid") for app in two(house, **metadata))
+    found = {name: values for name, values in shared(one, other).items() if name not in HEADERS}
+    assert found == {}, found
+    assert account.hex() not in str([one, other]) and live.id.hex() not in str([one, other])
+
+
+@pytest.mark.attack("A083", "A082")
+def test_what_they_share_is_what_the_citizen_released(house: House) -> None:
+    """With every scope granted to both, the granted claim values are all that is equal (OIDC Core §5.4)."""
+    account = house.citizen(claims=CLAIMS)
+    browser = house.signed_in(account)
+    (live,) = house.parts.store.find(Session)
+    scope = "openid profile email phone address"
+    one, other = (told(house, app, browser, live.id, scope) for app in two(house))
+    assert set(one["userinfo"]) == {*CLAIMS, "sub"}
+    found = {name: values for name, values in shared(one, other).items() if name not in HEADERS}
+    values = {str(value) for _, value in flat(CLAIMS)}
+    assert set().union(*found.values()) <= values, found
+
+
+@pytest.mark.attack("A083")
+def test_the_end_of_the_session_is_nobodys_to_read(house: House) -> None:
+    """A refresh token that dies with its session tells no ``exp``: that moment is one for all clients and gives the sign-in away (RFC 7662 §2.2)."""
+    account = house.citizen()
+    session, _ = house.session(account)
+    for app in two(house):
+        online = house.tokens(app, account, session=session)
+        assert "exp" not in house.introspect(app, online["refresh_token"])
+        offline = house.tokens(app, account, session=session, offline=1)
+        assert house.introspect(app, offline["refresh_token"])["exp"] > session.expires_at // 1_000_000
+
+
+@pytest.mark.attack("A083")
+def test_the_time_of_the_sign_in_only_where_it_was_asked(house: House) -> None:
+    """``auth_time`` is told to who asked, not to who didn't, and not in disguise (OIDC Core §2; DESIGN §2.4)."""
+    account = house.citizen()
+    browser, app = house.signed_in(account), two(house)[0]
+    (live,) = house.parts.store.find(Session)
+    at = live.auth_at // 1_000_000
+    everything = told(house, app, browser, live.id, "openid")
+    lives = {house.config.session_max, house.config.session_idle, 0}
+    times = {value for name, value in flat(everything) if isinstance(value, int) and not isinstance(value, bool)}
+    assert not {at + life for life in lives} & times
+    code = house.code(browser, app, max_age="100", scope="openid")
+    assert claims_of(house.redeem(app, code).get_json()["id_token"])["auth_time"] == at
+
+
+def test_one_department_knows_its_citizen_again(house: House) -> None:
+    """Clients of one sector share the subject, and nothing of the session (OIDC Core §8.1)."""
+    account = house.citizen()
+    session, _ = house.session(account)
+    apps = [house.register("tax", redirect_uris=[f"https://{n}.tax.example/cb"]) for n in ("a", "b")]
+    one, other = (claims_of(house.tokens(app, account, session=session)["id_token"]) for app in apps)
+    assert one["sub"] == other["sub"] and one["sid"] != other["sid"]
+    assert house.parts.store.count(Department) == 1
