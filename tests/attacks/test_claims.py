@@ -1,0 +1,131 @@
+"""Attacks on what is released: the claims parameter, narrowed registrations, tokens for somebody else."""
+
+import json
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import pytest
+
+from idp.flows import client_rows
+from idp.records import ClientRow, Consent
+from keys.jose import mint
+from tests.kit.house import House, claims_of
+
+
+@pytest.mark.attack("A082")
+def test_claims_that_were_not_registered_are_not_told(house: House) -> None:
+    """Asked within registered scopes or not at all; unknown names are ignored, essential or not (OIDC Core §5.5.1)."""
+    app, browser = house.register(scope="openid email"), house.signed_in(house.citizen())
+    asked = {
+        "userinfo": {
+            "email": None,
+            "phone_number": {"essential": True},
+            "password": None,
+            "sub": None,
+            "__class__": None,
+        },
+        "id_token": {
+            "birthdate": {"essential": True},
+            "email_verified": None,
+            "roles": None,
+            "iss": {"value": "https://evil"},
+        },
+    }
+    code = house.code(browser, app, scope="openid", claims=json.dumps(asked))
+    tokens = house.redeem(app, code).get_json()
+    assert set(house.userinfo(tokens["access_token"]).get_json()) == {"sub", "email"}
+    told = claims_of(tokens["id_token"])
+    assert told["iss"] == house.config.issuer and told["email_verified"] is True
+    assert not {"birthdate", "roles", "phone_number", "email", "password"} & set(told)
+    assert [set(e["claims"]) for e in house.events("attributes.released")] == [{"email_verified"}, {"email"}]
+
+
+@pytest.mark.attack("A082")
+def test_a_claim_asked_at_userinfo_is_not_in_the_id_token(house: House) -> None:
+    """Each place gets what was asked for it (OIDC Core §5.5)."""
+    app, browser = house.register(), house.signed_in(house.citizen())
+    code = house.code(browser, app, scope="openid", claims='{"userinfo":{"name":{"essential":true}}}')
+    tokens = house.redeem(app, code).get_json()
+    assert "name" not in claims_of(tokens["id_token"]) and "name" in house.userinfo(tokens["access_token"]).get_json()
+    refreshed = house.refresh(app, tokens["refresh_token"]).get_json()
+    assert "name" not in claims_of(refreshed["id_token"])
+
+
+@pytest.mark.attack("A082", "A161")
+@pytest.mark.parametrize(
+    "claims",
+    [
+        "[]",
+        "null",
+        '"x"',
+        "1",
+        "{",
+        "{}{}",
+        '{"userinfo":[]}',
+        '{"userinfo":{"name":true}}',
+        '{"userinfo":{"name":null,"name":{"essential":true}}}',
+        '{"userinfo":{},"userinfo":{"name":null}}',
+        '{"id_token":{"acr":{"essential":"yes"}}}',
+        '{"id_token":{"acr":{"values":"x"}}}',
+        '{"id_token":{"acr":{"value":{}}}}',
+        '{"id_token":{"sub":{"value":1e400}}}',
+        '{"id_token":{"x":NaN}}',
+        '{"userinfo":{"\\ud800":null}}',
+        '{"userinfo":' + "[" * 5000 + "]" * 5000 + "}",
+        '{"userinfo":{' + ",".join(f'"c{n}":null' for n in range(101)) + "}}",
+        '{"x":"' + "a" * 16_400 + '"}',
+    ],
+    ids=range(19),
+)
+def test_malformed_claims(house: House, claims: str) -> None:
+    """Strict JSON, each member once, bounded; anything else is ``invalid_request`` and never a default (OIDC Core §5.5; RFC 8259 §4)."""
+    app = house.register()
+    answer = house.authorize(house.signed_in(house.citizen()), app, claims=claims)
+    code = parse_qs(urlsplit(answer.headers.get("Location", "")).query).get("error", [""])[0]
+    assert code == "invalid_request" or (answer.status_code == 400 and "invalid_request" in answer.text)
+    assert house.parts.store.count(Consent) == 0
+
+
+@pytest.mark.attack("A082", "A096")
+def test_a_registration_that_shrank_tells_less_at_once(house: House) -> None:
+    """What a client may no longer ask for, its older tokens no longer open (RFC 7592 §2.2; DESIGN §2.6)."""
+    app = house.register()
+    tokens = house.tokens(app, house.citizen(), claims=b'{"userinfo":{"birthdate":null}}')
+    assert "email" in house.userinfo(tokens["access_token"]).get_json()
+    row = house.parts.store.one(ClientRow, client_id=app.id)
+    assert row is not None
+    smaller = msgspec.structs.replace(app.client, scope=("openid", "phone"))
+    house.parts.store.commit(client_rows.change(smaller, row.version, house.clock()))
+    house.clock.advance(1)
+    assert set(house.userinfo(tokens["access_token"]).get_json()) == {"sub", "phone_number", "phone_number_verified"}
+
+
+@pytest.mark.attack("A053", "A050")
+@pytest.mark.parametrize("aud", ["https://api.example", ["https://api.example"], [], "", None, 7])
+def test_a_token_for_another_resource_opens_no_claims(house: House, aud: Any) -> None:
+    """UserInfo believes tokens that are meant for it (RFC 9068 §4), whoever signed them."""
+    app = house.register()
+    good = claims_of(house.tokens(app, house.citizen())["access_token"])
+    for audience, status in ((good["aud"], 200), ([good["aud"], "https://api.example"], 200), (aud, 401)):
+        token = mint(house.parts.keys.signer("ES256"), "at+jwt", {**good, "aud": audience})
+        assert house.userinfo(token).status_code == status, audience
+
+
+@pytest.mark.attack("A001", "A096")
+def test_a_request_begun_before_its_redirect_uri_was_removed(house: House) -> None:
+    """A page that waits leads nowhere any more once the address is gone from the registration (RFC 9700 §2.1)."""
+    app = house.register(redirect_uris=["https://tax.example/callback", "https://tax.example/other"])
+    browser = house.signed_in(house.citizen())
+    page = house.authorize(browser, app)
+    assert 'id="consent-allow"' in page.text
+    row = house.parts.store.one(ClientRow, client_id=app.id)
+    assert row is not None
+    moved = msgspec.structs.replace(app.client, redirect_uris=("https://tax.example/other",))
+    house.parts.store.commit(client_rows.change(moved, row.version, house.clock()))
+    house.clock.advance(1)
+    for decision in ("allow", "deny"):
+        answer = house.submit(browser, page, decision=decision)
+        assert answer.status_code == 400 and "Location" not in answer.headers
+        assert "tax.example/callback" not in answer.text
+    assert house.events("code.issued") == []
