@@ -119,8 +119,7 @@ _table(
     r.Event,
     "events",
     "seq",
-    unique=(("id",),),
-    index=(("at",), ("kind", "seq"), Partial(("client_id", "seq")), Partial(("actor", "seq"))),
+    # No other index: each costs every token a tenth of its commit. Searching the log has tables of its own.
     identity="seq",
 )
 _table(r.Generation, "generations", "kind", narrow=True)

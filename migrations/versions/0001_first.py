@@ -347,15 +347,6 @@ def events() -> None:
         binary("entry"),
         sa.PrimaryKeyConstraint("seq"),
     )
-    known = sa.text("actor IS NOT NULL")
-    op.create_index("ix_events_actor_seq", "events", ["actor", "seq"], sqlite_where=known, postgresql_where=known)
-    op.create_index("ix_events_at", "events", ["at"])
-    known = sa.text("client_id IS NOT NULL")
-    op.create_index(
-        "ix_events_client_id_seq", "events", ["client_id", "seq"], sqlite_where=known, postgresql_where=known
-    )
-    op.create_index("ix_events_kind_seq", "events", ["kind", "seq"])
-    op.create_index("ux_events_id", "events", ["id"], unique=True)
 
     op.create_table(
         "generations",
