@@ -3,8 +3,10 @@
 Workers are started as fresh programs, never forked: the parent has threads and open stores, and neither survives a fork unharmed.
 """
 
+import atexit
 import logging
 import multiprocessing
+import multiprocessing.connection
 import os
 import shutil
 import signal
@@ -14,18 +16,23 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing import resource_tracker
 from multiprocessing.process import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from granian import _signals
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
 if TYPE_CHECKING:
-    from idp.web.edge import Edge
+    from idp.app import Application
 
 STOP_S = 25
 """Requests under way have so long to finish; with the background worker's end this stays under the 30 s of service managers."""
+HEAD_MS = 10_000
+"""A caller that has not sent its headers by then is let go: it holds a connection, and the end of a worker."""
 STEADY_S = 5.0
 MOST_EARLY_DEATHS = 8
 METRICS_PREFIX = "yimen-metrics-"
@@ -33,27 +40,41 @@ METRICS_PREFIX = "yimen-metrics-"
 log = logging.getLogger("yimen.serving")
 
 
-def worker_app() -> "Edge":
+def worker_app() -> "Application":
     """What a server worker loads."""
     from idp.app import serve_factory
 
-    follow_parent()
+    _signals.set_main_signals = _obey
+    atexit.register(_leave_at_once)
     return serve_factory()
 
 
-def follow_parent() -> None:
-    """End with the parent, however it ends: finish requests under way, then go."""
+def _obey(stop: Callable[..., object], _reload: Callable[..., object] | None = None) -> None:
+    """In place of Granian's handlers: stop once, at the first SIGTERM or when the parent has ended, however it ended.
+
+    A thread waits for either. Granian's own way can leave a signal unheard (the main thread sleeps on a lock, and another thread was
+    interrupted), and its worker hangs when it is told twice, as terminals and service managers do.
+    """
+    heard, woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
-    if parent is None:
-        return
 
     def wait() -> None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
+        multiprocessing.connection.wait([heard] if parent is None else [heard, parent.sentinel])
+        stop(signal.SIGTERM, None)
         time.sleep(STOP_S)
         os._exit(1)
 
-    threading.Thread(target=wait, name="parent", daemon=True).start()
+    threading.Thread(target=wait, name="stop", daemon=True).start()
+
+
+def _leave_at_once() -> None:
+    """Everything is answered and committed: taking the interpreter apart takes long, and can hang on the server's own threads."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 class Supervisor(MPServer):
@@ -66,6 +87,7 @@ class Supervisor(MPServer):
         self, host: str, port: int, workers: int, threads: int, drain_s: float, draining: Callable[[], object]
     ) -> None:
         multiprocessing.set_start_method("spawn", force=True)
+        resource_tracker.ensure_running()  # its start lets signals through that are held back below
         super().__init__(
             "idp.cli.serving:worker_app",
             address=host,
@@ -76,6 +98,7 @@ class Supervisor(MPServer):
             factory=True,
             respawn_failed_workers=True,
             workers_kill_timeout=STOP_S,
+            http1_settings=HTTP1Settings(header_read_timeout=HEAD_MS),
             log_access=False,
             log_level="error",  # type: ignore[arg-type]
             websockets=False,
@@ -87,9 +110,25 @@ class Supervisor(MPServer):
         self._draining()
         super().signal_handler_interrupt(*args, **kwargs)  # type: ignore[no-untyped-call]
 
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> Any:  # type: ignore[override]
+        """A worker that Ctrl-C does not reach: the parent hears it, and tells the workers in order."""
+        worker: Any = super()._spawn_worker(idx, target, callback_loader)
+        begin = worker.start
+
+        def start() -> None:
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited by the worker for good
+            try:
+                begin()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+        worker.start = start
+        return worker
+
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
         while True:
-            self.main_loop_interrupt.wait()
+            while not self.main_loop_interrupt.wait(0.5):
+                """A sleep without end can miss a signal that another thread was interrupted by."""
             self.main_loop_interrupt.clear()
             if self.interrupt_signal:
                 time.sleep(self._drain_s)

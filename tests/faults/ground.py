@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -309,13 +309,13 @@ class Load:
         while not self._stop.is_set():
             try:
                 journey()
-            except BaseException as error:
+            except Exception as error:  # noqa: BLE001  told at the end
                 self.errors.append(error)
                 return
             self.turns[number] += 1
             self._stop.wait(self._pause_s)
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
