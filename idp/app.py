@@ -27,6 +27,9 @@ from keys.purpose import PurposeRing
 
 OPERATIONS = (authorize, discovery, introspect, logout, par, register, revoke, static, token, userinfo)
 
+Application = Edge
+"""What a server loads."""
+
 
 def system_clock() -> int:
     """Microseconds since 1970 UTC: the only wall clock of the house."""
