@@ -1,0 +1,89 @@
+"""Attacks on the wire, byte for byte, against the server that is really run: lengths, lines, hosts, paths."""
+
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.ground import Served
+
+pytestmark = pytest.mark.slow
+
+PIPELINED = b"GET /smuggled HTTP/1.1\r\nHost: HOST\r\n\r\n"
+UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
+GOOD = b"GET /jwks HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n"
+
+
+def exchange(served: Served, data: bytes) -> bytes:
+    """Everything that comes back until the server closes, or half a second of silence."""
+    host = served.config.host
+    name, _, port = host.partition(":")
+    with socket.create_connection((name, int(port)), timeout=5) as line:
+        line.sendall(data.replace(b"HOST", host.encode()))
+        line.settimeout(0.7)
+        answer = b""
+        try:
+            while part := line.recv(65_536):
+                answer += part
+        except (TimeoutError, ConnectionResetError):
+            pass
+        return answer
+
+
+def statuses(answer: bytes) -> list[int]:
+    return [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]]
+
+
+CHUNK = b"8000\r\n" + b"a" * 0x8000 + b"\r\n"
+POST = b"POST /token HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+GET = b"GET /jwks HTTP/1.1\r\nHost: HOST\r\n"
+REQUESTS: dict[str, bytes] = {
+    "two lengths": POST + b"Content-Length: 5\r\nContent-Length: 50\r\n\r\naaaaa" + PIPELINED,
+    "a length and chunks": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + PIPELINED,
+    "chunks and a length": POST + b"Transfer-Encoding: chunked\r\nContent-Length: 500\r\n\r\n0\r\n\r\n" + PIPELINED,
+    "an odd coding": POST + b"Transfer-Encoding: xchunked\r\n\r\n5\r\naaaaa\r\n0\r\n\r\n" + PIPELINED,
+    "a coding hidden by a tab": POST + b"Transfer-Encoding:\tchunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n" + PIPELINED,
+    "a space before the colon": POST + b"Content-Length : 5\r\n\r\naaaaa" + PIPELINED,
+    "a negative length": POST + b"Content-Length: -1\r\n\r\n" + PIPELINED,
+    "a length with a plus": POST + b"Content-Length: +5\r\n\r\naaaaa" + PIPELINED,
+    "two hosts": GET + b"Host: evil.example\r\n\r\n",
+    "two hosts, ours last": b"GET /jwks HTTP/1.1\r\nHost: evil.example\r\nHost: HOST\r\n\r\n",
+    "no host": b"GET /jwks HTTP/1.1\r\n\r\n",
+    "another host": b"GET /jwks HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    "another host in absolute form": b"GET http://evil.example/jwks HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    "NUL in a header": GET + b"X-A: a\x00b\r\n\r\n",
+    "a bare line feed": GET + b"X-A: a\rX-B: b\r\n\r\n",
+    "a folded header": GET + b"X-A: a\r\n b\r\n\r\n",
+    "NUL in the path": b"GET /jw\x00ks HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    "no path": b"GET  HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    "an odd version": b"GET /jwks HTTP/9.9\r\nHost: HOST\r\n\r\n",
+    "bytes in the query of a page": b"GET /sign-in?lang=\xff\xfe HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    "bytes in the query of an operation": b"GET /authorize?client_id=\xe9\xff HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    "bytes in the path": b"GET /\xff\xfe HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    "a method in small letters": b"get /jwks HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    "an endless header": GET + b"X-A: " + b"a" * 2_000_000 + b"\r\n\r\n",
+    "very many headers": GET + b"" + b"".join(b"X-%d: 1\r\n" % n for n in range(5000)) + b"\r\n",
+    "an upgrade": b"GET /jwks HTTP/1.1\r\nHost: evil.example\r\n" + UPGRADE,
+    "a tunnel": b"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n",
+    "a body over the limit": POST + b"Content-Length: 131073\r\n\r\n" + b"a" * 131_073,
+    "chunks over the limit": POST + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNK * 5 + b"0\r\n\r\n",
+}
+"""None of these may be answered with success, or as two requests where a proxy may have seen one."""
+
+
+@pytest.mark.attack("A164", "A163", "A118", "A005")
+def test_what_the_wire_brings(make_served: Callable[..., Served]) -> None:
+    """Ambiguous and hostile messages are refused or closed, never answered with success, a 5xx or as two (RFC 9112 §2.2, §3.2, §6.3)."""
+    served = make_served()
+    served.start(1)
+    wrong = {}
+    for what, data in REQUESTS.items():
+        answer = exchange(served, data)
+        got = statuses(answer)
+        told = any(status < 400 or status >= 500 for status in got) or b"smuggled" in answer or b"evil" in answer
+        if told or len(got) > 1:
+            wrong[what] = (got, answer[:200])
+        assert statuses(exchange(served, GOOD)) == [200], what
+    assert wrong == {}
+    cookie = b"GET /account HTTP/1.1\r\nHost: HOST\r\nCookie: yimen-session=\xff\xfe; yimen-browser=\xe9\r\n\r\n"
+    assert statuses(exchange(served, cookie)) == [303]  # to the sign-in page
