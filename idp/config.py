@@ -52,7 +52,7 @@ class Config:
     argon2_memory_kib: int = _f(19456, "Argon2id memory per hash, KiB")
     argon2_passes: int = _f(2, "Argon2id passes")
     hash_threads: int = _f(0, "Parallel password hashes per process; 0: one per core")
-    hash_queue: int = _f(32, "Password hashes waiting at most, per process; more are refused with 503")
+    hash_queue: int = _f(32, "Password hashes waiting at most, per process; more are refused with 503. `serve` lowers it to leave threads free")
     default_locale: str = _f("zh-Hans", "Language when nothing else chooses: zh-Hans or en")
     outbox_page: bool = _f(False, "Show sent messages on /outbox (demonstration only; loopback issuers)")
     smtp_url: str = _f("", "smtp://user:password@host:port/?from=… for notices by e-mail", secret=True)
@@ -87,7 +87,7 @@ def load(environ: Mapping[str, str], **override: Any) -> Config:
             continue
         base = name.removesuffix("_FILE") if name not in known and name.endswith("_FILE") else name
         if base not in known:
-            raise ConfigError(f"{name} is not a setting of Yimen; see `idp config show`")
+            raise ConfigError(f"{name} is not a setting of Yimen; unset it, then `idp config show` lists them all")
         if base != name and base in environ:
             raise ConfigError(f"{base} and {name} are both set; keep one")
         text = raw if base == name else _read(name, raw)

@@ -18,8 +18,16 @@ from idp.config import Config
 @click.option(
     "--bind", default="127.0.0.1:8000", show_default=True, help="Address to listen on; the proxy in front speaks TLS."
 )
-@click.option("--workers", default=1, show_default=True, help="Processes; one per core is right.")
-@click.option("--threads", default=8, show_default=True, help="Requests at once in each process.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes; one per core is right."
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(2),
+    default=16,
+    show_default=True,
+    help="Requests at once in each process; a quarter is never taken by passwords, so that tokens go on in a storm of sign-ins.",
+)
 @click.option("--no-worker", is_flag=True, help="Do not run the background worker here (run `idp worker` elsewhere).")
 @click.option(
     "--drain",
@@ -46,11 +54,13 @@ def serve(bind: str, workers: int, threads: int, no_worker: bool, drain: float, 
 def _serve(
     config: Config, host: str, port: int, workers: int, threads: int, drain: float, no_worker: bool, as_json: bool
 ) -> None:
-    from idp.cli.serving import Background, Supervisor, metrics_folder
+    from idp.cli.serving import Background, Supervisor, leave_room, metrics_folder
 
     # Before the first metric is made: each worker writes its own file, the parent adds them up.
     folder = metrics_folder()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    os.environ |= leave_room(config, threads)
+    os.environ.pop("IDP_HASH_QUEUE_FILE", None)
     from idp.cli.management import Management
 
     background = None if no_worker else Background()

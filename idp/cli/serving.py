@@ -26,6 +26,8 @@ from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
+from idp.config import Config
+
 if TYPE_CHECKING:
     from idp.app import Application
 
@@ -203,6 +205,13 @@ class Background:
             pause_s = 0.5 if time.monotonic() - began > STEADY_S else min(2 * pause_s, 30.0)
             if not self._stopping.wait(pause_s):
                 self._begin()
+
+
+def leave_room(config: Config, threads: int) -> dict[str, str]:
+    """Settings for workers of so many threads: passwords, hashed or waiting, never hold the last quarter of them."""
+    room = threads - max(1, threads // 4)
+    hashing = min(config.hash_threads or os.cpu_count() or 1, room)
+    return {"IDP_HASH_THREADS": str(hashing), "IDP_HASH_QUEUE": str(min(config.hash_queue, room - hashing))}
 
 
 def metrics_folder() -> Path:
