@@ -35,12 +35,14 @@ def test_registered_origins(spa: House, path: str) -> None:
     assert real.headers["Access-Control-Expose-Headers"] == "WWW-Authenticate, Retry-After"
 
 
+@pytest.mark.attack("A103")
 @pytest.mark.parametrize("path", ["/token", "/userinfo", "/revoke"])
 @pytest.mark.parametrize(
     "origin",
     [OTHER, "null", "https://spa.example:8443", "https://SPA.example", "https://spa.example/", "*", "x" * 5000],
 )
 def test_other_origins(spa: House, path: str, origin: str) -> None:
+    """An origin that no client registered, or almost, reads nothing (Fetch §3.2; RFC 9700 §2.6)."""
     for answer in (preflight(spa, path, origin), spa.request("POST", path, headers={"Origin": origin})):
         assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
         assert answer.headers["Vary"] == "Origin"
