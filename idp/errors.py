@@ -75,3 +75,7 @@ class Unavailable(Exception):
         super().__init__(part)
         self.part = part
         self.retry_after_s = retry_after_s
+
+    def advice(self) -> str:
+        """One line for an operator: what is wrong and what to do."""
+        return f"{self.part} can't be reached; is it running, and is its URL right? See `idp doctor`."

@@ -48,6 +48,7 @@ class Lazy(click.Group):
 def main() -> None:
     """Yimen 一门: one login across departmental systems.
 
+    \b
     Try it:      idp demo
     Run it:      idp db upgrade && idp serve --bind 127.0.0.1:8000
     Look at it:  idp doctor; idp config show; idp audit list --follow

@@ -24,7 +24,7 @@ def audit() -> None:
 @click.option("--follow", "-f", is_flag=True, help="Go on as new events come; Ctrl-C ends.")
 @click.option("--kind", default=None, help="Only this kind, for example code.replayed.")
 @click.option("--client", default=None, help="Only this client.")
-@click.option("--limit", default=50, show_default=True, help="The last so many.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The last so many.")
 @verb
 def list_(follow: bool, kind: str | None, client: str | None, limit: int, as_json: bool) -> None:
     """The latest events, oldest first. Persons appear by pseudonym."""

@@ -36,7 +36,9 @@ def verb(function: F) -> F:
         except ClientError as error:
             fail(f"{error.code}: {error.public}")
         except Unavailable as error:
-            fail(f"{error.part} can't be reached; is it running, and is its URL right? See `idp doctor`.")
+            fail(error.advice())
+        except OSError as error:
+            fail(f"{error.filename or 'a file'}: {(error.strerror or 'can not be used').lower()}")
 
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(run)  # type: ignore[return-value]
 

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -50,7 +51,7 @@ def demo(port: int, data: Path | None, workers: int, as_json: bool) -> None:
     _stop_on_signal()
     try:
         settings = environment(folder, port)
-        told = _prepare(settings, folder, port)
+        told = _prepare(settings, folder, port) | {"settings": str(_settings_file(settings, folder))}
         arguments = ["serve", "--bind", f"127.0.0.1:{port}", "--workers", str(workers), "--threads", str(_threads())]
         children.append(_start(["-m", "idp.cli", *arguments], settings))
         children.append(_start(["-m", "clients.sample_rp", str(folder / "apps.json")], os.environ | {}))
@@ -82,6 +83,16 @@ def environment(folder: Path, port: int) -> dict[str, str]:
         "IDP_OUTBOUND_ALLOW": "localhost,127.0.0.1",
         "IDP_OUTBOX_PAGE": "true",
     }
+
+
+def _settings_file(settings: dict[str, str], folder: Path) -> Path:
+    """For a shell: ``set -a; . FILE; set +a`` gives the command line this demonstration's settings."""
+    path = folder / "settings.sh"
+    path.write_text(
+        "".join(f"{k}={shlex.quote(v)}\n" for k, v in settings.items() if k.startswith("IDP_")), encoding="utf-8"
+    )
+    path.chmod(0o600)
+    return path
 
 
 def _prepare(settings: dict[str, str], folder: Path, port: int) -> dict[str, Any]:
@@ -220,6 +231,7 @@ def _tell(told: dict[str, Any], as_json: bool) -> None:
         )
         click.echo(f"    {account['username']:<12} {account['password']}{role}")
     click.echo(f"\n  Register an app of your own (see README):  INITIAL_ACCESS_TOKEN={told['initial_access_token']}")
+    click.echo(f"  Use `.venv/bin/idp` beside it:  set -a; . {told['settings']}; set +a")
     click.echo(
         "\n  Sign in at the tax bureau, then open social security: you are signed in already.\n  Ctrl-C stops everything.\n"
     )

@@ -50,7 +50,13 @@ def _findings(offline: bool) -> Iterator[Finding]:
         yield {"check": "settings", "ok": False, "says": str(error)}
         return
     yield {"check": "settings", "ok": True, "says": f"issuer {config.issuer}"}
-    for name, check in (("schema", _schema), ("keys", _keys), ("stores", _stores), ("clients", _clients)):
+    for name, check in (
+        ("schema", _schema),
+        ("keys", _keys),
+        ("stores", _stores),
+        ("clients", _clients),
+        ("notices", _notices),
+    ):
         yield _run(name, check, config)
     if not offline:
         yield _run("front", _front, config)
@@ -63,11 +69,7 @@ def _run(name: str, check: Check, config: Config) -> Finding:
     except (Wrong, KeysError) as error:
         return {"check": name, "ok": False, "says": str(error)}
     except Unavailable as error:
-        return {
-            "check": name,
-            "ok": False,
-            "says": f"{error.part} can't be reached; is it running, and is its URL right?",
-        }
+        return {"check": name, "ok": False, "says": error.advice()}
 
 
 def _schema(config: Config) -> str:
@@ -127,6 +129,18 @@ def _clients(config: Config) -> str:
     if broken:
         raise Wrong(f"these clients can't be read: {', '.join(broken[:10])}")
     return f"{count} clients can be read"
+
+
+def _notices(config: Config) -> str:
+    """Sign-up and recovery wait for codes that somebody has to send."""
+    if config.outbox_page:
+        return "shown on /outbox: a demonstration"
+    missing = [n for n, url in (("IDP_SMTP_URL", config.smtp_url), ("IDP_SMS_URL", config.sms_url)) if not url]
+    if len(missing) == 2:
+        raise Wrong(
+            "nothing sends codes and notices: set IDP_SMTP_URL or IDP_SMS_URL, or nobody can sign up or recover"
+        )
+    return "sent" + (f"; {missing[0]} is not set" if missing else "")
 
 
 def _front(config: Config) -> str:

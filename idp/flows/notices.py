@@ -17,7 +17,7 @@ ENGLISH: Final = "en"
 VOID: Final = "void"
 """State of a message that is made for the work's sake alone and never sent."""
 _HELP: Final = {
-    "zh-Hans": "如果不是您本人操作，请立即更改密码，并在“我的登录位置”中退出所有设备。",
+    "zh-Hans": "如果不是您本人操作，请立即更改密码，并在“我的登录设备”中退出所有设备。",
     "en": "If this was not you, change your password at once and sign out all devices on your account page.",
 }
 TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {

@@ -4,6 +4,7 @@ The command line, the demonstration and the tests call these; each commits its r
 """
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -59,6 +60,9 @@ def add_department(
     department_id: str | None = None,
 ) -> Department:
     """Enter an organisation; its id comes from the credit code when none is given. Raises Refusal when it is known already."""
+    if not (re.fullmatch("[0-9A-Z]{18}", credit_code) and re.fullmatch("[0-9]{6}", region)):
+        text = "A credit code has 18 digits and capitals (GB 32100), a region 6 digits (GB/T 2260)."
+        raise Refusal(Code.INVALID_REQUEST, text, reason="department_codes")
     now = parts.clock()
     row = Department(department_id or credit_code.lower(), name_zh, name_en, credit_code, region, level, now)
     event = record(DepartmentAdded(department=row.id), at=now, entropy=parts.entropy)

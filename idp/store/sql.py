@@ -19,6 +19,10 @@ _NOTHING: Mapping[str, Any] = {}
 class SchemaUnknown(Unavailable):
     """The database's tables are not those of this program; the text says what to do."""
 
+    def advice(self) -> str:
+        """The text as it is: it names the remedy."""
+        return self.part
+
 
 class SqlStore:
     """Reads and batches; a subclass runs them."""

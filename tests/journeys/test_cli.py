@@ -160,6 +160,17 @@ def test_bad_metadata_is_refused_with_the_rfc_error(idp, department):
     assert (result.exit_code, "invalid_redirect_uri" in result.stderr) == (1, True)
 
 
+@pytest.mark.parametrize(("code", "region"), [("123", "330100"), ("11330000MB0000001A", "33"), ("11330000mb0000001a", "330100")])
+def test_department_with_malformed_codes_is_refused(idp, code, region):
+    result = idp.run("departments", "add", "局", "--name-en", "B", "--credit-code", code, "--region", region, "--level", "city")
+    assert (result.exit_code, "GB 32100" in result.stderr) == (1, True)
+
+
+def test_folder_that_cannot_be_made_is_one_line(idp):
+    result = idp.run("backup", "/proc/nowhere")
+    assert (result.exit_code, "Traceback" in result.output) == (1, False)
+
+
 def test_unknown_department_is_refused(idp):
     result = idp.run("clients", "add", idp.file("c.json", CLIENT), "--department", "nowhere")
     assert (result.exit_code, "nowhere" in result.stderr) == (1, True)
@@ -270,7 +281,10 @@ def test_altered_copy_is_noticed(idp, tmp_path):
 
 
 def test_doctor_says_what_is_wrong(idp, tmp_path):
-    assert idp.run("doctor", "--offline").exit_code == 0
+    sending = {"IDP_SMTP_URL": "smtps://u:p@mail.example/?from=a@b.example"}
+    assert idp.run("doctor", "--offline", **sending).exit_code == 0
+    silent = idp.run("doctor", "--offline")
+    assert (silent.exit_code, "IDP_SMTP_URL" in silent.output) == (1, True)
     empty = Operator(tmp_path / "empty")
     empty.folder.mkdir()
     result = empty.run("doctor", "--offline")
