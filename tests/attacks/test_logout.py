@@ -132,3 +132,22 @@ def test_a_frame_of_another_origin_is_not_registered(house: House, uri: str) -> 
     body = msgspec.json.encode({"redirect_uris": ["https://tax.example/callback"], "frontchannel_logout_uri": uri})
     answer = house.request("POST", "/register", data=body, content_type="application/json", headers=bearer(right))
     assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_client_metadata")
+
+
+@pytest.mark.attack("A147")
+@pytest.mark.parametrize("whose", ["an earlier session's", "another citizen's", "another's at another client"])
+def test_a_genuine_hint_of_another_session_only_asks(house: House, whose: str) -> None:
+    """An attacker's own valid ID token signs nobody else out (RP-Initiated Logout §2, §4)."""
+    app = house.register()
+    account = house.citizen()
+    earlier, _ = house.session(account)
+    session, cookie = house.session(account)
+    other, _ = house.session(house.citizen("zhang.min"))
+    hint = {
+        "an earlier session's": lambda: house.tokens(app, account, session=earlier),
+        "another citizen's": lambda: house.tokens(app, other.account_id, session=other),
+        "another's at another client": lambda: house.tokens(house.register("social"), other.account_id, session=other),
+    }[whose]()["id_token"]
+    answer = ask(house, cookie, f"id_token_hint={hint}")
+    assert 'id="logout-confirm"' in answer.text and not answer.headers.getlist("Set-Cookie")
+    assert alive(house, session) and alive(house, earlier) and alive(house, other)
