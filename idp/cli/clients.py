@@ -7,7 +7,7 @@ import click
 
 from clients.model import Client, from_json, public_metadata
 from idp.cli.common import fail, iso, opened, show, verb
-from idp.records import ClientRefusal, ClientRow
+from idp.records import ClientRefusal, ClientRow, LogoutDelivery
 
 
 @click.group()
@@ -85,9 +85,34 @@ def errors(client_id: str, as_json: bool) -> None:
 
 
 @clients.command()
+@click.argument("client_id", required=False)
+@click.option("--state", type=click.Choice(["pending", "sent", "dead"]), default=None, help="Only these.")
+@click.option("--retry", is_flag=True, help="Try dead ones again from the beginning, after the receiver was repaired.")
+@verb
+def deliveries(client_id: str | None, state: str | None, retry: bool, as_json: bool) -> None:
+    """Back-channel logout messages to CLIENT_ID (or to all): waiting, sent, or dead after the last try, and why.
+
+    The newest first. Names no citizen: a message is known by the session in `idp audit list`.
+    """
+    from idp.flows.outbox import revive
+
+    with opened() as parts:
+        if client_id is not None and parts.clients.get(client_id) is None:
+            fail(f"there is no client {client_id}")
+        if retry:
+            show({"tried_again": revive(parts, parts.clock(), client_id)}, as_json)
+            return
+        where = {k: v for k, v in (("client_id", client_id), ("state", state)) if v is not None}
+        rows = parts.store.find(LogoutDelivery, where, order=("-created_at",), limit=200)
+        show([_delivery(row) for row in rows], as_json)
+
+
+@clients.command()
 @click.option("--department", required=True, help="Department id or credit code.")
-@click.option("--uses", default=1, show_default=True, help="How many clients it may register.")
-@click.option("--days", default=7, show_default=True, help="How long it is valid.")
+@click.option(
+    "--uses", type=click.IntRange(min=1), default=1, show_default=True, help="How many clients it may register."
+)
+@click.option("--days", type=click.IntRange(min=1), default=7, show_default=True, help="How long it is valid.")
 @click.option(
     "--scope",
     default="openid profile email phone address offline_access",
@@ -118,6 +143,18 @@ def token(
             token_endpoint_audience=older_audience,
         )
         show({"initial_access_token": made, "uses": uses, "register_at": parts.config.issuer + "/register"}, as_json)
+
+
+def _delivery(row: LogoutDelivery) -> dict[str, object]:
+    return {
+        "time": iso(row.created_at),
+        "client_id": row.client_id,
+        "session": row.session_id.hex(),
+        "state": row.state,
+        "attempts": row.attempts,
+        "next": iso(row.next_at) if row.state == "pending" else None,
+        "trouble": row.last_error,
+    }
 
 
 def _summary(client: Client) -> dict[str, object]:

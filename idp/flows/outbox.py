@@ -6,7 +6,7 @@ from clients.outbound import Limits, OutboundError
 from idp.audit.events import LogoutDelivered, record
 from idp.flows.sessions import person
 from idp.parts import Parts
-from idp.ports import Notifier, Op, Update, Write
+from idp.ports import Committed, Notifier, Op, Update, Write
 from idp.protocol.logout import logout_claims
 from idp.protocol.outbox import accepted, next_try
 from idp.records import Account, LogoutDelivery, Message
@@ -20,11 +20,25 @@ FORM = "application/x-www-form-urlencoded"
 BATCH = 200
 
 
-def due_logouts(parts: Parts, now: int) -> list[LogoutDelivery]:
+def due_logouts(parts: Parts, now: int, limit: int = BATCH) -> list[LogoutDelivery]:
     """Deliveries whose time has come, the oldest first."""
     return parts.store.find(
-        LogoutDelivery, {"state": "pending", "next_at": Op("<=", now)}, order=("next_at",), limit=BATCH
+        LogoutDelivery, {"state": "pending", "next_at": Op("<=", now)}, order=("next_at",), limit=limit
     )
+
+
+def postpone(parts: Parts, client_id: str, until: int) -> None:
+    """A receiver just failed: what else is due for it waits, untried and uncounted, so that others' deliveries are not behind it."""
+    where = {"client_id": client_id, "state": "pending", "next_at": Op("<", until)}
+    parts.store.commit([Update(LogoutDelivery, where, {"next_at": until}, rows=None)])
+
+
+def revive(parts: Parts, now: int, client_id: str | None = None) -> int:
+    """Dead deliveries (of one client) are tried again from the beginning, after an operator saw to the receiver; how many."""
+    where = {"state": "dead"} | ({"client_id": client_id} if client_id else {})
+    again = {"state": "pending", "attempts": 0, "next_at": now}
+    done = parts.store.commit([Update(LogoutDelivery, where, again, rows=None)])
+    return done.rows[0] if isinstance(done, Committed) else 0
 
 
 def deliver_logout(parts: Parts, delivery: LogoutDelivery) -> str:

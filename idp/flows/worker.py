@@ -11,14 +11,19 @@ from idp.flows import cleanup, outbox
 from idp.flows.keys import rotate
 from idp.parts import Parts
 from idp.ports import Notifier
+from idp.protocol.outbox import BACKOFF_S
 from keys.ports import Sealer
 
 TICK_S = 0.2
 LEADER_WAIT_S = 1.0
-THREADS = 16
+THREADS = 32
 PER_CLIENT = 2
-CLEAN_EVERY_US = 30 * 1_000_000
-ROTATE_EVERY_US = 1_000_000
+NOTICES = ""
+"""The lane of messages to citizens; every client is a lane of its own."""
+SECOND = 1_000_000
+CLEAN_EVERY_US = 30 * SECOND
+ROTATE_EVERY_US = SECOND
+LONGEST_REST_US = 30 * SECOND
 
 
 class Worker:
@@ -30,8 +35,13 @@ class Worker:
         self._parts, self._root, self._notifier, self._trouble = parts, root, notifier, trouble
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="delivery")
         self._busy: dict[bytes, str] = {}
+        self._failures: Counter[str] = Counter()
+        """Lane → failures since its last success."""
+        self._resting: dict[bytes, int] = {}
+        """Deliveries that failed in a way nobody foresaw → when they may be tried again."""
         self._lock = threading.Lock()
-        self._cleaned_at = self._rotated_at = 0
+        self._wake = threading.Event()
+        self._due_at = {"rotate": 0, "clean": 0}
 
     def run(self, stop: threading.Event, alive: Callable[[], bool] = lambda: True) -> None:
         """Work until ``stop`` is set or ``alive`` says no; while another leads, wait for it to go."""
@@ -40,49 +50,95 @@ class Worker:
                 with self._parts.store.lead("worker") as leader:
                     while leader and not stop.is_set() and alive():
                         self.tick()
-                        stop.wait(TICK_S)
+                        self._wake.wait(TICK_S)
+                        self._wake.clear()
             except Unavailable:
                 pass  # the store is away: everything waits in it, and is there when it returns
             stop.wait(LEADER_WAIT_S)
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def tick(self) -> None:
-        """One look at everything that may be due."""
+        """One look at everything that may be due. Raises Unavailable; any other failure of one chore leaves the others their turn."""
         now = self._parts.clock()
-        self._deliver_logouts(now)
+        self._chore(partial(self._deliver_logouts, now))
         if self._notifier is not None:
-            self._deliver_messages(now, self._notifier)
-        if now - self._rotated_at >= ROTATE_EVERY_US:
-            rotate(self._parts.store, self._root, self._parts.config, self._parts.entropy, now)
-            self._rotated_at = now
-        if now - self._cleaned_at >= CLEAN_EVERY_US:
-            cleanup.clean(self._parts, now)
-            self._cleaned_at = now
+            self._chore(partial(self._deliver_messages, now, self._notifier))
+        self._now_and_then("rotate", ROTATE_EVERY_US, now, self._rotate)
+        self._now_and_then("clean", CLEAN_EVERY_US, now, partial(cleanup.clean, self._parts))
 
     def idle(self) -> bool:
         """No delivery is under way."""
         with self._lock:
             return not self._busy
 
+    def _now_and_then(self, name: str, every_us: int, now: int, work: Callable[[int], object]) -> None:
+        if now >= self._due_at[name]:
+            self._chore(partial(work, now))
+            self._due_at[name] = now + every_us
+
+    def _chore(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  told by its type alone: its text may hold personal data
+            self._tell(error)
+
+    def _rotate(self, now: int) -> None:
+        rotate(self._parts.store, self._root, self._parts.config, self._parts.entropy, now)
+
     def _deliver_logouts(self, now: int) -> None:
-        """A slow receiver holds at most two threads, so that it does not delay the others."""
-        for delivery in outbox.due_logouts(self._parts, now):
-            self._submit(delivery.id, delivery.client_id, partial(outbox.deliver_logout, self._parts, delivery))
+        """A slow receiver holds at most two threads, a failing one a single one, so that it does not delay the others."""
+        for limit in (outbox.BATCH, 10 * outbox.BATCH):
+            due = outbox.due_logouts(self._parts, now, limit)
+            begun = [self._submit(d.id, d.client_id, now, partial(outbox.deliver_logout, self._parts, d)) for d in due]
+            if any(begun) or len(due) < limit:
+                return
 
     def _deliver_messages(self, now: int, notifier: Notifier) -> None:
         for message in outbox.due_messages(self._parts, now):
-            self._submit(message.id, "notices", partial(outbox.deliver_message, self._parts, notifier, message))
+            work = partial(outbox.deliver_message, self._parts, notifier, message)
+            self._submit(message.id, NOTICES, now, work)
 
-    def _submit(self, key: bytes, lane: str, work: Callable[[], str]) -> None:
+    def _submit(self, key: bytes, lane: str, now: int, work: Callable[[], str]) -> bool:
         with self._lock:
-            if key in self._busy or Counter(self._busy.values())[lane] >= PER_CLIENT:
-                return
+            width = 1 if self._failures[lane] else PER_CLIENT
+            full = Counter(self._busy.values())[lane] >= width or len(self._busy) >= THREADS
+            if key in self._busy or full or self._resting.get(key, 0) > now:
+                return False
             self._busy[key] = lane
-        self._pool.submit(work).add_done_callback(lambda done: self._done(key, done))
+            self._resting.pop(key, None)
+        self._pool.submit(self._attempt, lane, work).add_done_callback(lambda done: self._done(key, done))
+        return True
+
+    def _attempt(self, lane: str, work: Callable[[], str]) -> str:
+        """One delivery; when its receiver fails, whatever else is due for it is put behind the others."""
+        state = work()
+        with self._lock:
+            self._failures[lane] = 0 if state == "sent" else self._failures[lane] + 1
+            failures = self._failures[lane]
+        if failures and lane != NOTICES:
+            rest_us = min(BACKOFF_S[min(failures, len(BACKOFF_S)) - 1] * SECOND, LONGEST_REST_US)
+            outbox.postpone(self._parts, lane, self._parts.clock() + rest_us)
+        return state
 
     def _done(self, key: bytes, done: "Future[str]") -> None:
+        error = done.exception() if not done.cancelled() else None
         with self._lock:
             self._busy.pop(key, None)
-        error = done.exception() if not done.cancelled() else None
+            if error is not None:
+                now = self._parts.clock()
+                self._resting = {k: at for k, at in self._resting.items() if at > now} | {key: now + LONGEST_REST_US}
         if error is not None:
-            self._trouble(f"worker: {type(error).__name__} while delivering; it is tried again")
+            self._tell(error)
+        self._wake.set()
+
+    def _tell(self, error: BaseException) -> None:
+        self._trouble(f"worker: {type(error).__name__} {_place(error)}; it is tried again")
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f"at {trace.tb_frame.f_globals.get('__name__', '')}:{trace.tb_lineno}"
