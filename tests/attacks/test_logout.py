@@ -1,5 +1,6 @@
 """Attacks on signing out: whose question it is, who is told, what the frames may hold."""
 
+from collections.abc import Callable
 from urllib.parse import quote
 
 import msgspec
@@ -42,13 +43,14 @@ def test_a_question_is_answered_only_where_it_was_put(house: House, whose: str) 
     session, cookie = house.session(house.citizen())
     other, their_cookie = house.session(house.citizen("zhang.min"))
     query = f"client_id={app.id}&post_logout_redirect_uri={quote(OUT, safe='')}"
-    token = {
+    found: dict[str, Callable[[], str]] = {
         "nobody's": lambda: token_of(house.request("GET", f"/logout?{query}")),
         "another citizen's": lambda: token_of(ask(house, their_cookie, query)),
         "an old one": lambda: token_of(ask(house, cookie, query)),
         "none": str,
         "garbage": lambda: "A" * 80,
-    }[whose]()
+    }
+    token = found[whose]()
     if whose == "an old one":
         house.clock.advance(CONTINUE_TTL_S)
     for decision in ("logout", "stay"):

@@ -1,6 +1,7 @@
 """Attacks on what lies about: files, logs, metrics, error pages and answers hold no secret and nothing personal."""
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -15,7 +16,7 @@ from keys.sealed import padded
 from tests.kit.house import App, House, basic
 from tests.kit.person import PASSWORD, Person, enrol, last_code, totp_now
 
-SENTINELS = {
+SENTINELS: dict[str, Any] = {
     "name": "Sentinel-Name-欧阳",
     "email": "sentinel.mail@example.cn",
     "phone_number": "+8613912345678",
@@ -70,7 +71,7 @@ def journey(house: House) -> tuple[App, list[str]]:
         app.secret or "",
         totp_now(house, secret),
     ]
-    claims = [v if isinstance(v, str) else v["formatted"] for v in SENTINELS.values()]
+    claims = [v["formatted"] if isinstance(v, dict) else v for v in SENTINELS.values()]
     return app, [
         *other,
         *claims,
