@@ -22,6 +22,7 @@ from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
+from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder, TestResponse
 
 from idp.config import Config
@@ -240,7 +241,7 @@ class Served(House):
         finally:
             connection.close()
         asked = EnvironBuilder(path=path, method=method, base_url=self.config.issuer).get_request()
-        return TestResponse([content], f"{answer.status} {answer.reason}", answer.headers.items(), asked)
+        return TestResponse([content], f"{answer.status} {answer.reason}", Headers(answer.headers.items()), asked)
 
     def browser(self) -> Any:
         """A user agent with a cookie jar."""
