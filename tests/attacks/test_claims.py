@@ -33,6 +33,8 @@ def test_claims_that_were_not_registered_are_not_told(house: House) -> None:
         },
     }
     code = house.code(browser, app, scope="openid", claims=json.dumps(asked))
+    (consent,) = house.parts.store.find(Consent)
+    assert msgspec.json.decode(consent.document)["claims"] == ["email", "email_verified"]  # nor shown to the citizen
     tokens = house.redeem(app, code).get_json()
     assert set(house.userinfo(tokens["access_token"]).get_json()) == {"sub", "email"}
     told = claims_of(tokens["id_token"])
