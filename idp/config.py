@@ -6,7 +6,7 @@ Settings are read once, by :func:`load`, never at import.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -93,6 +93,7 @@ def load(environ: Mapping[str, str], **override: Any) -> Config:
         text = raw if base == name else _read(name, raw)
         values[known[base]] = _parse(base, known[base], text)
     config = Config(**{**values, **override})
+    _refuse_malformed(config)
     _refuse_unsafe(config)
     return config
 
@@ -137,10 +138,51 @@ def loopback(host: str | None) -> bool:
         return False
 
 
+STORES = ("sqlite:///", "postgresql://", "postgres://")
+CACHES = ("sqlite:///", "redis://", "rediss://", "unix://")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def _refuse_malformed(config: Config) -> None:
+    """What a part would stumble over later is named here, without its value: it may hold a password."""
+    for name, url, begins in (
+        ("IDP_DATABASE_URL", config.database_url, STORES),
+        ("IDP_KEYRING_URL", config.keyring_url, STORES),
+        ("IDP_VOLATILE_URL", config.volatile_url, CACHES),
+    ):
+        if not url.startswith(begins) or url in begins:
+            raise ConfigError(f"{name} must begin with one of {', '.join(begins)}")
+    for network in config.trusted_proxies:
+        if not _is_network(network):
+            raise ConfigError(f"IDP_TRUSTED_PROXIES: {network} is no address or network")
+    for entry in config.outbound_allow:
+        if "/" in entry and not _is_network(entry):
+            raise ConfigError(f"IDP_OUTBOUND_ALLOW: {entry} is no host, address or network")
+    if config.outbound_ca and not Path(config.outbound_ca).is_file():
+        raise ConfigError(f"IDP_OUTBOUND_CA: there is no file {config.outbound_ca}")
+    if config.log_level not in LOG_LEVELS:
+        raise ConfigError(f"IDP_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")
+    host, _, port = config.management_bind.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ConfigError("IDP_MANAGEMENT_BIND must be HOST:PORT")
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
 def _refuse_unsafe(config: Config) -> None:
-    url = urlsplit(config.issuer)
     if not config.issuer:
         raise ConfigError("IDP_ISSUER is required: the provider's public URL, for example https://id.example.gov")
+    try:
+        url = urlsplit(config.issuer)
+        _ = url.port
+    except ValueError:
+        raise ConfigError("IDP_ISSUER is no URL") from None
     if url.scheme not in ("https", "http") or not url.hostname or url.query or url.fragment or url.username:
         raise ConfigError("IDP_ISSUER must be an https URL without query, fragment or user (RFC 8414 §2)")
     if config.issuer.endswith("/") or url.path:

@@ -122,10 +122,13 @@ def _leave(*_: Any) -> None:
 
 def _check(config: Config) -> None:
     """A clear error now rather than workers that die at start: stores, keys, and the composition itself."""
-    from idp.app import close_parts, create_app, open_parts
+    from idp.app import check_open, close_parts, create_app, open_parts
+    from idp.notifiers import open_notifier
 
     parts = open_parts(config)
     try:
+        check_open(parts)
+        open_notifier(config, parts.outbound)
         create_app(config, parts)
     finally:
         close_parts(parts)

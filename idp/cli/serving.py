@@ -36,7 +36,7 @@ STOP_S = 25
 HEAD_MS = 10_000
 """A caller that has not sent its headers by then is let go: it holds a connection, and the end of a worker."""
 STEADY_S = 5.0
-MOST_EARLY_DEATHS = 8
+MOST_EARLY_DEATHS = 5
 METRICS_PREFIX = "yimen-metrics-"
 
 log = logging.getLogger("yimen.serving")
