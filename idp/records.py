@@ -189,7 +189,10 @@ class OneTime(Record, frozen=True):
 
 
 class Consent(Record, frozen=True):
-    """What a citizen lastly agreed that a client may learn: one row per account and client. ``document`` JSON of scopes and claims."""
+    """What a citizen lastly agreed that a client may learn: one row per account and client. ``document`` JSON of scopes, claims and items.
+
+    ``digest`` SHA-256 of what was shown; ``expires_at`` None for a lasting consent, ``created_at`` for one that counts once.
+    """
 
     account_id: bytes
     client_id: str
@@ -197,6 +200,7 @@ class Consent(Record, frozen=True):
     digest: bytes
     created_at: int
     withdrawn_at: int | None
+    expires_at: int | None = None
 
 
 class Grant(Record, frozen=True):
@@ -230,6 +234,8 @@ class Grant(Record, frozen=True):
     expires_at: int
     ended_at: int | None
     ended_why: str | None
+    plan: bytes | None = None
+    """JSON of ``release.model.Allowed``: what may be released under this grant beyond scopes and claims; None when no item was asked."""
 
 
 class Refresh(Record, frozen=True):
@@ -256,6 +262,83 @@ class UsedAssertion(Record, frozen=True):
 
     hash: bytes
     expires_at: int
+
+
+class AttributeRow(Record, frozen=True):
+    """One entry of the attribute catalogue. ``document`` JSON of ``release.model.AttributeKind``; ``version`` grows with each change."""
+
+    code: str
+    document: bytes
+    version: int
+    updated_at: int
+
+
+class ServiceItemRow(Record, frozen=True):
+    """One version of a service item 事项. ``state``: draft → approved → retired; ``document`` JSON of ``release.model.ServiceItem``.
+
+    ``decided_by`` names who approved it: an account id in hex, or ``cli``.
+    """
+
+    code: str
+    version: int
+    department_id: str
+    state: str
+    document: bytes
+    created_at: int
+    decided_at: int | None
+    decided_by: str | None
+
+
+class ClientKeySeen(Record, frozen=True):
+    """The encryption key that a client used last. ``thumbprint`` RFC 7638; ``held_until`` not None while sensitive release waits."""
+
+    client_id: str
+    thumbprint: str
+    first_seen_at: int
+    held_until: int | None
+
+
+class Objection(Record, frozen=True):
+    """A citizen's *this was not me* or *I object*, a case for security staff. ``event_id`` the release's; ``sealed`` JSON of the citizen's words.
+
+    ``kind``: not_me or object; ``state``: open, assigned or closed.
+    """
+
+    id: bytes
+    account_id: bytes
+    event_id: bytes
+    client_id: str
+    kind: str
+    state: str
+    sealed: bytes
+    created_at: int
+    closed_at: int | None
+
+
+class Erasure(Record, frozen=True):
+    """A citizen asked to be forgotten. ``state``: waiting, cancelled or done; nothing is destroyed before ``due_at``."""
+
+    account_id: bytes
+    state: str
+    asked_at: int
+    due_at: int
+    ended_at: int | None
+
+
+class Exchange(Record, frozen=True):
+    """A registered exchange of identifiers: ``client_id`` may get encrypted identifiers that ``to_sector`` alone can open.
+
+    ``to_client_id`` names a client of that sector, whose key they are encrypted to; ``state``: proposed, approved or ended.
+    """
+
+    id: bytes
+    client_id: str
+    to_client_id: str
+    to_sector: bytes
+    state: str
+    purpose: str
+    created_at: int
+    decided_at: int | None
 
 
 class LogoutDelivery(Record, frozen=True):
@@ -302,6 +385,21 @@ class Event(Record, frozen=True):
     salt: bytes
     fields: bytes | None
     entry: bytes
+
+
+class EventFacet(Record, frozen=True):
+    """One line of the log's search index, made after the commit: the event ``seq`` has ``value`` in ``facet``."""
+
+    facet: str
+    value: bytes
+    seq: int
+
+
+class Cursor(Record, frozen=True):
+    """How far a follower of the log has come: the last ``seq`` that it has dealt with."""
+
+    name: str
+    seq: int
 
 
 class Generation(Record, frozen=True):

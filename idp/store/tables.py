@@ -17,7 +17,7 @@ from idp import records as r
 MAIN = sa.MetaData()
 KEYRING = sa.MetaData()
 
-MAIN_HEAD = "0001"
+MAIN_HEAD = "0002"
 KEYRING_HEAD = "0001"
 MAIN_VERSION_TABLE = "schema_version"
 KEYRING_VERSION_TABLE = "keyring_schema_version"
@@ -113,6 +113,12 @@ _table(
 _table(r.Refresh, "refresh_tokens", "hash", index=(("grant_id",), ("expires_at",)), narrow=True)
 _table(r.RevokedToken, "revoked_tokens", "hash", index=(("expires_at",),), narrow=True)
 _table(r.UsedAssertion, "used_assertions", "hash", index=(("expires_at",),), narrow=True)
+_table(r.AttributeRow, "attribute_catalogue", "code")
+_table(r.ServiceItemRow, "service_items", "code", "version", index=(("department_id",), ("state",)), refs=_OF_DEPARTMENT)
+_table(r.ClientKeySeen, "client_keys_seen", "client_id")
+_table(r.Objection, "objections", "id", index=(("account_id",), ("state", "created_at")))
+_table(r.Erasure, "erasures", "account_id", index=(("state", "due_at"),))
+_table(r.Exchange, "exchanges", "id", unique=(("client_id", "to_client_id"),))
 _table(r.LogoutDelivery, "logout_deliveries", "id", index=(("state", "next_at"),))
 _table(r.Message, "messages", "id", index=(("state", "next_at"),))
 _table(
@@ -122,6 +128,8 @@ _table(
     # No other index: each costs every token a tenth of its commit. Searching the log has tables of its own.
     identity="seq",
 )
+_table(r.EventFacet, "event_facets", "facet", "value", "seq", narrow=True)
+_table(r.Cursor, "cursors", "name", narrow=True)
 _table(r.Generation, "generations", "kind", narrow=True)
 _table(r.SigningKey, "signing_keys", "kid", unique=(("alg", "version"),))
 _table(r.PurposeKey, "purpose_keys", "purpose", "version")
