@@ -66,6 +66,11 @@ class Config:
         return self.issuer.startswith("https://")
 
     @property
+    def log_origin(self) -> str:
+        """The audit log's name in its checkpoints: the issuer without its scheme, and ``/log`` (C2SP tlog-tiles, Parameters)."""
+        return f"{self.host}/log"
+
+    @property
     def host(self) -> str:
         """The only Host header that is answered."""
         return urlsplit(self.issuer).netloc

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
-from idp.records import KeyringEntry
+from idp.records import Event, KeyringEntry
 
 Record = Struct  # a row value: idp.records.Record, or a row of the keys room (SigningKey, PurposeKey), which knows no idp
 R = TypeVar("R", bound=Struct)
@@ -104,6 +104,12 @@ class Store(Protocol):
 
     def commit(self, writes: Sequence[Write]) -> Committed | Conflict:
         """Write the batch: all or none, in order."""
+
+    def unsequenced(self, after: int, limit: int) -> list[Event]:
+        """At most ``limit`` committed events that the log's tree does not hold, by ``seq``; one that committed before another began comes first.
+
+        ``after``: the highest ``seq`` in the tree, which alone decides where commits come one after the other; elsewhere ``EventPending`` does.
+        """
 
     def lead(self, name: str) -> AbstractContextManager[bool]:
         """Try to be the one process that does ``name``; True inside when leader, until exit or death. Never waits."""

@@ -395,11 +395,42 @@ class EventFacet(Record, frozen=True):
     seq: int
 
 
-class Cursor(Record, frozen=True):
-    """How far a follower of the log has come: the last ``seq`` that it has dealt with."""
+class EventPending(Record, frozen=True):
+    """An event that the log's tree does not hold yet.
+
+    PostgreSQL enters it by itself in the event's own transaction; on SQLite, where commits come one after the other, ``seq`` alone tells.
+    """
+
+    seq: int
+
+
+class TreeTile(Record, frozen=True):
+    """A tile of the log's tree (``audit.tiles``): up to 256 hashes of 32 bytes."""
+
+    level: int
+    n: int
+    hashes: bytes
+
+
+class TreeBundle(Record, frozen=True):
+    """Up to 256 consecutive entries of the log, 32 bytes each, and the ``seq`` of each event (8 bytes, big-endian) with their range."""
+
+    n: int
+    entries: bytes
+    seqs: bytes
+    min_seq: int
+    max_seq: int
+
+
+class TreeHead(Record, frozen=True):
+    """The tree as last signed; one row, moved by compare-and-swap on ``size``. ``note`` the signed checkpoint; ``last_seq`` the highest sequenced."""
 
     name: str
-    seq: int
+    size: int
+    root: bytes
+    last_seq: int
+    note: bytes
+    at: int
 
 
 class Generation(Record, frozen=True):

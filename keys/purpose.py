@@ -11,7 +11,7 @@ from keys.errors import MissingKey, SealBroken, WrongRootKey
 from keys.model import ACTIVE, NEXT, RETIRING, PurposeKey, State
 from keys.ports import Entropy, Sealer
 
-Purpose = Literal["data", "index", "pairwise", "sid", "pseudonym", "hash", "flow"]
+Purpose = Literal["data", "index", "pairwise", "sid", "pseudonym", "hash", "flow", "log"]
 PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
 MAX_VERSION: Final = 0xFFFF
 _BYTES: Final[Mapping[str, int]] = MappingProxyType({"pairwise": 64})

@@ -24,7 +24,7 @@ from idp.release.vault import Citizen
 from keys.index import blind_index
 from keys.model import ACTIVE, NEXT
 from keys.ports import Sealer
-from keys.purpose import PurposeRing, new_ring_rows
+from keys.purpose import PURPOSES, PurposeRing, new_purpose_key, new_ring_rows
 from keys.signing import SIGNING_ALGS, new_signing_key
 from keys.tokens import new_token
 
@@ -36,11 +36,12 @@ MICROSECONDS: Final = 1_000_000
 def initialise(store: Store, root: Sealer, entropy: Entropy, clock: Clock) -> bool:
     """Give an empty house its keys: one of each purpose, and for each algorithm an active signing key with a ``next`` behind it.
 
-    False when it has keys already, or another node was first.
+    A house of an earlier version gets the purposes that it does not know. False when nothing was missing, or another node was first.
     """
-    if store.count(PurposeKey):
-        return False
     now = clock()
+    if known := {row.purpose for row in store.find(PurposeKey)}:
+        missing = [new_purpose_key(root, purpose, 1, entropy, now) for purpose in PURPOSES if purpose not in known]
+        return bool(missing) and isinstance(store.commit([Insert(row) for row in missing]), Committed)
     signing = [new_signing_key(root, alg, 1, now, state=ACTIVE) for alg in SIGNING_ALGS]
     signing += [new_signing_key(root, alg, 2, now, state=NEXT) for alg in SIGNING_ALGS]
     facts = [KeyMoved(kid=key.kid, alg=key.alg, state=key.state) for key in signing]

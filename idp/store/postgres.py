@@ -22,6 +22,7 @@ from sqlalchemy.engine.interfaces import Dialect
 
 from idp.errors import Unavailable
 from idp.ports import Committed, Conflict
+from idp.records import Event
 from idp.store.keyring import SqlKeyring
 from idp.store.pool import WAIT_S, Connection, Pool, connect
 from idp.store.sql import Prepared, SqlStore, head_of, judge_version
@@ -36,6 +37,10 @@ logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of every confli
 
 _KEYS = (errors.UniqueViolation, errors.ForeignKeyViolation)
 _AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)
+_UNSEQUENCED = (
+    f"SELECT {', '.join(f'events.{name}' for name in Event.__struct_fields__)} FROM events"  # noqa: S608 - names of ours
+    " JOIN events_pending ON events_pending.seq = events.seq ORDER BY events.seq LIMIT %s"
+)
 _TROUBLE = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -104,6 +109,11 @@ class PostgresStore(SqlStore):
             _abandon(connection)
             raise Unavailable(self._part) from error
         return judged
+
+    def unsequenced(self, after: int, limit: int) -> list[Event]:  # noqa: ARG002
+        """``Store.unsequenced`` from ``events_pending``: a lower ``seq`` may commit after a higher one."""
+        make = self.statements.make(Event)
+        return [make(row) for row in self.rows(_UNSEQUENCED, [limit])]
 
     @contextmanager
     def lead(self, name: str) -> Iterator[bool]:

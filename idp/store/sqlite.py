@@ -6,7 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from idp.ports import Committed, Conflict
+from idp.ports import Committed, Conflict, Op
+from idp.records import Event
 from idp.store.gather import Gatherer
 from idp.store.keyring import SqlKeyring
 from idp.store.sql import Prepared, SqlStore, head_of, judge_version
@@ -44,6 +45,10 @@ class SqliteStore(SqlStore):
     def run(self, batch: list[Prepared]) -> Committed | Conflict:
         """One transaction, shared with the batches of other threads that wait just then (``idp.store.gather``)."""
         return self._gatherer.run(batch)
+
+    def unsequenced(self, after: int, limit: int) -> list[Event]:
+        """``Store.unsequenced``: one writer at a time, so ``seq`` is the order of commits."""
+        return self.find(Event, {"seq": Op(">", after)}, order=("seq",), limit=limit)
 
     def lead(self, name: str) -> AbstractContextManager[bool]:
         """``Store.lead`` by a lock file beside the database."""

@@ -17,7 +17,7 @@ from idp import records as r
 MAIN = sa.MetaData()
 KEYRING = sa.MetaData()
 
-MAIN_HEAD = "0002"
+MAIN_HEAD = "0003"
 KEYRING_HEAD = "0001"
 MAIN_VERSION_TABLE = "schema_version"
 KEYRING_VERSION_TABLE = "keyring_schema_version"
@@ -129,7 +129,10 @@ _table(
     identity="seq",
 )
 _table(r.EventFacet, "event_facets", "facet", "value", "seq", narrow=True)
-_table(r.Cursor, "cursors", "name", narrow=True)
+_table(r.EventPending, "events_pending", "seq", narrow=True)
+_table(r.TreeTile, "tree_tiles", "level", "n")
+_table(r.TreeBundle, "tree_bundles", "n", index=(("min_seq",), ("max_seq",)))
+_table(r.TreeHead, "tree_heads", "name")
 _table(r.Generation, "generations", "kind", narrow=True)
 _table(r.SigningKey, "signing_keys", "kid", unique=(("alg", "version"),))
 _table(r.PurposeKey, "purpose_keys", "purpose", "version")

@@ -1,4 +1,4 @@
-"""Purpose-bound release: catalogues, dated consents, objections, erasure, exchanges, and an index of the log made after the commit."""
+"""Purpose-bound release: catalogues, dated consents, objections, erasure, exchanges."""
 
 from typing import Any
 
@@ -28,7 +28,6 @@ def upgrade() -> None:
     op.add_column("grants", binary("plan", nullable=True))
     catalogues()
     citizens()
-    log_index()
 
 
 def catalogues() -> None:
@@ -104,15 +103,3 @@ def citizens() -> None:
         sa.PrimaryKeyConstraint("account_id"),
     )
     op.create_index("ix_erasures_state_due_at", "erasures", ["state", "due_at"])
-
-
-def log_index() -> None:
-    op.create_table(
-        "event_facets",
-        text("facet"),
-        binary("value"),
-        number("seq"),
-        sa.PrimaryKeyConstraint("facet", "value", "seq"),
-        sqlite_with_rowid=False,
-    )
-    op.create_table("cursors", text("name"), number("seq"), sa.PrimaryKeyConstraint("name"), sqlite_with_rowid=False)

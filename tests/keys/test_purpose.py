@@ -12,7 +12,7 @@ from keys.purpose import PURPOSES, PurposeRing, new_purpose_key, new_ring_rows, 
 
 def test_a_new_ring_has_every_purpose_and_different_keys(ring):
     keys = {ring.current(purpose)[1] for purpose in PURPOSES}
-    assert len(keys) == len(PURPOSES) == 7
+    assert len(keys) == len(PURPOSES) == 8
     assert {purpose: ring.current(purpose)[0] for purpose in PURPOSES} == dict.fromkeys(PURPOSES, 1)
     assert {len(ring.current(purpose)[1]) for purpose in PURPOSES if purpose != "pairwise"} == {32}
     assert len(ring.current("pairwise")[1]) == 64
