@@ -47,8 +47,9 @@ def make_served(
 
 def _urls(request: pytest.FixtureRequest, prepared: Path) -> dict[str, str]:
     postgres: Postgres = request.getfixturevalue("postgres")
-    main = postgres.prepared("served", lambda url: _prepare_postgres(prepared, url, "main"))
-    keyring = postgres.prepared("served-keyring", lambda url: _prepare_postgres(prepared, url, "keyring"))
+    # Keyed by the folder: two packages that import these fixtures have a folder, and so a root key, each.
+    main = postgres.prepared(f"{prepared}/main", lambda url: _prepare_postgres(prepared, url, "main"))
+    keyring = postgres.prepared(f"{prepared}/keyring", lambda url: _prepare_postgres(prepared, url, "keyring"))
     return {
         "database_url": postgres.database(main),
         "keyring_url": postgres.database(keyring),

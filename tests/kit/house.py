@@ -468,8 +468,10 @@ def served_house(
     """On PostgreSQL and Redis."""
     folder = tmp_path / "house"
     shutil.copytree(prepared_house / "keys", folder / "keys")
-    template = postgres.prepared("house", lambda url: _prepare_postgres(prepared_house, url, "main"))
-    keyring = postgres.prepared("house-keyring", lambda url: _prepare_postgres(prepared_house, url, "keyring"))
+    template = postgres.prepared(f"{prepared_house}/main", lambda url: _prepare_postgres(prepared_house, url, "main"))
+    keyring = postgres.prepared(
+        f"{prepared_house}/keyring", lambda url: _prepare_postgres(prepared_house, url, "keyring")
+    )
     redis.flush()
     config = config_in(
         folder, database_url=postgres.database(template), keyring_url=postgres.database(keyring), volatile_url=redis.url
