@@ -21,7 +21,7 @@ from tests.faults.conftest import BACKENDS
 from tests.faults.ground import Gone, Load, Served
 from tests.kit.clock import deterministic_entropy
 from tests.kit.house import App, claims_of
-from tests.kit.process import wait_until
+from tests.kit.process import alive, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 KILLS, PASSWORD = 14, "correct horse battery staple"
@@ -135,7 +135,7 @@ def test_what_was_acknowledged_is_there_and_nothing_works_twice(served: Served) 
         for number in range(KILLS):
             time.sleep(0.1 + chance(1)[0] / 320)
             strike(served, "parent" if number in (5, 10) else ("server", "server", "worker")[chance(1)[0] % 3])
-        wait_until(lambda: served.health()[0] == 200, "recovery", 30)
+        served.wait_ready(2)
         time.sleep(1)
     assert driver.journal.lost.total() > 0, "nothing was under way when something was killed"
     judge(served, driver)
@@ -162,10 +162,12 @@ def strike(served: Served, whom: str) -> None:
 
 
 def kill(pid: int) -> None:
+    """SIGKILL, and its end: a process that is dying still holds its listener, and health would believe it."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+    wait_until(lambda: not alive(pid), "the end of a killed process")
 
 
 def judge(served: Served, driver: Driver) -> None:
@@ -201,12 +203,12 @@ def twice(served: Served, app: App, journal: Journal, ended: set[bytes]) -> None
     """Every acknowledged token that nobody ended is good; every used code and refresh token is not, and its replay ends the family."""
     dead = {tokens["access_token"] for tokens in journal.revoked}
 
-    def alive(tokens: dict[str, Any]) -> bool:
+    def active(tokens: dict[str, Any]) -> bool:
         return bool(served.introspect(app, tokens["access_token"])["active"])
 
     with ThreadPoolExecutor(4) as pool:
         firsts = list(journal.tokens.items())
-        for (_, tokens), good in zip(firsts, pool.map(lambda item: alive(item[1]), firsts), strict=True):
+        for (_, tokens), good in zip(firsts, pool.map(lambda item: active(item[1]), firsts), strict=True):
             assert good == (tokens["access_token"] not in dead) or _was_ended(served, tokens, ended)
         for answer in pool.map(lambda used: served.refresh(app, used), list(journal.refreshed)):
             assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_grant")
