@@ -52,7 +52,10 @@ class Config:
     argon2_memory_kib: int = _f(19456, "Argon2id memory per hash, KiB")
     argon2_passes: int = _f(2, "Argon2id passes")
     hash_threads: int = _f(0, "Parallel password hashes per process; 0: one per core")
-    hash_queue: int = _f(32, "Password hashes waiting at most, per process; more are refused with 503. `serve` lowers it to leave threads free")
+    hash_queue: int = _f(
+        32,
+        "Password hashes waiting at most, per process; more are refused with 503. `serve` lowers it to leave threads free",
+    )
     default_locale: str = _f("zh-Hans", "Language when nothing else chooses: zh-Hans or en")
     outbox_page: bool = _f(False, "Show sent messages on /outbox (demonstration only; loopback issuers)")
     smtp_url: str = _f("", "smtp://user:password@host:port/?from=… for notices by e-mail", secret=True)

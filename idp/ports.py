@@ -10,8 +10,11 @@ from msgspec import Struct
 
 from idp.records import Event, KeyringEntry
 
-Record = Struct  # a row value: idp.records.Record, or a row of the keys room (SigningKey, PurposeKey), which knows no idp
+Record = (
+    Struct  # a row value: idp.records.Record, or a row of the keys room (SigningKey, PurposeKey), which knows no idp
+)
 R = TypeVar("R", bound=Struct)
+Q = TypeVar("Q", bound=Struct)
 
 Entropy = Callable[[int], bytes]
 """``entropy(n)`` gives n bytes from a cryptographic source."""
@@ -93,6 +96,10 @@ class Store(Protocol):
 
     def one(self, kind: type[R], /, **where: Any) -> R | None:
         """The single row that meets ``where`` or None. More than one row is a programming error (AssertionError)."""
+
+    def pair(self, kind: type[R], other: type[Q], via: str, /, **where: Any) -> tuple[R, Q | None] | None:
+        """As :meth:`one`, with the row of ``other`` whose primary key the column ``via`` of the found row holds (None: there is none): one
+        trip, one moment."""
 
     def find(
         self, kind: type[R], where: Mapping[str, Any] | None = None, *, order: Sequence[str] = (), limit: int = 1000
@@ -205,4 +212,3 @@ class Hasher(Protocol):
 
     def stale(self, phc: str) -> bool:
         """Made with other parameters than today's."""
-

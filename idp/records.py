@@ -236,6 +236,8 @@ class Grant(Record, frozen=True):
     ended_why: str | None
     plan: bytes | None = None
     """JSON of ``release.model.Allowed``: what may be released under this grant beyond scopes and claims; None when no item was asked."""
+    token_revoked: int | None = None
+    """1 once an access token of this grant was revoked by itself: only then is :class:`RevokedToken` asked."""
 
 
 class Refresh(Record, frozen=True):

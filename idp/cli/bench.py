@@ -20,7 +20,9 @@ STACKS = {"sqlite": ("sqlite",), "postgres": ("postgres",), "all": ("sqlite", "p
 @click.option("--seconds", default=3, show_default=True, help="How long each operation is loaded in each round.")
 @click.option("--rounds", default=3, show_default=True, help="Interleaved rounds; the table shows their median.")
 @click.option("--connections", default=32, show_default=True, help="Connections that the load generator keeps busy.")
-@click.option("--threads", default=8, show_default=True, help="Threads of the served worker, as `idp serve --threads`.")
+@click.option(
+    "--threads", default=16, show_default=True, help="Threads of the served worker, as `idp serve --threads`."
+)
 @click.option("--only", multiple=True, metavar="NAME", help="Only this operation; may be given more than once.")
 @click.option(
     "--peer",

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from idp.flows import standing
 from idp.flows.minting import MICROSECONDS, OF_CLIENT, OF_GRANT
 from idp.parts import Parts
 from idp.protocol.access_token import ALG, TYP, AccessToken, check_time, invalid, read
-from idp.records import Grant, RevokedToken
+from idp.records import Account, Grant, RevokedToken
 from keys.errors import TokenInvalid
 from keys.jose import verify
 from keys.tokens import open_jti
@@ -89,13 +88,20 @@ def check_alive(parts: Parts, verified: Verified) -> Grant | None:
     client = parts.clients.get(token.client_id)
     if client is None or not client.active:
         raise invalid("client_inactive")
-    if parts.store.one(RevokedToken, hash=revocation_hash(token.jti)) is not None:
-        raise invalid("revoked")
     if verified.grant_id is None:
+        _refuse_revoked(parts, token.jti)
         return None
-    grant = parts.store.one(Grant, id=verified.grant_id)
-    if grant is None or grant.ended_at is not None or grant.client_id != token.client_id:
+    found = parts.store.pair(Grant, Account, "account_id", id=verified.grant_id)
+    if found is None or found[0].ended_at is not None or found[0].client_id != token.client_id:
         raise invalid("grant_ended")
-    if not standing.account_active(parts, grant.account_id):
+    grant, account = found
+    if grant.token_revoked:
+        _refuse_revoked(parts, token.jti)
+    if account is None or account.status != "active":
         raise invalid("account_inactive")
     return grant
+
+
+def _refuse_revoked(parts: Parts, jti: str) -> None:
+    if parts.store.one(RevokedToken, hash=revocation_hash(jti)) is not None:
+        raise invalid("revoked")

@@ -26,8 +26,7 @@ def refresh(parts: Parts, by: AuthenticatedClient, form: Params, now: int) -> di
     """New tokens for a refresh token (RFC 6749 §6), or why not. ``now`` microseconds. Raises Refusal for what the request lacks."""
     hashed = token_hash(parts.ring, "refresh", form.required("refresh_token"))
     for _ in range(TRIES):
-        row = parts.store.one(Refresh, hash=hashed) if hashed is not None else None
-        grant = parts.store.one(Grant, id=row.grant_id) if row is not None else None
+        row, grant = (parts.store.pair(Refresh, Grant, "grant_id", hash=hashed) if hashed else None) or (None, None)
         if row is None or grant is None:
             raise token_law.invalid_grant("refresh_unknown")
         found = standing.of_grant(parts, grant, now, session_matters=not grant.offline)

@@ -8,7 +8,7 @@ from idp.flows.client_auth import AuthenticatedClient, authenticate, refuse_repl
 from idp.flows.declined import ended
 from idp.flows.minting import MICROSECONDS
 from idp.parts import Parts
-from idp.ports import Committed, Insert, Write
+from idp.ports import Committed, Insert, Update, Write
 from idp.protocol import revocation as law
 from idp.protocol.params import Params
 from idp.records import Grant, Refresh, RevokedToken
@@ -60,7 +60,8 @@ def _access(parts: Parts, tokens: AccessTokens, by: AuthenticatedClient, token: 
         return []
     grant = parts.store.one(Grant, id=verified.grant_id) if verified.grant_id is not None else None
     event = _event(parts, grant, found.client_id, "access_token", now)
-    return [Insert(row, on_conflict="ignore"), event]
+    marked = [Update(Grant, {"id": grant.id}, {"token_revoked": 1})] if grant is not None else []
+    return [Insert(row, on_conflict="ignore"), *marked, event]
 
 
 def _event(parts: Parts, grant: Grant | None, client_id: str, kind: str, now: int) -> Insert:

@@ -64,10 +64,10 @@ def live_with_account(
 ) -> tuple[Session, Account] | None:
     """As :func:`live`, with the account that was read for it."""
     hashed = token_hash(parts.ring, "session", cookie) if cookie else None
-    session = parts.store.one(Session, token_hash=hashed) if hashed else None
-    if session is None or not alive(session, now, parts.config.session_idle):
+    found = parts.store.pair(Session, Account, "account_id", token_hash=hashed) if hashed else None
+    if found is None or not alive(found[0], now, parts.config.session_idle):
         return None
-    account = parts.store.one(Account, id=session.account_id)
+    session, account = found
     if account is None or account.status != "active":
         return None
     if touch and now - session.last_seen_at >= TOUCH_US:

@@ -27,12 +27,14 @@ def account_active(parts: Parts, account_id: bytes) -> bool:
 def of_grant(parts: Parts, grant: Grant, now: int, *, session_matters: bool = True) -> Standing:
     """``session_matters``: False for a family that outlives its session. ``now`` microseconds."""
     citizen = citizen_of(parts, grant.account_id)
-    active = citizen is not None and account_active(parts, grant.account_id)
     if not session_matters:
+        active = citizen is not None and account_active(parts, grant.account_id)
         return Standing(active, session_alive=True, session_ends_at=grant.expires_at, citizen=citizen)
-    session = parts.store.one(Session, id=grant.session_id)
-    lives = session is not None and alive(session, now, parts.config.session_idle)
-    return Standing(active, lives, session.expires_at if session is not None else 0, citizen)
+    session, account = parts.store.pair(Session, Account, "account_id", id=grant.session_id) or (None, None)
+    if session is None:
+        return Standing(account_active=False, session_alive=False, session_ends_at=0, citizen=citizen)
+    active = citizen is not None and account is not None and account.status == "active"
+    return Standing(active, alive(session, now, parts.config.session_idle), session.expires_at, citizen)
 
 
 def citizen_of(parts: Parts, account_id: bytes) -> Citizen | None:

@@ -66,21 +66,31 @@ def read(params: Params) -> LogoutRequest:
 def check_same_client(request: LogoutRequest, hint: Hint | None) -> str | None:
     """The client that asks. §2: ``client_id`` beside a hint must be the hint's audience. Raises Refusal."""
     if hint and request.client_id and request.client_id != hint.client_id:
-        raise Refusal(Code.INVALID_REQUEST, "client_id is not the audience of id_token_hint.", reason="logout_client_mismatch")
+        raise Refusal(
+            Code.INVALID_REQUEST, "client_id is not the audience of id_token_hint.", reason="logout_client_mismatch"
+        )
     return hint.client_id if hint else request.client_id
 
 
-def check_destination(request: LogoutRequest, client: Client | None, registered: Callable[[Client, str], bool]) -> str | None:
+def check_destination(
+    request: LogoutRequest, client: Client | None, registered: Callable[[Client, str], bool]
+) -> str | None:
     """Where to go afterwards, with ``state`` (§3); None when nowhere. Raises Refusal when the URI is not this client's (§2.1)."""
     uri = request.post_logout_redirect_uri
     if uri is None or (client is None and request.client_id is None and request.id_token_hint is None):
         return None
     if client is None or not client.active or not registered(client, uri):
-        raise Refusal(Code.INVALID_REQUEST, "post_logout_redirect_uri is not registered for this client.", reason="logout_uri_unregistered")
+        raise Refusal(
+            Code.INVALID_REQUEST,
+            "post_logout_redirect_uri is not registered for this client.",
+            reason="logout_uri_unregistered",
+        )
     return add_query(uri, {"state": request.state} if request.state else {})
 
 
-def judge(hint: Hint | None, client_id: str | None, location: str | None, *, signed_in: bool, same_session: bool) -> Proceed | Ask:
+def judge(
+    hint: Hint | None, client_id: str | None, location: str | None, *, signed_in: bool, same_session: bool
+) -> Proceed | Ask:
     """§2: a hint of the session at hand proceeds; everything else that would end a session asks."""
     if hint and (same_session or not signed_in):
         return Proceed(client_id, location)

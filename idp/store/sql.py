@@ -11,6 +11,7 @@ from idp.ports import Committed, Conflict, Write
 from idp.store.statements import Statements
 
 S = TypeVar("S", bound=Struct)
+T = TypeVar("T", bound=Struct)
 Prepared = tuple[str, Sequence[Any], int | None]
 
 _NOTHING: Mapping[str, Any] = {}
@@ -57,6 +58,16 @@ class SqlStore:
             return None
         assert len(found) == 1, f"more than one {kind.__name__} meets {sorted(where)}"
         return statements.make(kind)(found[0])
+
+    def pair(self, kind: type[S], other: type[T], via: str, /, **where: Any) -> tuple[S, T | None] | None:
+        """``Store.pair``."""
+        found = self.rows(*self.statements.select_pair(kind, other, via, where))
+        if not found:
+            return None
+        assert len(found) == 1, f"more than one {kind.__name__} meets {sorted(where)}"
+        row, width = found[0], len(kind.__struct_fields__)
+        first = self.statements.make(kind)(row[:width])
+        return first, None if row[width] is None else self.statements.make(other)(row[width:])
 
     def find(
         self, kind: type[S], where: Mapping[str, Any] | None = None, *, order: Sequence[str] = (), limit: int = 1000

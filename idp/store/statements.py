@@ -107,6 +107,18 @@ class Statements:
         sql = self._sql.get(key) or self._remember(key, lambda: _select(TABLES[kind], shape, order), self._limit)
         return sql, params
 
+    def select_pair(
+        self, kind: type[Struct], other: type[Struct], via: str, where: Mapping[str, Any]
+    ) -> tuple[str, list[Any]]:
+        """Text and parameters that read whole rows of ``kind``, each followed by the row of ``other`` whose key its column ``via`` holds."""
+        shape, params = split(where)
+        params.append(2)
+        key = ("pair", kind, other, via, shape)
+        sql = self._sql.get(key) or self._remember(
+            key, lambda: _pair(TABLES[kind], TABLES[other], via, shape), self._limit
+        )
+        return sql, params
+
     def count(self, kind: type[Struct], where: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """Text and parameters that count rows."""
         shape, params = split(where)
@@ -195,6 +207,12 @@ def _select(table: sa.Table, shape: Shape, order: tuple[str, ...]) -> sa.Select[
     params = _Params()
     columns = [table.c[o[1:]].desc() if o[0] == "-" else table.c[o].asc() for o in order]
     return sa.select(*table.c).where(*_where(table, shape, params)).order_by(*columns)
+
+
+def _pair(table: sa.Table, other: sa.Table, via: str, shape: Shape) -> sa.Select[Any]:
+    (key,) = other.primary_key.columns
+    joined = table.outerjoin(other, key == table.c[via])
+    return sa.select(*table.c, *other.c).select_from(joined).where(*_where(table, shape, _Params()))
 
 
 def _count(table: sa.Table, shape: Shape) -> sa.Select[Any]:

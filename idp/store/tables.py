@@ -114,7 +114,9 @@ _table(r.Refresh, "refresh_tokens", "hash", index=(("grant_id",), ("expires_at",
 _table(r.RevokedToken, "revoked_tokens", "hash", index=(("expires_at",),), narrow=True)
 _table(r.UsedAssertion, "used_assertions", "hash", index=(("expires_at",),), narrow=True)
 _table(r.AttributeRow, "attribute_catalogue", "code")
-_table(r.ServiceItemRow, "service_items", "code", "version", index=(("department_id",), ("state",)), refs=_OF_DEPARTMENT)
+_table(
+    r.ServiceItemRow, "service_items", "code", "version", index=(("department_id",), ("state",)), refs=_OF_DEPARTMENT
+)
 _table(r.ClientKeySeen, "client_keys_seen", "client_id")
 _table(r.Objection, "objections", "id", index=(("account_id",), ("state", "created_at")))
 _table(r.Erasure, "erasures", "account_id", index=(("state", "due_at"),))

@@ -26,6 +26,7 @@ def binary(name: str, *parts: Any, nullable: bool = False) -> sa.Column[Any]:
 def upgrade() -> None:
     op.add_column("consents", number("expires_at", nullable=True))
     op.add_column("grants", binary("plan", nullable=True))
+    op.add_column("grants", number("token_revoked", nullable=True))
     catalogues()
     citizens()
 

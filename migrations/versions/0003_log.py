@@ -48,9 +48,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table("events_pending", alone("seq"), sa.PrimaryKeyConstraint("seq"), sqlite_with_rowid=False)
-    op.create_table(
-        "tree_tiles", number("level"), number("n"), binary("hashes"), sa.PrimaryKeyConstraint("level", "n")
-    )
+    op.create_table("tree_tiles", number("level"), number("n"), binary("hashes"), sa.PrimaryKeyConstraint("level", "n"))
     op.create_table(
         "tree_bundles",
         alone("n"),

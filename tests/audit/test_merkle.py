@@ -79,7 +79,9 @@ def test_every_older_tree_is_extended_and_no_other(size):
         merkle.verify_consistency(old, mth(hashes[:old]), size, root, proof)
         wrong = [(old, b"x" * 32, size, root, proof), (old, mth(hashes[:old]), size, root, [*proof, b"x" * 32])]
         wrong += [(old, mth(hashes[:old]), size, b"x" * 32, proof)] if old else []
-        wrong += [(old, mth(hashes[:old]), size, root, [*proof[:i], b"x" * 32, *proof[i + 1 :]]) for i in range(len(proof))]
+        wrong += [
+            (old, mth(hashes[:old]), size, root, [*proof[:i], b"x" * 32, *proof[i + 1 :]]) for i in range(len(proof))
+        ]
         wrong += [(old, mth(hashes[:old]), size, root, proof[:-1])] if proof else []
         for case in wrong:
             with pytest.raises(ProofError):
@@ -148,7 +150,19 @@ def test_no_other_spelling_is_a_tile(path):
 def test_a_tree_of_seventy_thousand_has_the_tiles_of_the_example():
     """C2SP tlog-tiles, Partial Tiles"""
     size = 70_000
-    for tile in (tiles.Tile(0, 272), tiles.Tile(0, 273, 112), tiles.Tile(1, 0), tiles.Tile(1, 1, 17), tiles.Tile(2, 0, 1)):
+    for tile in (
+        tiles.Tile(0, 272),
+        tiles.Tile(0, 273, 112),
+        tiles.Tile(1, 0),
+        tiles.Tile(1, 1, 17),
+        tiles.Tile(2, 0, 1),
+    ):
         assert tiles.holds(tile, size)
-    for tile in (tiles.Tile(0, 273), tiles.Tile(0, 273, 113), tiles.Tile(1, 1, 18), tiles.Tile(2, 0, 2), tiles.Tile(3, 0, 1)):
+    for tile in (
+        tiles.Tile(0, 273),
+        tiles.Tile(0, 273, 113),
+        tiles.Tile(1, 1, 18),
+        tiles.Tile(2, 0, 2),
+        tiles.Tile(3, 0, 1),
+    ):
         assert not tiles.holds(tile, size)

@@ -97,7 +97,9 @@ def test_what_is_no_checkpoint_is_refused(text):
         note.checkpoint(text)
 
 
-@pytest.mark.parametrize("text", ["", "x", "x\n\n", "x\n\ny\n", "x\n\n— a b\n", "x\n\n— a+b AAAAAAAA\n", "x\r\n\n— a AAAAAAAA\n"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "x\n\n", "x\n\ny\n", "x\n\n— a b\n", "x\n\n— a+b AAAAAAAA\n", "x\r\n\n— a AAAAAAAA\n"]
+)
 def test_what_is_no_note_is_refused(text):
     """C2SP signed-note, Format"""
     with pytest.raises(NoteError):

@@ -160,9 +160,13 @@ def test_bad_metadata_is_refused_with_the_rfc_error(idp, department):
     assert (result.exit_code, "invalid_redirect_uri" in result.stderr) == (1, True)
 
 
-@pytest.mark.parametrize(("code", "region"), [("123", "330100"), ("11330000MB0000001A", "33"), ("11330000mb0000001a", "330100")])
+@pytest.mark.parametrize(
+    ("code", "region"), [("123", "330100"), ("11330000MB0000001A", "33"), ("11330000mb0000001a", "330100")]
+)
 def test_department_with_malformed_codes_is_refused(idp, code, region):
-    result = idp.run("departments", "add", "局", "--name-en", "B", "--credit-code", code, "--region", region, "--level", "city")
+    result = idp.run(
+        "departments", "add", "局", "--name-en", "B", "--credit-code", code, "--region", region, "--level", "city"
+    )
     assert (result.exit_code, "GB 32100" in result.stderr) == (1, True)
 
 

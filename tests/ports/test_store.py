@@ -55,6 +55,16 @@ def test_one_answers_the_row_or_none(store: Store) -> None:
         store.one(Refresh, state="active")
 
 
+def test_a_pair_is_a_row_and_the_row_that_its_column_names(store: Store) -> None:
+    grant = sample(Grant, id=b"g" * 16, account_id=b"a" * 16)
+    store.commit([Insert(refresh(1, grant_id=grant.id)), Insert(refresh(2, grant_id=b"?" * 16)), Insert(grant)])
+    assert store.pair(Refresh, Grant, "grant_id", hash=key(1)) == (refresh(1, grant_id=grant.id), grant)
+    assert store.pair(Refresh, Grant, "grant_id", hash=key(2)) == (refresh(2, grant_id=b"?" * 16), None)
+    assert store.pair(Refresh, Grant, "grant_id", hash=key(9)) is None
+    with pytest.raises(AssertionError):
+        store.pair(Refresh, Grant, "grant_id", state="active")
+
+
 @pytest.mark.parametrize(
     ("where", "found"),
     [
