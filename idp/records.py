@@ -206,8 +206,9 @@ class Consent(Record, frozen=True):
 class Grant(Record, frozen=True):
     """One authorization of one client by one citizen, from the code to its last token.
 
-    ``state``: issued (code outstanding) → redeemed. ``origin`` is the unique hash of the interaction or pushed request it came from, so that
-    one request makes one code. ``claims`` JSON of the claims parameter. ``expires_at``: when the last token can have died.
+    ``id``: the first half of ``code_hash`` (:func:`grant_id`), so that one index finds both. ``state``: issued (code outstanding) → redeemed.
+    ``origin`` is the unique hash of the interaction or pushed request it came from, so that one request makes one code; None for a request that
+    was answered at once and stored nowhere. ``claims`` JSON of the claims parameter. ``expires_at``: when the last token can have died.
     """
 
     id: bytes
@@ -219,7 +220,7 @@ class Grant(Record, frozen=True):
     code_hash: bytes
     state: str
     code_expires_at: int
-    origin: bytes
+    origin: bytes | None
     redirect_uri: str
     code_challenge: str | None
     nonce: str | None
@@ -238,6 +239,11 @@ class Grant(Record, frozen=True):
     """JSON of ``release.model.Allowed``: what may be released under this grant beyond scopes and claims; None when no item was asked."""
     token_revoked: int | None = None
     """1 once an access token of this grant was revoked by itself: only then is :class:`RevokedToken` asked."""
+
+
+def grant_id(code_hash: bytes) -> bytes:
+    """The id of the grant behind a code's keyed hash: 128 of its bits."""
+    return code_hash[:16]
 
 
 class Refresh(Record, frozen=True):

@@ -23,7 +23,7 @@ from idp.protocol.params import Params
 from idp.protocol.request import AuthorizeRequest
 from idp.protocol.respond import ToClient
 from idp.protocol.scopes import OFFLINE
-from idp.records import Account, Consent, Grant, Session
+from idp.records import Account, Consent, Grant, Session, grant_id
 from idp.release.vault import KeyGone
 from keys.tokens import Opaque, new_token
 
@@ -276,7 +276,7 @@ def _grant(
     expires_at = code_expires_at + (request_sources.life_s(parts) + parts.config.interaction_ttl) * SECOND
     auth_time_asked = request.max_age is not None or client.require_auth_time or "auth_time" in request.claims.id_token
     return Grant(
-        id=parts.entropy(16),
+        id=grant_id(code.hash),
         account_id=account.id,
         client_id=client.client_id,
         session_id=session.id,
@@ -285,7 +285,7 @@ def _grant(
         code_hash=code.hash,
         state="issued",
         code_expires_at=code_expires_at,
-        origin=asked.origin or parts.entropy(32),
+        origin=asked.origin,
         redirect_uri=request.redirect_uri,
         code_challenge=request.code_challenge,
         nonce=request.nonce,

@@ -31,8 +31,6 @@ def clean(parts: Parts, now: int) -> int:
     """Delete expired rows and sweep the volatile store; how many rows went. What is more than one round's share waits for the next."""
     past = now - MARGIN_US
     rules: tuple[tuple[type[Struct], str, dict[str, Any]], ...] = (
-        (Refresh, "hash", {"expires_at": Op("<", past)}),
-        (Grant, "id", {"expires_at": Op("<", past)}),
         (RevokedToken, "hash", {"expires_at": Op("<", past)}),
         (UsedAssertion, "hash", {"expires_at": Op("<", past)}),
         (OneTime, "id", {"expires_at": Op("<", past - DAY_US)}),
@@ -44,7 +42,20 @@ def clean(parts: Parts, now: int) -> int:
         (ClientRefusal, "id", {"at": Op("<", past - 30 * DAY_US)}),
     )
     gone = sum(_remove(parts, kind, key, where) for kind, key, where in rules)
-    return gone + parts.volatile.sweep()
+    return gone + _remove_families(parts, past) + parts.volatile.sweep()
+
+
+def _remove_families(parts: Parts, past: int) -> int:
+    """Grants that ended for good, each with its refresh tokens: all of a step or none of it."""
+    gone, old = 0, {"expires_at": Op("<", past)}
+    for _ in range(STEPS):
+        ids = tuple(row.id for row in parts.store.find(Grant, old, limit=STEP))
+        if not ids:
+            break
+        grants = Delete(Grant, {**old, "id": Op("in", ids)}, rows=len(ids))
+        done = parts.store.commit([grants, Delete(Refresh, {"grant_id": Op("in", ids)})])
+        gone += sum(done.rows) if isinstance(done, Committed) else 0
+    return gone
 
 
 def _remove(parts: Parts, kind: type[Struct], key: str, where: Mapping[str, Any]) -> int:

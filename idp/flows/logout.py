@@ -171,6 +171,6 @@ def _frames(parts: Parts, session: Session) -> tuple[str, ...]:
 
 def _services(parts: Parts, session: Session | None) -> tuple[Client, ...]:
     """Active clients that had a grant in the session."""
-    names = sessions.client_ids(parts, session.id) if session else []
+    names = sessions.client_ids(parts, session) if session else []
     found = (parts.clients.get(name) for name in names)
     return tuple(c for c in found if c is not None and c.active)

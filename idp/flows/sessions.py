@@ -131,7 +131,7 @@ def end(parts: Parts, session: Session, why: str, now: int) -> list[Write]:
     ended = {"ended_at": now, "ended_why": why}
     return [
         Update(Session, {"id": session.id, "ended_at": None}, ended, rows=None),
-        Update(Grant, {"session_id": session.id, "offline": 0, "ended_at": None}, ended, rows=None),
+        Update(Grant, {**of_session(session), "offline": 0, "ended_at": None}, ended, rows=None),
         *deliveries(parts, session, now),
         record(
             SessionEnded(session=session.id.hex(), why=why),
@@ -162,7 +162,7 @@ def end_all(parts: Parts, account_id: bytes, why: str, now: int, keep: Session |
 
 def deliveries(parts: Parts, session: Session, now: int, client_id: str | None = None) -> list[Write]:
     """One logout delivery for each client with a back-channel URI that had a grant in the session (or for ``client_id`` alone)."""
-    names = client_ids(parts, session.id)
+    names = client_ids(parts, session)
     if client_id is not None:
         names = [name for name in names if name == client_id]
     clients = [client for name in names if (client := parts.clients.get(name)) is not None]
@@ -185,10 +185,15 @@ def deliveries(parts: Parts, session: Session, now: int, client_id: str | None =
     ]
 
 
-def client_ids(parts: Parts, session_id: bytes) -> list[str]:
+def of_session(session: Session) -> dict[str, object]:
+    """Which grants are a session's: by its account too, which has the index."""
+    return {"account_id": session.account_id, "session_id": session.id}
+
+
+def client_ids(parts: Parts, session: Session) -> list[str]:
     """Every client that had a grant in a session, each once, in order: one look for each, so that a client with very many grants hides no other."""
     found = [""]
-    where = {"session_id": session_id}
+    where = of_session(session)
     while rows := parts.store.find(Grant, {**where, "client_id": Op(">", found[-1])}, order=("client_id",), limit=1):
         found.append(rows[0].client_id)
     return found[1:]

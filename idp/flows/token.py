@@ -29,7 +29,7 @@ from idp.ports import Committed, Insert, Update, Write
 from idp.protocol import token as law
 from idp.protocol.params import Params
 from idp.protocol.refresh import given, lives
-from idp.records import Grant, Refresh
+from idp.records import Grant, Refresh, grant_id
 from idp.release.vault import Citizen
 from keys.tokens import Opaque, new_token, token_hash
 
@@ -91,8 +91,8 @@ def _code(parts: Parts, asked: Asked) -> Document | Declined:
     request = law.read_code(asked.form)
     hashed = token_hash(parts.ring, "code", request.code)
     for _ in range(TRIES):
-        grant = parts.store.one(Grant, code_hash=hashed) if hashed is not None else None
-        if grant is None:
+        grant = parts.store.one(Grant, id=grant_id(hashed)) if hashed is not None else None
+        if grant is None or grant.code_hash != hashed:
             raise law.invalid_grant("code_unknown")
         found = standing.of_grant(parts, grant, asked.now)
         verdict = law.judge_code(
@@ -151,7 +151,7 @@ def _redeem(parts: Parts, asked: Asked, grant: Grant, citizen: Citizen, session_
     if not grant.offline:
         family_at = min(family_at, session_ends_at)
     last_at = max(family_at if successor else 0, now + config.access_token_ttl * minting.MICROSECONDS)
-    where = {"code_hash": grant.code_hash, "state": "issued", "ended_at": None}
+    where = {"id": grant.id, "state": "issued", "ended_at": None}
     writes: list[Write] = [
         *asked.by.writes,
         Update(Grant, where, {"state": "redeemed", "expires_at": last_at}),

@@ -17,7 +17,7 @@ from idp import records as r
 MAIN = sa.MetaData()
 KEYRING = sa.MetaData()
 
-MAIN_HEAD = "0003"
+MAIN_HEAD = "0004"
 KEYRING_HEAD = "0001"
 MAIN_VERSION_TABLE = "schema_version"
 KEYRING_VERSION_TABLE = "keyring_schema_version"
@@ -64,7 +64,7 @@ def _table(
     kind: type[Struct],
     name: str,
     *key: str,
-    unique: tuple[tuple[str, ...], ...] = (),
+    unique: tuple[tuple[str, ...] | Partial, ...] = (),
     index: tuple[tuple[str, ...] | Partial, ...] = (),
     refs: dict[str, str] | None = None,
     identity: str | None = None,
@@ -75,13 +75,11 @@ def _table(
     hints = get_type_hints(kind)
     columns = [_column(f, hints[f], key, refs or {}, identity) for f in kind.__struct_fields__]
     table = sa.Table(name, metadata, *columns, sqlite_with_rowid=not narrow, info={"identity": identity})
-    for names in unique:
-        sa.Index("ux_" + "_".join((name, *names)), *(table.c[n] for n in names), unique=True)
-    for entry in index:
+    for entry, once in (*((u, True) for u in unique), *((i, False) for i in index)):
         names = entry.columns if isinstance(entry, Partial) else entry
         only = table.c[names[0]].is_not(None) if isinstance(entry, Partial) else None
-        label = "ix_" + "_".join((name, *names))
-        sa.Index(label, *(table.c[n] for n in names), sqlite_where=only, postgresql_where=only)
+        label = "_".join(("ux" if once else "ix", name, *names))
+        sa.Index(label, *(table.c[n] for n in names), unique=once, sqlite_where=only, postgresql_where=only)
     TABLES[kind] = table
 
 
@@ -107,10 +105,12 @@ _table(
     r.Grant,
     "grants",
     "id",
-    unique=(("code_hash",), ("origin",)),
-    index=(("session_id",), ("account_id", "client_id"), ("expires_at",)),
+    # Each index costs every sign-in a page; what is looked up by session names its account too.
+    unique=(Partial(("origin",)),),
+    index=(("account_id", "client_id"), ("expires_at",)),
+    narrow=True,
 )
-_table(r.Refresh, "refresh_tokens", "hash", index=(("grant_id",), ("expires_at",)), narrow=True)
+_table(r.Refresh, "refresh_tokens", "hash", index=(("grant_id",),), narrow=True)
 _table(r.RevokedToken, "revoked_tokens", "hash", index=(("expires_at",),), narrow=True)
 _table(r.UsedAssertion, "used_assertions", "hash", index=(("expires_at",),), narrow=True)
 _table(r.AttributeRow, "attribute_catalogue", "code")

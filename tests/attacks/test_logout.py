@@ -83,7 +83,7 @@ def test_no_client_hides_another_at_logout(any_house: House) -> None:
     ]
     house.parts.store.commit([Insert(row) for row in fresh])
     house.grant(quiet, session.account_id, session=session)
-    assert client_ids(house.parts, session.id) == sorted([noisy.id, quiet.id])
+    assert client_ids(house.parts, session) == sorted([noisy.id, quiet.id])
     yes(house, token_of(ask(house, cookie)), cookie)
     told = [row.client_id for row in house.parts.store.find(LogoutDelivery)]
     assert sorted(told) == sorted([noisy.id, quiet.id])

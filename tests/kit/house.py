@@ -27,7 +27,7 @@ from idp.config import Config
 from idp.flows.provision import add_account, add_client, add_department
 from idp.parts import Parts
 from idp.ports import Committed, Insert
-from idp.records import Account, Department, Event, Grant, Session
+from idp.records import Account, Department, Event, Grant, Session, grant_id
 from idp.web.cookies import SESSION
 from idp.web.cookies import name as cookie_name
 from keys.signing import LocalSigner, new_signing_key
@@ -211,7 +211,7 @@ class House:
     def _grant_row(self, app: App, account: Account, session: Session, code: Opaque, now: int) -> Grant:
         scope = " ".join(s for s in app.client.scope if s != "offline_access")
         return Grant(
-            id=self.parts.entropy(16),
+            id=grant_id(code.hash),
             account_id=account.id,
             client_id=app.id,
             session_id=session.id,
@@ -220,7 +220,7 @@ class House:
             code_hash=code.hash,
             state="issued",
             code_expires_at=now + self.config.code_ttl * SECOND,
-            origin=self.parts.entropy(32),
+            origin=None,
             redirect_uri=app.client.redirect_uris[0],
             code_challenge=challenge(),
             nonce="n-0S6_WzA2Mj",
