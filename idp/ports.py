@@ -68,7 +68,15 @@ class Delete:
     rows: int | None = None
 
 
-Write = Insert | Update | Delete
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """Change nothing, but conflict unless exactly one row meets ``where``, and keep it so until the batch is committed."""
+
+    kind: type[Struct]
+    where: Mapping[str, Any]
+
+
+Write = Insert | Update | Delete | Holds
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from clients.model import Client
 from idp.audit.events import ConsentDenied, ConsentGiven, record
 from idp.errors import Code, Refusal
 from idp.parts import Parts
-from idp.ports import Committed, Insert, Update, Write
+from idp.ports import Committed, Holds, Insert, Write
 from idp.protocol.request import AuthorizeRequest
 from idp.protocol.scopes import OFFLINE
 from idp.records import Consent
@@ -91,7 +91,7 @@ def reason_to_ask(
 def still_given(held: Consent) -> Write:
     """Conflicts when the consent was withdrawn or changed since it was read: rides in the batch of what rests on it."""
     where = {"account_id": held.account_id, "client_id": held.client_id, "digest": held.digest, "withdrawn_at": None}
-    return Update(Consent, where, {"digest": held.digest})
+    return Holds(Consent, where)
 
 
 def covers(held: Consent, asked: Wanted) -> bool:

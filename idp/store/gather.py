@@ -137,7 +137,8 @@ def _judge(connection: sqlite3.Connection, waiting: _Waiting, part: str) -> bool
     at, counts = 0, list[int]()
     try:
         for at, (sql, params, must) in enumerate(waiting.batch):
-            touched = connection.execute(sql, params).rowcount
+            done = connection.execute(sql, params)
+            touched = done.rowcount if done.rowcount >= 0 else len(done.fetchall())  # a read has no count of its own
             if must is not None and touched != must:
                 waiting.answer = Conflict(at)
                 return False

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from idp.ports import Add, Delete, Insert, Op, Update, Write
+from idp.ports import Add, Delete, Holds, Insert, Op, Update, Write
 from idp.store.tables import TABLES
 
 S = TypeVar("S", bound=Struct)
@@ -141,6 +141,12 @@ class Statements:
             gone, doomed = ("delete", write.kind, shape), write.kind
             sql = self._sql.get(gone) or self._remember(gone, lambda: _delete(TABLES[doomed], shape))
             return sql, params, write.rows
+        if isinstance(write, Holds):
+            shape, params = split(write.where)
+            held, rested = ("holds", write.kind, shape), write.kind
+            lock = "" if self._dialect.name == "sqlite" else " FOR SHARE"  # SQLite has one writer at a time
+            sql = self._sql.get(held) or self._remember(held, lambda: _holds(TABLES[rested], shape), lock)
+            return sql, params, 1
         raise TypeError(f"not a write: {type(write).__name__}")
 
     def _insert(self, write: Insert) -> tuple[str, Sequence[Any], int | None]:
@@ -231,6 +237,10 @@ def _update(table: sa.Table, values: Shape, shape: Shape) -> sa.Update:
 
 def _delete(table: sa.Table, shape: Shape) -> sa.Delete:
     return sa.delete(table).where(*_where(table, shape, _Params()))
+
+
+def _holds(table: sa.Table, shape: Shape) -> sa.Select[Any]:
+    return sa.select(sa.literal_column("1")).select_from(table).where(*_where(table, shape, _Params()))
 
 
 def _insert(dialect: str, table: sa.Table, on_conflict: str, numbered: bool) -> sa.Insert:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import astuple
 
-from idp.ports import Add, Committed, Conflict, Delete, Insert, Op, Store, Update, Write
+from idp.ports import Add, Committed, Conflict, Delete, Holds, Insert, Op, Store, Update, Write
 from idp.records import (
     Account,
     Consent,
@@ -53,6 +53,18 @@ def test_one_answers_the_row_or_none(store: Store) -> None:
     assert store.one(Refresh, hash=key(9)) is None
     with pytest.raises(AssertionError):
         store.one(Refresh, state="active")
+
+
+def test_what_a_batch_rests_on_holds_or_nothing_is_written(store: Store) -> None:
+    fill(store, 2)
+    write = Insert(Generation("k", 1))
+    assert store.commit([Holds(Refresh, {"hash": key(1), "state": "used"}), write]) == Conflict(0)
+    assert store.commit([write, Holds(Refresh, {"state": "active"})]) == Conflict(1)  # two rows are not one
+    assert store.count(Generation) == 0
+    assert store.commit([Holds(Refresh, {"hash": key(1), "state": "active", "used_at": None}), write]) == Committed(
+        (1, 1)
+    )
+    assert store.one(Refresh, hash=key(1)) == refresh(1)
 
 
 def test_a_pair_is_a_row_and_the_row_that_its_column_names(store: Store) -> None:
