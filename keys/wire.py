@@ -3,6 +3,8 @@
 import base64
 import binascii
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
 
 def as_bytes(value: bytes | str) -> bytes:
     """UTF-8 of a string (a lone surrogate is kept: odd input must not fail here), bytes as they are."""
@@ -11,7 +13,7 @@ def as_bytes(value: bytes | str) -> bytes:
 
 def b64url(value: bytes) -> str:
     """base64url without padding (RFC 7515 §2)."""
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+    return binascii.b2a_base64(value, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
 
 
 def unb64url(text: str) -> bytes | None:

@@ -13,6 +13,7 @@ REASONS: dict[str, tuple[int, str]] = {
         110,
         "tables as they stand, column by column, in reading order",
     ),
+    "idp/records.py": (600, "every row that is kept, field for field, in one place to be read beside the tables"),
     "tests/attacks/": (900, "a topic's attacks in one table, to be read beside the catalogue row by row"),
     "tests/kit/house.py": (600, "a house with every journey's first steps, so that a test names only what it is about"),
 }
