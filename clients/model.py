@@ -24,6 +24,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     sector_id: bytes
     """16 bytes, fixed for life: clients that share it share pairwise subjects (``clients.sectors``)."""
     status: Literal["active", "disabled"] = "active"
+    active_since: int = 0
+    """Let on again at this time after a pause: what was issued before is dead. 0: never paused."""
     created_at: int
     secret_hash: bytes | None = None
     secret_expires_at: int = 0
@@ -214,6 +216,7 @@ _INTERNAL = frozenset(
         "department_id",
         "sector_id",
         "status",
+        "active_since",
         "created_at",
         "secret_hash",
         "secret_expires_at",

@@ -73,7 +73,7 @@ class SteppedUp(Fact, frozen=True, kw_only=True):
 
 
 class SessionEnded(Fact, frozen=True, kw_only=True):
-    """A session ended. ``why``: logout, citizen, password_changed, factor_reset, staff, superseded."""
+    """A session ended. ``why``: logout, citizen, password_changed, factor_reset, staff, disabled, superseded."""
 
     KIND = "session.ended"
     session: str
@@ -102,13 +102,15 @@ class AccountCreated(Fact, frozen=True, kw_only=True):
 class AccountChanged(Fact, frozen=True, kw_only=True):
     """A property of an account changed.
 
-    ``what``: identifier, locale, roles, status, attributes; ``value`` a stable word, for roles and status only.
+    ``what``: identifier, locale, roles, status, attributes; ``value`` a stable word, for roles and status only; ``reason`` as the operator
+    gave it, for status only.
     """
 
     KIND = "account.changed"
     what: str
     value: str = ""
     by: str = "citizen"
+    reason: str = ""
 
 
 class PasswordChanged(Fact, frozen=True, kw_only=True):
@@ -311,10 +313,25 @@ class ClientChanged(Fact, frozen=True, kw_only=True):
 
 
 class ClientRemoved(Fact, frozen=True, kw_only=True):
-    """A client was deleted or disabled; its grants ended."""
+    """A client was deleted; its grants ended. ``how``: dynamic or cli; ``reason`` as the operator gave it, one of the stable words."""
 
     KIND = "client.removed"
     how: str
+    reason: str = ""
+
+
+class ClientDisabled(Fact, frozen=True, kw_only=True):
+    """An operator paused a client; its grants ended. ``reason`` one of the stable words."""
+
+    KIND = "client.disabled"
+    reason: str
+
+
+class ClientEnabled(Fact, frozen=True, kw_only=True):
+    """An operator let a paused client on again. ``reason`` one of the stable words."""
+
+    KIND = "client.enabled"
+    reason: str
 
 
 class ClientSecretReplaced(Fact, frozen=True, kw_only=True):

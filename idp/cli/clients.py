@@ -9,10 +9,12 @@ from clients.model import Client, from_json, public_metadata
 from idp.cli.common import fail, iso, opened, show, verb
 from idp.records import ClientRefusal, ClientRow, LogoutDelivery
 
+REASONS = ("requested", "compromised", "misuse", "maintenance", "retired", "mistake", "resolved")
+
 
 @click.group()
 def clients() -> None:
-    """Relying parties: register, look at, and see why one was refused."""
+    """Relying parties: register, look at, pause, remove, and see why one was refused."""
 
 
 @clients.command()
@@ -59,6 +61,51 @@ def show_(client_id: str, as_json: bool) -> None:
             fail(f"there is no client {client_id}")
             return
         show({"status": client.status, "department_id": client.department_id, **public_metadata(client)}, as_json)
+
+
+@clients.command()
+@click.argument("client_id")
+@click.option("--reason", type=click.Choice(REASONS), default="requested", show_default=True, help="Why; recorded.")
+@verb
+def disable(client_id: str, reason: str, as_json: bool) -> None:
+    """Pause a client: nobody can sign in to it, every code and token of it is dead at once, and it is told to sign its people out.
+
+    Citizens see that the service is paused. `idp clients enable` lets it on again.
+    """
+    from idp.flows.client_status import disable as pause
+
+    with opened() as parts:
+        changed = pause(parts, client_id, reason, now=parts.clock())
+        show({"client_id": client_id, "status": "disabled", "changed": changed}, as_json)
+
+
+@clients.command()
+@click.argument("client_id")
+@click.option("--reason", type=click.Choice(REASONS), default="requested", show_default=True, help="Why; recorded.")
+@verb
+def enable(client_id: str, reason: str, as_json: bool) -> None:
+    """Let a paused client on again, with its id, secret and registration. Tokens from before the pause stay dead."""
+    from idp.flows.client_status import enable as let_on
+
+    with opened() as parts:
+        changed = let_on(parts, client_id, reason, now=parts.clock())
+        show({"client_id": client_id, "status": "active", "changed": changed}, as_json)
+
+
+@clients.command()
+@click.argument("client_id")
+@click.option("--reason", type=click.Choice(REASONS), default="requested", show_default=True, help="Why; recorded.")
+@verb
+def delete(client_id: str, reason: str, as_json: bool) -> None:
+    """Remove a client for good: every code and token of it is dead, its secret and registration token open nothing.
+
+    Its id is never given out again. The client is not told: pause it first where its people should be signed out.
+    """
+    from idp.flows.client_status import delete as remove
+
+    with opened() as parts:
+        remove(parts, client_id, reason, now=parts.clock())
+        show({"client_id": client_id, "status": "deleted"}, as_json)
 
 
 @clients.command()

@@ -86,7 +86,7 @@ def check_alive(parts: Parts, verified: Verified) -> Grant | None:
     """
     token = verified.token
     client = parts.clients.get(token.client_id)
-    if client is None or not client.active:
+    if client is None or not client.active or token.iat < client.active_since // MICROSECONDS:
         raise invalid("client_inactive")
     if verified.grant_id is None:
         _refuse_revoked(parts, token.jti)

@@ -4,7 +4,7 @@ from clients.model import Client, to_json
 from clients.redirects import web_origins
 from idp.caches import bump
 from idp.ports import Delete, Insert, Update, Write
-from idp.records import ClientLogo, ClientOrigin, ClientRow, Grant
+from idp.records import ClientLogo, ClientOrigin, ClientRefusal, ClientRow, Grant
 
 
 def create(client: Client, now: int) -> list[Write]:
@@ -32,11 +32,12 @@ def change(client: Client, version: int, now: int) -> list[Write]:
 
 
 def remove(client_id: str, version: int, now: int) -> list[Write]:
-    """Delete the client as it stands at ``version`` (index 0) and end its grants."""
+    """Delete the client as it stands at ``version`` (index 0), with what was kept for its developers, and end its grants."""
     return [
         Delete(ClientRow, {"client_id": client_id, "version": version}, rows=1),
         Delete(ClientOrigin, {"client_id": client_id}),
         Delete(ClientLogo, {"client_id": client_id}),
+        Delete(ClientRefusal, {"client_id": client_id}),
         Update(Grant, {"client_id": client_id, "ended_at": None}, {"ended_at": now, "ended_why": "client"}, rows=None),
         *bump("client"),
     ]

@@ -160,8 +160,8 @@ def add_account(parts: Parts, document: AccountDocument | Mapping[str, Any], how
 
     Raises Refusal for a document that is not one, an identifier that is none or is taken.
     """
-    doc = document if isinstance(document, AccountDocument) else _read(document)
-    names = _identifiers(doc.identifiers)
+    doc = document if isinstance(document, AccountDocument) else read_account(document)
+    names = read_identifiers(doc.identifiers)
     now, account_id = parts.clock(), parts.entropy(16)
     phc = parts.hasher.hash(doc.password) if doc.password is not None else None
     citizen = parts.vault.create(account_id)
@@ -211,7 +211,8 @@ def _base32(text: str) -> bytes:
         raise Refusal(Code.INVALID_REQUEST, "The TOTP secret is not base 32.", reason="bad_totp_secret") from None
 
 
-def _read(document: Mapping[str, Any]) -> AccountDocument:
+def read_account(document: Mapping[str, Any]) -> AccountDocument:
+    """The document as a value. Raises Refusal for one that is none."""
     try:
         doc = msgspec.convert(document, AccountDocument)
     except msgspec.ValidationError as error:
@@ -223,7 +224,8 @@ def _read(document: Mapping[str, Any]) -> AccountDocument:
     return doc
 
 
-def _identifiers(texts: Sequence[str]) -> list[Canonical]:
+def read_identifiers(texts: Sequence[str]) -> list[Canonical]:
+    """The canonical identifiers, each once. Raises Refusal for none, or for one that is none."""
     if not texts:
         raise Refusal(Code.INVALID_REQUEST, "An account needs an identifier to sign in with.", reason="no_identifier")
     try:

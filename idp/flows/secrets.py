@@ -12,24 +12,37 @@ from idp.ports import Insert, Write
 from keys.errors import SealBroken
 
 SERVICE_WORDS = ("yimen", "一门")
+PERSONAL = ("name", "family_name", "given_name", "nickname", "birthdate")
+"""Claims that a password of their owner must not hold."""
 
 
 def least(parts: Parts, person: Person | None) -> int:
     """Shortest new password in characters."""
-    return passwords.minimum(parts.config.password_min, parts.config.password_min_2fa, _second_factor(parts, person))
+    return shortest(parts, _second_factor(parts, person))
+
+
+def shortest(parts: Parts, second_factor: bool) -> int:
+    """As :func:`least`, where there is no account yet."""
+    return passwords.minimum(parts.config.password_min, parts.config.password_min_2fa, second_factor)
 
 
 def problem(parts: Parts, password: str, repeated: str, context: Iterable[str], person: Person | None) -> str | None:
     """Why the new password is not accepted, as a key of the wording; None when it is fine."""
+    known = [*context, *(about(parts, person) if person else ())]
+    found = trouble(parts, password, known, _second_factor(parts, person))
+    return found or (None if password == repeated else "password_differs")
+
+
+def trouble(parts: Parts, password: str, context: Iterable[str], second_factor: bool) -> str | None:
+    """As :func:`problem`, where there is no account yet and nothing is typed twice. ``context``: what belongs to its owner."""
     path = parts.config.password_breached_file
-    found = passwords.problem(
+    return passwords.problem(
         password,
-        least=least(parts, person),
-        second_factor=_second_factor(parts, person),
-        context=[*context, *SERVICE_WORDS, *(about(parts, person) if person else ())],
+        least=shortest(parts, second_factor),
+        second_factor=second_factor,
+        context=[*context, *SERVICE_WORDS],
         breached=_list(path) if path else frozenset(),
     )
-    return found or (None if password == repeated else "password_differs")
 
 
 def _second_factor(parts: Parts, person: Person | None) -> bool:
@@ -40,7 +53,7 @@ def about(parts: Parts, person: Person) -> list[str]:
     """What a password of this person must not hold: names and identifiers."""
     values = [name.canonical for name in names(parts, person.citizen)]
     try:
-        claims = parts.vault.claims(person.citizen, ("name", "family_name", "given_name", "nickname", "birthdate"))
+        claims = parts.vault.claims(person.citizen, PERSONAL)
     except SealBroken:
         return values
     return values + [value for value in claims.values() if isinstance(value, str)]

@@ -1,8 +1,8 @@
 """What the operator does to accounts by the command line, and the one-time link by which a member of staff begins."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -13,7 +13,16 @@ from idp.flows import notices, pending, secrets, sessions
 from idp.flows.factors import removal
 from idp.flows.one_time import use
 from idp.flows.people import Caller, Person, event, identifier, meant, totp
-from idp.flows.provision import ROLES, identifier_row, password_row
+from idp.flows.provision import (
+    ROLES,
+    AccountDocument,
+    add_account,
+    identifier_row,
+    password_row,
+    read_account,
+    read_identifiers,
+)
+from idp.flows.recovery import other_resets
 from idp.flows.sign_in import NeedEnrolment
 from idp.flows.sign_up import MAX_NAME, Over, Wrong
 from idp.parts import Parts
@@ -24,6 +33,17 @@ from keys.tokens import new_token, open_flow, seal_flow, token_hash
 PURPOSE: Final = "staff"
 LINK_S: Final = 1800
 _SECOND: Final = 1_000_000
+
+
+PASSWORD_TROUBLE: Final = {
+    "password_new_missing": "it is empty",
+    "password_short": "it is shorter than {least} characters",
+    "password_long": "it is longer than 128 characters",
+    "password_weak": "it is easy to guess",
+    "password_breached": "it is in the list of stolen passwords",
+    "password_personal": "it holds the name, an address or a number of its owner",
+}
+"""Why a password is not accepted, in words for an operator."""
 
 
 class Invitation(msgspec.Struct, frozen=True):
@@ -54,6 +74,54 @@ def set_roles(parts: Parts, typed: str, roles: Sequence[str], *, now: int) -> No
             record(fact, at=now, entropy=parts.entropy, person=person.citizen),
         ],
     )
+
+
+def set_status(parts: Parts, typed: str, status: str, reason: str, *, now: int) -> bool:
+    """Suspend an account (``disabled``) or let it on again (``active``); either way its sessions, grants and open resets end, for good.
+
+    ``reason``: a stable word, for the event. False when it has that status already. Raises Refusal for an unknown account.
+    """
+    person = _person(parts, typed)
+    account = person.account
+    if account.status == status:
+        return False
+    changed = {"status": status, "version": account.version + 1, "updated_at": now}
+    fact = AccountChanged(what="status", value=status, by="cli", reason=reason)
+    _commit(
+        parts,
+        [
+            Update(Account, {"id": account.id, "version": account.version}, changed),
+            # On the way back too: a request that was under way at the suspension may have left something behind it.
+            *sessions.end_all(parts, account.id, "disabled", now),
+            other_resets(account.id),
+            record(fact, at=now, entropy=parts.entropy, person=person.citizen),
+        ],
+    )
+    return True
+
+
+def enter_accounts(parts: Parts, documents: Sequence[Mapping[str, Any]]) -> list[bytes]:
+    """Make the accounts that an operator wrote down; their ids. Passwords obey the policy of sign-up; none is made when one of them does not.
+
+    Raises Refusal that names the document by its number.
+    """
+    read = [read_account(document) for document in documents]
+    for number, document in enumerate(read, 1):
+        trouble = _password_trouble(parts, document)
+        if trouble is not None:
+            text = f"The password of account {number} is not accepted: {trouble}."
+            raise Refusal(Code.INVALID_REQUEST, text, reason="account_password")
+    return [add_account(parts, document, how="cli") for document in read]
+
+
+def _password_trouble(parts: Parts, document: AccountDocument) -> str | None:
+    if document.password is None:
+        return None
+    about = [name.canonical for name in read_identifiers(document.identifiers)]
+    about += [value for code in secrets.PERSONAL if isinstance(value := document.claims.get(code), str)]
+    factor = document.totp_secret is not None
+    found = secrets.trouble(parts, document.password, about, factor)
+    return PASSWORD_TROUBLE[found].format(least=secrets.shortest(parts, factor)) if found else None
 
 
 def reset_factor(parts: Parts, typed: str, reason: str, *, now: int) -> bool:

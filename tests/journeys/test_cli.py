@@ -313,3 +313,57 @@ def test_files_are_private(idp):
     for file in (idp.folder / "keys").iterdir():
         assert file.stat().st_mode & 0o077 == 0
     assert os.access(idp.folder / "main.db", os.R_OK)
+
+
+def test_a_client_is_paused_let_on_and_removed(idp, department):
+    client_id = idp.ask("clients", "add", idp.file("c.json", CLIENT), "--department", department)["client_id"]
+    paused = idp.ask("clients", "disable", client_id, "--reason", "compromised")
+    assert paused == {"client_id": client_id, "status": "disabled", "changed": True}
+    assert idp.ask("clients", "disable", client_id)["changed"] is False
+    assert idp.ask("clients", "list")[0]["status"] == idp.ask("clients", "show", client_id)["status"] == "disabled"
+    assert idp.ask("clients", "enable", client_id)["changed"] is True
+    assert idp.ask("clients", "show", client_id)["status"] == "active"
+    assert idp.ask("clients", "delete", client_id, "--reason", "retired")["status"] == "deleted"
+    assert idp.ask("clients", "list") == []
+    for verb in ("disable", "enable", "delete"):
+        result = idp.run("clients", verb, client_id)
+        assert (result.exit_code, "there is no client" in result.stderr.lower()) == (1, True)
+    assert idp.run("clients", "disable", client_id, "--reason", "because").exit_code == 2
+
+
+def test_an_account_is_suspended_and_let_on(idp):
+    document = {"identifiers": ["li.wei"], "password": "a long enough sentence"}
+    idp.ask("accounts", "add", idp.file("a.json", document))
+    suspended = idp.ask("accounts", "disable", "LI.WEI", "--reason", "deceased")
+    assert suspended == {"identifier": "LI.WEI", "status": "disabled", "changed": True}
+    assert idp.ask("accounts", "enable", "li.wei", "--reason", "mistake")["changed"] is True
+    told = [e for e in idp.ask("audit", "list", "--limit", "1000") if e["kind"] == "account.changed"]
+    assert [(e["value"], e["reason"]) for e in told] == [("disabled", "deceased"), ("active", "mistake")]
+    result = idp.run("accounts", "disable", "no.body")
+    assert (result.exit_code, "no such account" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("password", "said"),
+    [
+        ("", "empty"),
+        ("hunter2", "shorter than 15 characters"),
+        ("aaaaaaaaaaaaaaaaaaaaaa", "easy to guess"),
+        ("x" * 129, "longer than 128"),
+        ("the house of zhang.min stands", "name"),
+    ],
+)
+def test_accounts_are_entered_under_the_password_policy_of_sign_up(idp, password, said):
+    good = {"identifiers": ["li.wei"], "password": "harbour lantern seven quilts"}
+    bad = {"identifiers": ["zhang.min"], "password": password, "claims": {"name": "Zhang Min"}}
+    result = idp.run("accounts", "add", idp.file("a.json", [good, bad]))
+    assert (result.exit_code, said in result.stderr, "account 2" in result.stderr) == (1, True, True), result.stderr
+    assert not password or password not in result.stderr
+    assert idp.ask("accounts", "add", idp.file("b.json", [good, {"identifiers": ["zhang.min"]}])), (
+        "none was made before"
+    )
+
+
+def test_a_shorter_password_stands_beside_a_second_factor(idp):
+    document = {"identifiers": ["li.wei"], "password": "vex-Quilt9", "totp_secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}
+    assert idp.ask("accounts", "add", idp.file("a.json", document))
