@@ -43,6 +43,10 @@ class Config:
     session_idle: int = _f(3600, "A session ends after so long without use")
     session_max: int = _f(12 * 3600, "A session ends so long after sign-in")
     interaction_ttl: int = _f(3600, "How long a started sign-in may take")
+    pending_per_address: int = _f(
+        6000, "KiB of started sign-ins and logouts that one network may leave behind in ten minutes"
+    )
+    pending_total: int = _f(200_000, "KiB of started sign-ins and logouts that all may leave behind in ten minutes")
     par_ttl: int = _f(90, "Life of a pushed authorization request until first use")
     require_par: bool = _f(False, "Every client must push its authorization requests (RFC 9126)")
     open_registration: bool = _f(False, "POST /register without an initial access token")

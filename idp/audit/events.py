@@ -304,6 +304,13 @@ class ClientRegistered(Fact, frozen=True, kw_only=True):
     require_pkce: bool
 
 
+class RegistrationRefused(Fact, frozen=True, kw_only=True):
+    """Somebody without a right to it tried to register, read or change a client. ``reason``: a stable word; ``throttled``: more are not told."""
+
+    KIND = "client.registration_refused"
+    reason: str
+
+
 class ClientChanged(Fact, frozen=True, kw_only=True):
     """Metadata of a client changed; ``members`` names what."""
 

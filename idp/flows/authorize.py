@@ -10,7 +10,7 @@ from typing import Final
 from clients.model import Client
 from idp.audit.events import CodeIssued, record
 from idp.errors import Code, Refusal
-from idp.flows import authorize_refusals, consent, interactions, request_sources
+from idp.flows import authorize_refusals, consent, interactions, request_sources, strangers
 from idp.flows.interactions import Interaction, Opened
 from idp.flows.people import totp
 from idp.flows.sessions import live_with_account
@@ -33,13 +33,14 @@ SECOND: Final = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The browser at the other end. ``session``, ``browser``: its cookies' values; ``now`` microseconds; ``posted``: its request was a
-    cross-site POST, which carries no cookies of ours."""
+    cross-site POST, which carries no cookies of ours; ``remote``: its address."""
 
     now: int
     reference: str
     session: str | None = None
     browser: str | None = None
     posted: bool = False
+    remote: str = ""
 
     def __repr__(self) -> str:
         return "Caller(…)"
@@ -125,7 +126,7 @@ def begin(parts: Parts, params: Params, caller: Caller) -> Outcome:
         else:
             request, expected = request_sources.read(parts, client, source, uri)
     except Refusal as refusal:
-        authorize_refusals.note(parts, client, counted, refusal, "client", caller.now, caller.reference)
+        authorize_refusals.note(parts, client, counted, refusal, "client", caller.now, caller.reference, caller.remote)
         return _refused(parts, uri, law.response_mode_of_errors(counted), counted.get("state"), refusal)
     return _first_decision(parts, _Asked(request, client, expected, source.writes, source.origin), caller)
 
@@ -133,9 +134,9 @@ def begin(parts: Parts, params: Params, caller: Caller) -> Outcome:
 def refuse_on_page(
     parts: Parts, client: Client | None, params: Params | None, refusal: Refusal, caller: Caller
 ) -> OnPage:
-    """Record a refusal of stage A."""
-    authorize_refusals.note(parts, client, params, refusal, "page", caller.now, caller.reference)
-    return OnPage(refusal, client)
+    """Record a refusal of stage A; beyond the caller's bound it is told to come back later and leaves nothing."""
+    noted = authorize_refusals.note(parts, client, params, refusal, "page", caller.now, caller.reference, caller.remote)
+    return OnPage(refusal if noted else strangers.later("refused_too_often"), client)
 
 
 def resume(parts: Parts, opened: Opened, caller: Caller) -> Due | ToClient | AlreadyDone | OnPage:
@@ -229,7 +230,9 @@ def _signed_in_here(held: Interaction, session: Session) -> bool:
 
 
 def _pause(parts: Parts, asked: _Asked, caller: Caller) -> Outcome:
-    """Store the request; use up its object's ``jti`` first, so that it counts once."""
+    """Store the request, where there is room for it; use up its object's ``jti`` first, so that it counts once."""
+    if strangers.no_room(parts, caller.remote, interactions.size(asked.request)):
+        return OnPage(strangers.later("no_room"), asked.client)
     if asked.writes and isinstance(parts.store.commit(asked.writes), Conflict):
         return refuse_on_page(parts, asked.client, None, request_sources.replayed(), caller)
     fresh = None if caller.posted or caller.browser else interactions.new_browser(parts)
@@ -304,7 +307,7 @@ def _grant(
 
 
 def _deny(parts: Parts, asked: _Asked, refusal: Refusal, caller: Caller) -> ToClient:
-    authorize_refusals.note_decision(parts, asked.client, refusal, caller.now, caller.reference)
+    authorize_refusals.note_decision(parts, asked.client, refusal, caller.now, caller.reference, caller.remote)
     request = asked.request
     return _refused(parts, request.redirect_uri, request.response_mode, request.state, refusal)
 

@@ -8,6 +8,7 @@ from clients.refusals import LastRefusal, redirect_refusal
 from clients.refusals import refusal as line
 from idp.audit.events import AuthorizationRefused, record
 from idp.errors import Refusal
+from idp.flows import strangers
 from idp.parts import Parts
 from idp.ports import Delete, Insert, Op, Write
 from idp.protocol.params import Params
@@ -34,16 +35,38 @@ EVIDENCE: Final[dict[str, tuple[str, Registered]]] = {
 
 
 def note(
-    parts: Parts, client: Client | None, params: Params | None, refusal: Refusal, stage: str, now: int, reference: str
-) -> None:
-    """Commit the event, and the line where the client is known. ``stage``: ``page`` or ``client``. Raises Unavailable."""
+    parts: Parts,
+    client: Client | None,
+    params: Params | None,
+    refusal: Refusal,
+    stage: str,
+    now: int,
+    reference: str,
+    remote: str,
+) -> bool:
+    """Commit the event, and the line where the client is known. ``stage``: ``page`` or ``client``; ``remote``: the caller's address.
+
+    False, and nothing is kept but once that it was too much, when the caller causes too many. Raises Unavailable.
+    """
+    if not _room(parts, strangers.REFUSED, stage, now, reference, remote):
+        return False
     told = lines(parts, client, params, refusal, now, reference) if client is not None else []
     parts.store.commit([*told, _event(parts, client, refusal, stage, now, reference)])
+    return True
 
 
-def note_decision(parts: Parts, client: Client, refusal: Refusal, now: int, reference: str) -> None:
-    """Commit the event of an error that is nobody's mistake, such as ``login_required``: not for the error list."""
-    parts.store.commit([_event(parts, client, refusal, "client", now, reference)])
+def note_decision(parts: Parts, client: Client, refusal: Refusal, now: int, reference: str, remote: str) -> None:
+    """Commit the event of an error that is nobody's mistake, such as ``login_required``: not for the error list. Bounded as :func:`note`."""
+    if _room(parts, strangers.ANSWERED, "client", now, reference, remote):
+        parts.store.commit([_event(parts, client, refusal, "client", now, reference)])
+
+
+def _room(parts: Parts, bound: strangers.Bound, stage: str, now: int, reference: str, remote: str) -> bool:
+    """Whether one more may be kept. That from here on nothing is kept is an event of its own, once a window."""
+    beyond = strangers.over(parts, bound, remote)
+    if beyond == 1:
+        parts.store.commit([_event(parts, None, strangers.later("refused_too_often"), stage, now, reference)])
+    return beyond == 0
 
 
 def _event(parts: Parts, client: Client | None, refusal: Refusal, stage: str, now: int, reference: str) -> Insert:

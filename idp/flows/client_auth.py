@@ -16,6 +16,7 @@ from clients.key_material import ClientKeys
 from clients.model import Client
 from clients.signed import BadSigned, peek_header
 from idp.audit.events import TokenRequestRefused, record
+from idp.authn.throttle import network
 from idp.errors import Code, Refusal
 from idp.flows.authorize_refusals import lines
 from idp.parts import Parts
@@ -153,7 +154,7 @@ def throttle_public(parts: Parts, client: Client, remote: str) -> None:
 
 def _counted(parts: Parts, who: str, remote: str) -> bool:
     """One more refusal; whether there were too many."""
-    failures = parts.volatile.bump(_KIND, f"{who}\x00{remote}".encode(), THROTTLE_WINDOW_S)
+    failures = parts.volatile.bump(_KIND, who.encode() + b"\x00" + network(remote), THROTTLE_WINDOW_S)
     return failures > FAILURES_PER_CLIENT_AND_ADDRESS
 
 

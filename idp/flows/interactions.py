@@ -103,6 +103,11 @@ def begin(
     return handle.token
 
 
+def size(request: AuthorizeRequest) -> int:
+    """About how many bytes it takes to keep a request."""
+    return len(msgspec.msgpack.encode(request))
+
+
 def load(parts: Parts, handle: str, browser: str | None, now: int) -> Opened:
     """The interaction for the browser it belongs to. ``browser``: the cookie's value; ``now`` microseconds.
 

@@ -7,7 +7,7 @@ import msgspec
 from clients.model import Client
 from clients.redirects import match_post_logout
 from idp.errors import Refusal
-from idp.flows import sessions
+from idp.flows import sessions, strangers
 from idp.parts import Parts
 from idp.protocol import logout as law
 from idp.protocol.logout import Ask, Hint, LogoutRequest
@@ -93,9 +93,15 @@ def declined(parts: Parts, token: str, cookie: str | None, now: int) -> str | No
     return kept.location if kept else None
 
 
-def hold(parts: Parts, request: LogoutRequest) -> str:
-    """Keep a posted request for the GET that follows it: Lax cookies are absent on a cross-site POST."""
-    return _hold(parts, msgspec.json.encode(_Held(**{f: getattr(request, f) for f in LogoutRequest.__slots__})))
+def hold(parts: Parts, request: LogoutRequest, remote: str) -> str:
+    """Keep a posted request for the GET that follows it: Lax cookies are absent on a cross-site POST.
+
+    Raises Refusal(temporarily_unavailable) when too much is kept for this address.
+    """
+    plain = msgspec.json.encode(_Held(**{f: getattr(request, f) for f in LogoutRequest.__slots__}))
+    if strangers.no_room(parts, remote, len(plain)):
+        raise strangers.later("no_room")
+    return _hold(parts, plain)
 
 
 def held(parts: Parts, handle: str) -> LogoutRequest | None:

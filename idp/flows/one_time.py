@@ -6,8 +6,9 @@ import msgspec
 
 from idp.audit.events import OneTimeSent, record
 from idp.authn.identifiers import Identifier as Name
+from idp.authn.throttle import network
 from idp.authn.totp import digits
-from idp.flows import notices
+from idp.flows import notices, strangers
 from idp.flows.people import Caller, Person
 from idp.parts import Parts
 from idp.ports import Add, Committed, Insert, Op, Update, Write
@@ -42,9 +43,14 @@ class Facts(msgspec.Struct, frozen=True):
         return Name(self.kind, self.value)  # type: ignore[arg-type]
 
 
-def may_send(parts: Parts, target: bytes, place: bytes) -> bool:
-    """Whether one more code may go out: five an hour to one target, thirty from one network. The answer to the browser is the same."""
-    here = parts.volatile.bump("codes-from", place, HOUR_S) <= PER_ADDRESS
+def may_send(parts: Parts, target: bytes, remote: str) -> bool:
+    """Whether one more code may go out: five an hour to one target, thirty from one network. The answer to the browser is the same.
+
+    Each request leaves rows, sent or not. Raises Refusal(temporarily_unavailable) when an address asks for very many, whoever is meant.
+    """
+    if strangers.over(parts, strangers.ASKING, remote):
+        raise strangers.later("asked_too_often")
+    here = parts.volatile.bump("codes-from", network(remote), HOUR_S) <= PER_ADDRESS
     return parts.volatile.bump("codes-to", target, HOUR_S) <= PER_TARGET and here
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from clients.model import Client
 from idp.audit.events import RequestPushed, record
 from idp.errors import Code, Refusal
-from idp.flows import request_sources
+from idp.flows import request_sources, strangers
 from idp.flows.client_auth import authenticate, refuse_replay, refused
 from idp.flows.request_sources import Pushed
 from idp.parts import Parts
@@ -17,6 +17,8 @@ from idp.protocol.params import Params
 WINDOW_S: Final = 60
 PUSHES_PER_WINDOW: Final = 6000
 """Of one client: what is outstanding stays bounded (attack A032)."""
+WEIGHT: Final = 4096
+"""Bytes that count as one more push."""
 REFUSALS_NOTED_PER_WINDOW: Final = 20
 
 
@@ -35,7 +37,7 @@ def push(parts: Parts, form: Params, authorization: str | None, now: int, remote
     """POST /par. ``now`` microseconds. Raises Refusal, with ``retry_after_s`` over the client's quota."""
     known = authenticate(parts, form, authorization, now, "par", remote, reference)
     try:
-        _within_quota(parts, known.client)
+        _within_quota(parts, known.client, form, remote)
         pushed, writes = _judged(parts, known.client, form, now)
     except Refusal as refusal:
         _note(parts, known.client, form, refusal, now, reference)
@@ -60,8 +62,12 @@ def _judged(parts: Parts, client: Client, form: Params, now: int) -> tuple[Pushe
     return Pushed(request, expected, expires_at), source.writes
 
 
-def _within_quota(parts: Parts, client: Client) -> None:
-    if parts.volatile.bump("par-quota", client.client_id.encode(), WINDOW_S) > PUSHES_PER_WINDOW:
+def _within_quota(parts: Parts, client: Client, form: Params, remote: str) -> None:
+    """A large push counts for several. Anyone may speak as a public client: what a stranger pushes is bounded before it counts for the client."""
+    size = sum(len(value) for _, value in form.items())
+    if client.public and strangers.no_room(parts, remote, size):
+        raise strangers.later("no_room")
+    if parts.volatile.bump("par-quota", client.client_id.encode(), WINDOW_S, 1 + size // WEIGHT) > PUSHES_PER_WINDOW:
         raise Refusal(
             Code.TEMPORARILY_UNAVAILABLE, "Too many pushed requests.", reason="par_quota", retry_after_s=WINDOW_S
         )

@@ -152,14 +152,20 @@ def known_browser(parts: Parts, caller: Caller, subject: bytes, person: Person |
 def attempt(
     parts: Parts, caller: Caller, subject: bytes, person: Person | None, *, factor: bool = False
 ) -> Attempt | Throttled:
-    """Count a try of this caller on this subject, or refuse it; a refusal is an event, once a minute for each subject."""
+    """Count a try of this caller on this subject, or refuse it; a refusal is an event, once a minute for each subject, or address."""
     known = known_browser(parts, caller, subject, person)
     answer = throttle.enter(parts.volatile, subject, caller.remote, known=known, factor=factor)
-    if isinstance(answer, Throttled) and parts.volatile.claim("throttled-told", subject, TOLD_EVERY_S):
+    if isinstance(answer, Throttled) and _tell(parts, answer, subject, caller.remote):
         fact = SignInThrottled(rule=answer.rule, reference=caller.reference)
         about = person.citizen if person else parts.vault.nobody()
         parts.store.commit([_record(parts, caller, fact, about, {"address": caller.remote})])
     return answer
+
+
+def _tell(parts: Parts, throttled: Throttled, subject: bytes, remote: str) -> bool:
+    """An address that tries many names is told of once, not once for each name."""
+    about = b"@" + throttle.network(remote) if throttled.rule == "address" else subject
+    return parts.volatile.claim("throttled-told", about, TOLD_EVERY_S)
 
 
 def note_failure(parts: Parts, caller: Caller, person: Person | None, reason: str) -> None:

@@ -33,7 +33,7 @@ def ask(parts: Parts, caller: Caller, typed: str) -> CodeSent | Wrong:
     if not typed.strip():
         return Wrong("identifier", "identifier_missing")
     who = meant(parts, typed)
-    allowed = one_time.may_send(parts, who.subject, throttle.network(caller.remote))
+    allowed = one_time.may_send(parts, who.subject, caller.remote)
     person = who.person if who.person is not None and who.person.active else None
     target = _target(parts, who) if person is not None and allowed else None
     facts = Facts(who.name.kind if who.name else "username", who.name.canonical if who.name else "?")

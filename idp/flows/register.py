@@ -22,10 +22,11 @@ from idp.audit.events import (
     ClientSecretReplaced,
     DepartmentAdded,
     Fact,
+    RegistrationRefused,
     record,
 )
 from idp.errors import Code, Refusal
-from idp.flows import client_rows
+from idp.flows import client_rows, strangers
 from idp.flows.offer import server_profile
 from idp.parts import Parts
 from idp.ports import Add, Conflict, Insert, Op, Update, Write
@@ -61,12 +62,15 @@ class Known:
         return f"Known({self.client!r})"
 
 
-def register(parts: Parts, bearer: str | None, metadata: Mapping[str, Any], now: int) -> Entered:
-    """POST /register. ``bearer``: the initial access token; ``now`` microseconds.
+def register(parts: Parts, bearer: str | None, metadata: Mapping[str, Any], now: int, remote: str = "") -> Entered:
+    """POST /register. ``bearer``: the initial access token; ``now`` microseconds; ``remote``: the caller's address.
 
-    Raises Refusal(invalid_token) when a token is needed and this one gives no right (any more), ClientError for the metadata.
+    Raises Refusal(invalid_token) when a token is needed and this one gives no right (any more), ClientError for the metadata; where
+    registration is open, Refusal(temporarily_unavailable) for an address that registers very many.
     """
     if bearer is None:
+        if parts.config.open_registration and strangers.over(parts, strangers.REGISTERING, remote):
+            raise strangers.later("registering_too_often")
         policy, first = _open(parts, now)
         return enter(parts, metadata, policy, how="dynamic", now=now, first=first, self_service=True)
     right = _right(parts, bearer, now)
@@ -155,6 +159,15 @@ def remove(parts: Parts, found: Known, now: int) -> None:
     if isinstance(parts.store.commit([*client_rows.remove(client_id, found.version, now), event]), Conflict):
         raise no_right("changed_meanwhile")
     parts.generations.reread()
+
+
+def failed(parts: Parts, refusal: Refusal, now: int, remote: str, reference: str) -> Refusal:
+    """Count and record a try without a right; what it is answered with. A right token is never held up: these are 256 random bits."""
+    beyond = strangers.over(parts, strangers.REGISTERING, remote)
+    if beyond <= 1:
+        fact = RegistrationRefused(reason="throttled" if beyond else refusal.reason, reference=reference)
+        parts.store.commit([record(fact, at=now, entropy=parts.entropy)])
+    return strangers.later("registering_too_often") if beyond else refusal
 
 
 def no_right(reason: str) -> Refusal:

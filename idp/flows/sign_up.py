@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from idp.audit.events import AccountCreated, PasswordChanged
-from idp.authn import throttle
 from idp.authn.assurance import PASSWORD
 from idp.authn.identifiers import BadIdentifier, canonical, masked
 from idp.authn.identifiers import Identifier as Name
@@ -59,9 +58,7 @@ def ask(parts: Parts, caller: Caller, typed: str) -> CodeSent | Wrong:
         return Wrong("identifier", "identifier_invalid" if typed.strip() else "identifier_missing")
     if name.kind == "username":
         return Wrong("identifier", "identifier_invalid")
-    allowed = one_time.may_send(
-        parts, blind_index(parts.ring, name.kind, name.canonical)[0], throttle.network(caller.remote)
-    )
+    allowed = one_time.may_send(parts, blind_index(parts.ring, name.kind, name.canonical)[0], caller.remote)
     taken = identifier(parts, name)
     return CodeSent(one_time.reference(parts, _send(parts, caller, name, taken, allowed)), masked(name))
 

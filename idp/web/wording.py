@@ -129,6 +129,11 @@ PROBLEMS: dict[str, Problem] = {
         _("To protect accounts we answer only so many attempts in a time."),
         (_LATER,),
     ),
+    "flood": Problem(
+        _("Too many requests from your network"),
+        _("More requests came from your address than we can keep. Others may share it with you."),
+        (_LATER, _HELP),
+    ),
     "server": Problem(
         _("Something went wrong on our side"),
         _("We could not finish what you asked for."),

@@ -21,11 +21,13 @@ def operations(parts: Parts) -> dict[str, dict[str, Operation]]:
 
     def get(request: Request) -> Answer | ToPage:
         cookies = request.cookies
-        caller = Caller(request.now, request.reference, cookies.get(session), cookies.get(browser))
+        caller = Caller(
+            request.now, request.reference, cookies.get(session), cookies.get(browser), remote=request.remote
+        )
         return _render(parts, _begun(parts, lambda: request.query, caller))
 
     def post(request: Request) -> Answer | ToPage:
-        caller = Caller(request.now, request.reference, posted=True)
+        caller = Caller(request.now, request.reference, posted=True, remote=request.remote)
         return _render(parts, _begun(parts, lambda: _posted(request), caller))
 
     return {"/authorize": {"GET": get, "POST": post}}

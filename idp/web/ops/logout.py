@@ -28,7 +28,7 @@ def operations(parts: Parts) -> dict[str, dict[str, Operation]]:
 
     def post(request: Request) -> Answer | ToPage:
         try:
-            handle = flow.hold(parts, read(request.form))
+            handle = flow.hold(parts, read(request.form), request.remote)
         except Refusal as refusal:
             return ToPage(flow.Refused(refusal, None))
         return redirect(f"/logout?continue={handle}")

@@ -10,7 +10,7 @@ from idp.parts import Parts
 from idp.protocol.bearer import STATUS, challenge, from_header
 from idp.protocol.registration import answer, read_body
 from idp.web.edge import Operation
-from idp.web.wire import Answer, Request, json_answer
+from idp.web.wire import Answer, Request, json_answer, refusal_answer
 
 
 def operations(parts: Parts) -> Mapping[str, Mapping[str, Operation]]:
@@ -21,7 +21,8 @@ def operations(parts: Parts) -> Mapping[str, Mapping[str, Operation]]:
         return json_answer(status, answer(client, issuer, token, secret))
 
     def post(request: Request) -> Answer:
-        entered = flow.register(parts, from_header(request.header("Authorization")), _body(request), request.now)
+        bearer = from_header(request.header("Authorization"))
+        entered = flow.register(parts, bearer, _body(request), request.now, request.remote)
         return shown(201, entered.client, entered.registration_token, entered.secret)
 
     def get(request: Request) -> Answer:
@@ -37,7 +38,7 @@ def operations(parts: Parts) -> Mapping[str, Mapping[str, Operation]]:
         return Answer(204, "json")
 
     methods = {"GET": get, "HEAD": get, "POST": post, "PUT": put, "DELETE": delete}
-    return {"/register": {method: _guarded(operation) for method, operation in methods.items()}}
+    return {"/register": {method: _guarded(parts, operation) for method, operation in methods.items()}}
 
 
 def _known(parts: Parts, request: Request) -> flow.Known:
@@ -50,8 +51,8 @@ def _body(request: Request) -> dict[str, object]:
     return read_body(request.body)
 
 
-def _guarded(operation: Callable[[Request], Answer]) -> Operation:
-    """Refusals in the form of RFC 7591 §3.2.2, and of RFC 6750 §3 where the token is at fault."""
+def _guarded(parts: Parts, operation: Callable[[Request], Answer]) -> Operation:
+    """Refusals in the form of RFC 7591 §3.2.2, and of RFC 6750 §3 where the token is at fault; too many of these answer 429 (RFC 6585 §4)."""
 
     def guarded(request: Request) -> Answer:
         try:
@@ -59,6 +60,10 @@ def _guarded(operation: Callable[[Request], Answer]) -> Operation:
         except ClientError as error:
             return json_answer(400, {"error": error.code.value, "error_description": error.public})
         except Refusal as refusal:
+            if refusal.code is Code.INVALID_TOKEN:
+                refusal = flow.failed(parts, refusal, request.now, request.remote, request.reference)
+            if refusal.retry_after_s:
+                return refusal_answer(refusal)
             headers = (("WWW-Authenticate", challenge(refusal)),) if refusal.code is Code.INVALID_TOKEN else ()
             status = STATUS.get(refusal.code, 400)
             return json_answer(status, {"error": refusal.code.value, "error_description": refusal.public}, headers)

@@ -28,7 +28,7 @@ from idp.web.pages import (
     staff,
     step_up,
 )
-from idp.web.pages.common import current, problem_page
+from idp.web.pages.common import current, later_page, problem_page
 from idp.web.theme import install
 
 Renderer = Callable[[Any], Response]
@@ -151,9 +151,7 @@ def _lost(lost: Lost) -> Response:
 
 def _refused(refusal: Refusal) -> Response:
     if refusal.retry_after_s:
-        answer = problem_page("too_many", 429, retry_after_s=refusal.retry_after_s)
-        answer.headers["Retry-After"] = str(refusal.retry_after_s)
-        return answer
+        return later_page(refusal)
     return problem_page("bad_request", 400, code=refusal.code.value, detail=refusal.public)
 
 

@@ -9,6 +9,7 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from clients.model import Client
+from idp.errors import Refusal
 from idp.flows.authorize import Caller
 from idp.flows.interactions import Opened
 from idp.parts import Parts
@@ -45,7 +46,7 @@ def cookie(kind: str) -> str | None:
 def caller(browser: str | None) -> Caller:
     """Who goes on in an interaction: this browser, with its session."""
     seen = current()
-    return Caller(seen.now, seen.reference, cookie(SESSION), browser)
+    return Caller(seen.now, seen.reference, cookie(SESSION), browser, remote=seen.remote)
 
 
 def language(ui_locales: str | None = None, account: str | None = None) -> str:
@@ -175,6 +176,13 @@ def problem_page(
         detail=detail,
         **context,
     )
+
+
+def later_page(refusal: Refusal) -> Response:
+    """429 with Retry-After (RFC 6585 §4): too much came from one address, and nothing more of it is kept. Names no service: it costs no read."""
+    answer = problem_page("flood", 429, code=refusal.code.value, retry_after_s=refusal.retry_after_s, service=None)
+    answer.headers["Retry-After"] = str(refusal.retry_after_s)
+    return answer
 
 
 def error_page(status: int, title: str, what: str, do: str | Iterable[str], **context: Any) -> Response:

@@ -19,6 +19,7 @@ from idp.web.pages.common import (
     caller,
     cookie,
     current,
+    later_page,
     parts_of_app,
     problem_page,
     see_other,
@@ -87,6 +88,8 @@ def render(outcome: Due | ToClient | AlreadyDone | OnPage) -> Response:
 def on_page(outcome: OnPage) -> Response:
     """A refusal that may not travel. What was received is shown nowhere; the developer finds it in the client's own list."""
     refusal = outcome.refusal
+    if refusal.retry_after_s:
+        return later_page(refusal)
     problem = PROBLEM_OF_REASON.get(refusal.reason, "bad_request")
     return problem_page(problem, 400, client=outcome.client, code=refusal.code.value, detail=refusal.public)
 

@@ -12,7 +12,17 @@ from idp.flows.logout import AskFirst, Gone
 from idp.parts import Parts
 from idp.web.cookies import SESSION, clear_cookie
 from idp.web.ops.logout import CLEAR
-from idp.web.pages.common import back_to, cookie, current, language, page, problem_page, see_other, service_view
+from idp.web.pages.common import (
+    back_to,
+    cookie,
+    current,
+    language,
+    later_page,
+    page,
+    problem_page,
+    see_other,
+    service_view,
+)
 from idp.web.pages.visit import field
 
 
@@ -72,6 +82,8 @@ def done(outcome: Gone) -> Response:
 def refused(outcome: flow.Refused) -> Response:
     """The request can't be followed; the session stays."""
     refusal: Refusal = outcome.refusal
+    if refusal.retry_after_s:
+        return later_page(refusal)
     back = back_to(outcome.client, language(None))
     return problem_page(
         "bad_request", 400, code=refusal.code.value, detail=refusal.public, client=outcome.client, back=back
