@@ -1,4 +1,4 @@
-"""What a service asks to know, shown to the citizen once and remembered until it asks for more."""
+"""What a service asks to know, shown to the citizen once and remembered until it asks for more or shows itself under another name or terms."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,14 +31,24 @@ class Wanted(msgspec.Struct, frozen=True):
     claims: tuple[str, ...]
 
 
+class Given(Wanted, frozen=True):
+    """What a consent keeps: also ``who``, the digest of how the service showed itself (:func:`identity`)."""
+
+    who: bytes = b""
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the page shows. ``preview``: claim → masked value. ``digest`` stands for all of it but the values."""
+    """What the page shows. ``preview``: claim → masked value. ``digest`` stands for all of it but the values.
+
+    ``changed``: more is asked than the last time; ``renamed``: the service shows itself otherwise than the last time.
+    """
 
     wanted: Wanted
     preview: dict[str, str]
     digest: bytes
     changed: bool
+    renamed: bool
 
     def __repr__(self) -> str:
         return "Shown(…)"
@@ -57,8 +67,16 @@ def wanted(request: AuthorizeRequest) -> Wanted:
 
 def digest(client: Client, asked: Wanted) -> bytes:
     """SHA-256 of what is shown: who asks, under which names and terms, for what. Values are left out: a digest of them could be guessed."""
-    who = (client.client_id, client.client_name, client.client_name_localized, client.policy_uri, client.tos_uri)
-    return sha256(FORMAT.encode() + msgspec.json.encode((who, asked), order="deterministic")).digest()
+    return sha256(FORMAT.encode() + msgspec.json.encode((client.client_id, identity(client), asked))).digest()
+
+
+def identity(client: Client) -> bytes:
+    """SHA-256 of how the service shows itself where it asks: its names, its logo, its policy, its terms, in every language."""
+    shown = [
+        (getattr(client, member), getattr(client, f"{member}_localized"))
+        for member in ("client_name", "logo_uri", "policy_uri", "tos_uri")
+    ]
+    return sha256(msgspec.json.encode(shown, order="deterministic")).digest()
 
 
 def remembered(client: Client, redirect_uri: str) -> bool:
@@ -85,7 +103,10 @@ def reason_to_ask(
         return "prompt_consent"
     if not remembered(client, request.redirect_uri):
         return "not_remembered"
-    return None if covers(held, asked) else "changed"
+    given = msgspec.json.decode(held.document, type=Given)
+    if given.who != identity(client):
+        return "service_changed"
+    return None if covers(given, asked) else "changed"
 
 
 def still_given(held: Consent) -> Write:
@@ -94,10 +115,9 @@ def still_given(held: Consent) -> Write:
     return Holds(Consent, where)
 
 
-def covers(held: Consent, asked: Wanted) -> bool:
-    """Whether a stored consent allows all that is asked."""
-    document = msgspec.json.decode(held.document, type=Wanted)
-    return set(asked.scope) <= set(document.scope) and set(asked.claims) <= set(document.claims)
+def covers(given: Wanted, asked: Wanted) -> bool:
+    """Whether what was allowed holds all that is asked."""
+    return set(asked.scope) <= set(given.scope) and set(asked.claims) <= set(given.claims)
 
 
 def shown(parts: Parts, citizen: Citizen, client: Client, request: AuthorizeRequest, held: Consent | None) -> Shown:
@@ -106,7 +126,14 @@ def shown(parts: Parts, citizen: Citizen, client: Client, request: AuthorizeRequ
     values: dict[str, Any] = parts.vault.claims(citizen, asked.claims)
     preview = {name: mask(name, values.get(name)) for name in claims.STANDARD if name in asked.claims}
     live = held is not None and held.withdrawn_at is None
-    return Shown(asked, preview, digest(client, asked), changed=live and held is not None and not covers(held, asked))
+    given = msgspec.json.decode(held.document, type=Given) if held is not None and live else None
+    return Shown(
+        asked,
+        preview,
+        digest(client, asked),
+        changed=given is not None and not covers(given, asked),
+        renamed=given is not None and given.who != identity(client),
+    )
 
 
 def allow(
@@ -118,10 +145,10 @@ def allow(
     now: int,
     reference: str,
 ) -> bytes:
-    """Write the citizen's yes with its event; the digest of what was allowed. What was allowed before and not withdrawn stays allowed."""
+    """Write the citizen's yes with its event; the digest of what was allowed. What was allowed before and stands stays allowed."""
     asked = wanted(request)
     seen = digest(client, asked)
-    document = _with_earlier(held, asked)
+    document = _with_earlier(held, client, asked)
     row = Consent(citizen.account_id, client.client_id, msgspec.json.encode(document), seen, now, None)
     fact = ConsentGiven(
         client_id=client.client_id,
@@ -144,11 +171,13 @@ def deny(parts: Parts, citizen: Citizen, client: Client, request: AuthorizeReque
     _commit(parts, [record(fact, at=now, entropy=parts.entropy, person=citizen)])
 
 
-def _with_earlier(held: Consent | None, asked: Wanted) -> Wanted:
-    if held is None or held.withdrawn_at is not None:
-        return asked
-    earlier = msgspec.json.decode(held.document, type=Wanted)
-    return Wanted(_union(earlier.scope, asked.scope), _union(earlier.claims, asked.claims))
+def _with_earlier(held: Consent | None, client: Client, asked: Wanted) -> Given:
+    """What was allowed to the service under another name or other terms does not count any more."""
+    who = identity(client)
+    earlier = msgspec.json.decode(held.document, type=Given) if held is not None else None
+    if held is None or earlier is None or held.withdrawn_at is not None or earlier.who != who:
+        return Given(asked.scope, asked.claims, who)
+    return Given(_union(earlier.scope, asked.scope), _union(earlier.claims, asked.claims), who)
 
 
 def _union(left: Iterable[str], right: Iterable[str]) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from idp.errors import Code, Refusal
 from idp.flows import client_rows, strangers
 from idp.flows.offer import server_profile
 from idp.parts import Parts
-from idp.ports import Add, Conflict, Insert, Op, Update, Write
+from idp.ports import Add, Conflict, Delete, Insert, Op, Update, Write
 from idp.records import ClientLogo, ClientRow, Department, InitialAccessToken
 from keys.tokens import Opaque, new_token, token_hash
 
@@ -144,7 +144,8 @@ def update(parts: Parts, found: Known, metadata: Mapping[str, Any], now: int) ->
     if secret is not None:
         facts.append(ClientSecretReplaced(client_id=old.client_id, how="dynamic"))
     events = [record(fact, at=now, entropy=parts.entropy) for fact in facts]
-    if isinstance(parts.store.commit([*client_rows.change(changed, found.version, now), *events]), Conflict):
+    stale = [Delete(ClientLogo, {"client_id": old.client_id})] if changed.logo_uri != old.logo_uri else []
+    if isinstance(parts.store.commit([*client_rows.change(changed, found.version, now), *stale, *events]), Conflict):
         raise no_right("changed_meanwhile")
     parts.generations.reread()
     if changed.logo_uri != old.logo_uri:

@@ -1,12 +1,16 @@
 """Consent, first form: what is shown, what is remembered, and until when."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
-from idp.ports import Update
-from idp.records import Consent, Grant
+from clients.model import from_json
+from idp.flows import register
+from idp.ports import Insert, Update
+from idp.records import ClientLogo, ClientRow, Consent, Grant
 from tests.journeys.test_authorize import allow, answer_of, query
-from tests.kit.house import ISSUER, House
+from tests.kit.house import ISSUER, SCOPES, App, House
 
 
 def consents(house: House) -> list[Consent]:
@@ -160,3 +164,72 @@ def test_the_session_that_ends_between_page_and_answer_signs_in_first(house: Hou
 def test_query_helper_is_a_good_request(house: House) -> None:
     response = house.browser().get("/authorize", query_string=query(house.register()), base_url=ISSUER)
     assert response.headers["Location"].startswith("/authorize/")
+
+
+NEW_FACES = [
+    {"client_name": "另一个名字"},
+    {"client_name#en": "Another name"},
+    {"logo_uri": "https://tax.example/new.png"},
+    {"policy_uri": "https://tax.example/new-privacy"},
+    {"tos_uri": "https://tax.example/new-terms"},
+    {"tos_uri#en": "https://tax.example/en/terms"},
+]
+UNSEEN = [
+    {"redirect_uris": ["https://tax.example/callback", "https://tax.example/other"]},
+    {"contacts": ["it@tax.example"]},
+    {"software_version": "2"},
+    {"backchannel_logout_uri": "https://tax.example/bye"},
+]
+
+
+def change(house: House, app: App, **metadata: Any) -> App:
+    """The client's developers update its registration."""
+    draft = {
+        "client_id": app.id,
+        "client_name": "tax",
+        "redirect_uris": ["https://tax.example/callback"],
+        "scope": SCOPES,
+        **metadata,
+    }
+    row = house.parts.store.one(ClientRow, client_id=app.id)
+    assert row is not None
+    known = register.Known(from_json(row.document), row.version, "")
+    return App(register.update(house.parts, known, draft, house.clock()).client, app.secret)
+
+
+@pytest.mark.parametrize("face", NEW_FACES, ids=lambda face: next(iter(face)))
+def test_a_service_that_shows_itself_otherwise_asks_again(house: House, face: dict[str, str]) -> None:
+    """A consent is given to what was shown: name, logo, policy and terms (GDPR art. 7, PIPL art. 14)."""
+    app, browser = house.register(), house.signed_in(house.citizen())
+    allow(house, browser, house.authorize(browser, app, scope="openid email"))
+    app = change(house, app, **face)
+    assert answer_of(house.authorize(browser, app, scope="openid email", prompt="none"))["error"] == "consent_required"
+    page = house.authorize(browser, app, scope="openid", ui_locales="en")
+    assert "changed its name, logo, privacy policy or terms" in page.text and "something else" not in page.text
+    assert "code" in answer_of(allow(house, browser, page))
+    assert "code" in answer_of(house.authorize(browser, app, scope="openid"))
+    assert msgspec.json.decode(consents(house)[0].document)["scope"] == ["openid"], (
+        "what it had under its old face is gone"
+    )
+
+
+@pytest.mark.parametrize("unseen", UNSEEN, ids=lambda unseen: next(iter(unseen)))
+def test_what_nobody_sees_asks_nobody(house: House, unseen: dict[str, Any]) -> None:
+    app, browser = house.register(), house.signed_in(house.citizen())
+    allow(house, browser, house.authorize(browser, app))
+    assert "code" in answer_of(house.authorize(browser, change(house, app, **unseen)))
+
+
+def test_a_service_that_is_renamed_while_it_asks_is_shown_anew(house: House) -> None:
+    app, browser = house.register(), house.signed_in(house.citizen())
+    page = house.authorize(browser, app)
+    change(house, app, client_name="另一个名字")
+    again = house.submit(browser, page, decision="allow")
+    assert "另一个名字" in again.text and 'id="consent-allow"' in again.text and consents(house) == []
+
+
+def test_a_logo_goes_with_its_address(house: House) -> None:
+    app = house.register(logo_uri="https://tax.example/logo.png")
+    house.parts.store.commit([Insert(ClientLogo(app.id, b"png", house.clock()))])
+    change(house, app)
+    assert house.parts.store.find(ClientLogo) == []

@@ -55,7 +55,7 @@ PAGES: dict[str, dict[str, dict[str, Any]]] = {
     },
     "consent": {
         "normal": {"attributes": ATTRIBUTES, "always": ALWAYS},
-        "offline": {"attributes": ATTRIBUTES[:2], "always": ALWAYS, "offline": True, "changed": True},
+        "offline": {"attributes": ATTRIBUTES[:2], "always": ALWAYS, "offline": True, "changed": True, "renamed": True},
         "nothing": {"attributes": [], "always": ALWAYS},
         "error": {"attributes": ATTRIBUTES, "always": ALWAYS, "errors": {"": FIELD_ERRORS["form_expired"]}},
     },

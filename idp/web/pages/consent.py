@@ -65,6 +65,7 @@ def render_consent(due: Due) -> Response:
         always=ALWAYS,
         offline=shown.offline,
         changed=shown.changed,
+        renamed=shown.renamed,
     )
 
 
