@@ -12,7 +12,7 @@ from typing import Any
 from idp.errors import Refusal, Unavailable
 from idp.parts import Parts
 from idp.web.access import Access
-from idp.web.wire import Answer, Request, ToPage, headers_for, json_answer, refusal_answer, status_line
+from idp.web.wire import Answer, Request, ToPage, Trouble, headers_for, json_answer, refusal_answer, status_line
 
 Operation = Callable[[Request], Answer | ToPage]
 StartResponse = Callable[..., Any]
@@ -24,6 +24,8 @@ OUTCOME, REFERENCE, REMOTE, NOW, REQUEST = (
     "yimen.now",
     "yimen.request",
 )
+FOR_PEOPLE = frozenset({"/authorize", "/logout"})
+"""Protocol operations whose caller is a citizen's browser."""
 RENDER_PATH = "/_render"
 """Where an outcome is rendered inside; from outside it is an unknown path."""
 
@@ -55,9 +57,15 @@ class Edge:
                 return self._page(environ, start_response, answer, route, began, reference)
         except Unavailable as error:
             self._access.trouble(reference, f"unavailable: {error.part}")
+            if _for_people(environ, path):
+                trouble = Trouble("unavailable", 503, "temporarily_unavailable", error.retry_after_s)
+                return self._page(environ, start_response, ToPage(trouble), route, began, reference)
             answer = _unavailable(error)
         except Exception as error:  # noqa: BLE001  the last resort: nothing of the error leaves, its place goes to the protected log
             self._access.crash(reference, error)
+            if _for_people(environ, path):
+                trouble = Trouble("server", 500, "server_error")
+                return self._page(environ, start_response, ToPage(trouble), route, began, reference)
             answer = json_answer(500, {"error": "server_error", "error_description": f"Reference {reference}."})
         body = b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body
         headers = headers_for(answer.kind, answer.headers, secure=self._secure)
@@ -149,6 +157,12 @@ class Edge:
             return start_response(status, headers_for(kind, [*out, *to.headers], secure=self._secure), exc_info)
 
         return self._pages(environ, start)
+
+
+def _for_people(environ: Mapping[str, Any], path: str) -> bool:
+    """Whether a citizen's browser asked, so that trouble is told on a page."""
+    request: Request | None = environ.get(REQUEST)
+    return path in FOR_PEOPLE and request is not None and request.wants_page
 
 
 def _encoded(environ: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from idp.errors import Code, Refusal
 from idp.protocol.params import EMPTY, Params, parse
 
 FORM = "application/x-www-form-urlencoded"
+_READABLE = frozenset({"text/html", "application/xhtml+xml", "text/*", "*/*"})
 
 
 class Request:
@@ -27,6 +28,13 @@ class Request:
         """A header by its usual name."""
         value = self.environ.get("HTTP_" + name.upper().replace("-", "_"))
         return value if value is None else str(value)
+
+    @property
+    def wants_page(self) -> bool:
+        """Whether the caller can read HTML (RFC 9110 §12.5.1); one that says nothing can."""
+        accept = self.header("Accept")
+        ranges = (part.partition(";")[0].strip().lower() for part in (accept or "*/*").split(","))
+        return any(kind in _READABLE for kind in ranges)
 
     @property
     def content_type(self) -> str:
@@ -83,6 +91,16 @@ class ToPage:
 
     outcome: Any
     headers: tuple[tuple[str, str], ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What kept a protocol operation that a citizen's browser called from an answer: a page in its place. ``problem``: its words."""
+
+    problem: str
+    status: int
+    code: str
+    retry_after_s: int | None = None
 
 
 def json_answer(status: int, value: Any, headers: Iterable[tuple[str, str]] = ()) -> Answer:

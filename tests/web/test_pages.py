@@ -1,9 +1,11 @@
 """The frame of the pages: errors, languages, what is never reachable from outside."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from werkzeug.test import TestResponse
 
 from idp.errors import Unavailable
 from idp.ports import Insert
@@ -59,6 +61,89 @@ def test_a_part_that_does_not_answer_is_503_with_retry_after(house: House, monke
     page = house.browser().get(start, base_url=ISSUER)
     assert (page.status_code, page.headers["Retry-After"]) == (503, "2")
     assert 'id="error-code"' in page.text
+
+
+SAID = {
+    "en": ("Not available just now", "Something went wrong on our side"),
+    "zh-CN": ("暂时无法使用", "我们这边出现了问题"),
+}
+WAYS: tuple[dict[str, Any], ...] = (
+    {"path": "/authorize", "method": "GET"},
+    {"path": "/authorize", "method": "POST"},
+    {"path": "/logout", "method": "GET"},
+    {"path": "/sign-in", "method": "GET"},
+    {"path": "/account", "method": "GET"},
+)
+
+
+def ask(house: House, way: dict[str, Any], **headers: str) -> TestResponse:
+    """A request of somebody who is signed in, so that every way needs the store."""
+    browser, asked = house.signed_in(house.citizen()), query(house.register())
+    sent = (
+        {"data": asked} if way["method"] == "POST" else {"query_string": asked if way["path"] == "/authorize" else ""}
+    )
+    fail = house.parts.store, "one"
+    if way["method"] == "POST":  # it needs no session: only room for the request
+        fail = house.parts.volatile, "put"
+
+    def gone(*_: object, **__: object) -> None:
+        raise Unavailable("database") if "crash" not in way else RuntimeError("li.wei")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(fail[0]), fail[1], gone)
+        return browser.open(way["path"], method=way["method"], base_url=ISSUER, headers=headers, **sent)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way['method']} {way['path']}")
+@pytest.mark.parametrize("language", SAID)
+def test_people_are_told_on_a_page_that_a_store_is_away(house: House, way: dict[str, Any], language: str) -> None:
+    page = ask(house, way, **{"Accept-Language": language, "Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "2")
+    assert page.content_type == "text/html; charset=utf-8" and SAID[language][0] in page.text
+    assert 'id="error-code"' in page.text and "default-src 'none'" in page.headers["Content-Security-Policy"]
+    reference = page.text.partition('id="error-code">')[2].partition("<")[0]
+    assert any(reference.encode() in line and b"unavailable: database" in line for line in house.lines)
+
+
+@pytest.mark.parametrize("way", WAYS[:3], ids=lambda way: f"{way['method']} {way['path']}")
+@pytest.mark.parametrize("language", SAID)
+def test_people_are_told_on_a_page_of_what_no_rule_foresaw(house: House, way: dict[str, Any], language: str) -> None:
+    page = ask(house, way | {"crash": True}, **{"Accept-Language": language})
+    assert page.status_code == 500 and SAID[language][1] in page.text and "li.wei" not in page.text
+
+
+@pytest.mark.parametrize("way", WAYS[:3], ids=lambda way: f"{way['method']} {way['path']}")
+@pytest.mark.parametrize("accept", ["application/json", "application/json, application/jwt;q=0.5", "image/png"])
+def test_programs_are_told_in_json(house: House, way: dict[str, Any], accept: str) -> None:
+    answer = ask(house, way, Accept=accept)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert answer.get_json()["error"] == "temporarily_unavailable"
+
+
+@pytest.mark.parametrize("path", ["/token", "/userinfo", "/introspect", "/par", "/register"])
+def test_endpoints_of_programs_answer_json_whatever_is_accepted(house: House, path: str) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise Unavailable("database")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(house.parts.store), "one", gone)
+        patch.setattr(type(house.parts.store), "find", gone)
+        house.clock.advance(10)
+        headers = {"Accept": "text/html", "Authorization": "Bearer abc"}
+        method = "GET" if path in ("/userinfo", "/register") else "POST"
+        if path in ("/token", "/introspect", "/par"):
+            headers["Authorization"] = "Basic YTpi"
+        answer = house.request(
+            method, path, headers=headers, query_string={"client_id": "x"} if path == "/register" else ""
+        )
+    assert answer.content_type == "application/json" and answer.status_code in (401, 503)
+
+
+def test_an_error_page_speaks_the_language_that_the_service_asks_for(house: House) -> None:
+    """OpenID Connect Core §3.1.2.1: ``ui_locales`` counts before the browser's own wish."""
+    asked = {"client_id": "nobody", "ui_locales": "fr en"}
+    page = house.browser().get("/authorize", query_string=asked, base_url=ISSUER, headers={"Accept-Language": "zh"})
+    assert "This service is not registered" in page.text
 
 
 def test_the_start_page_knows_who_is_signed_in_only_masked(house: House) -> None:

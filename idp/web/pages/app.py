@@ -30,6 +30,7 @@ from idp.web.pages import (
 )
 from idp.web.pages.common import current, later_page, problem_page
 from idp.web.theme import install
+from idp.web.wire import Trouble
 
 Renderer = Callable[[Any], Response]
 WSGI = Callable[..., Iterable[bytes]]
@@ -69,7 +70,7 @@ def create_pages(parts: Parts, access: Access) -> WSGI:
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     install(app)
-    renderers: dict[type, Renderer] = {}
+    renderers: dict[type, Renderer] = {Trouble: _trouble}
     for module in JOURNEYS:
         app.register_blueprint(module.blueprint(parts))
         renderers |= getattr(module, "renderers", lambda _: {})(parts)
@@ -129,16 +130,24 @@ def _handle_errors(app: Flask, access: Access) -> None:
 
     def unavailable(error: Unavailable) -> Response:
         access.trouble(current().reference, f"unavailable: {error.part}")
-        answer = problem_page("unavailable", 503, retry_after_s=error.retry_after_s, service=None)
-        answer.headers["Retry-After"] = str(error.retry_after_s)
-        return answer
+        return _trouble(Trouble("unavailable", 503, Code.TEMPORARILY_UNAVAILABLE.value, error.retry_after_s))
 
     def crashed(error: InternalServerError) -> Response:
         access.crash(current().reference, error.original_exception or error)
-        return problem_page("server", 500, code=Code.SERVER_ERROR.value, service=None)
+        return _trouble(Trouble("server", 500, Code.SERVER_ERROR.value))
 
     app.register_error_handler(Unavailable, unavailable)
     app.register_error_handler(InternalServerError, crashed)
+
+
+def _trouble(trouble: Trouble) -> Response:
+    """Something of ours failed: a page that reads no store, since the store may be what failed."""
+    answer = problem_page(
+        trouble.problem, trouble.status, code=trouble.code, retry_after_s=trouble.retry_after_s, service=None
+    )
+    if trouble.retry_after_s:
+        answer.headers["Retry-After"] = str(trouble.retry_after_s)
+    return answer
 
 
 def _say_nothing(*_: object) -> None:

@@ -164,6 +164,7 @@ def problem_page(
 ) -> Response:
     """An error page in the words of ``wording.PROBLEMS[problem]``; with the service and a way back when the client is known."""
     words = PROBLEMS[problem]
+    context.setdefault("ui_locales", request.args.get("ui_locales"))  # OpenID Connect Core §3.1.2.1
     context.setdefault("back", back_to(client, language(context.get("ui_locales"))))
     context.setdefault("service", lambda lang: service_view(client, lang))
     return page(
