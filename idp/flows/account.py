@@ -107,9 +107,14 @@ def _service(parts: Parts, person: Person, client: Client, consent: Consent | No
     )
 
 
+def service_of(parts: Parts, person: Person, reference: str) -> Service | None:
+    """The citizen's own service of that reference; None for everything else."""
+    return next((s for s in services(parts, person) if same(s.reference, reference)), None)
+
+
 def withdraw(parts: Parts, caller: Caller, person: Person, reference: str) -> bool:
     """Take back what a service was allowed: consent and grants end at once, the service is told, the next sign-in asks again (ASVS 10.7.3)."""
-    service = next((s for s in services(parts, person) if same(s.reference, reference)), None)
+    service = service_of(parts, person, reference)
     if service is None:
         return False
     account_id, client_id = person.account.id, service.client.client_id

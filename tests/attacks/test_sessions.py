@@ -58,7 +58,8 @@ def test_services_of_another_citizen(li_wei: Person, zhang_min: Person) -> None:
     zhang_min.get("/account/services")
     for value in (handle[1], app.id, both[0].id.hex()):
         action, hidden = zhang_min.form()
-        assert zhang_min.post(action, {**hidden, "withdraw": value}).status_code == 404
+        for sure in ({}, {"sure": "1"}):
+            assert zhang_min.post(action, {**hidden, "withdraw": value, **sure}).status_code == 404
         zhang_min.get("/account/services")
     assert all(grant.ended_at is None for grant in house.parts.store.find(Grant))
 
@@ -84,7 +85,7 @@ def test_withdrawal_ends_code_and_tokens_at_once(li_wei: Person) -> None:
     assert house.introspect(app, tokens["access_token"])["active"]
     handle = re.search(r'name="withdraw" value="([^"]+)"', li_wei.get("/account/services").text)
     assert handle is not None
-    li_wei.submit(withdraw=handle[1])
+    li_wei.submit(withdraw=handle[1], sure="1")
     assert house.redeem(app, code).get_json()["error"] == "invalid_grant"
     assert not house.introspect(app, tokens["access_token"])["active"]
     assert house.userinfo(tokens["access_token"]).status_code == 401

@@ -120,6 +120,12 @@ def test_withdraw_a_service(citizens):
     li.page.locator("li.ym-item").filter(has_text="个人所得税").or_(
         li.page.locator("li.ym-item").filter(has=li.page.get_by_role("heading", name="税务局", exact=True))
     ).locator("button[name=withdraw]").click()
+    li.press("#withdraw-keep")
+    expect(li.page.locator("main li.ym-item h2")).to_have_count(2)
+    li.page.locator("li.ym-item").filter(has_text="税务局").locator("button[name=withdraw]").click()
+    expect(li.page.locator("h1")).to_contain_text("撤回")
+    li.press("#withdraw-confirm")
+    expect(li.page.locator("#change-done")).to_be_visible()
     expect(li.page.locator("main li.ym-item h2")).to_have_count(1)
     li.soon_out_of("tax")
     li.begin("tax")

@@ -68,8 +68,12 @@ def test_services_say_what_they_see_and_withdrawal_ends_everything(li_wei: Perso
     assert "Income tax online" in page and "Full name" in page and "Date of birth" in page and app.id not in page
     handle = re.search(r'name="withdraw" value="([^"]+)"', page)
     assert handle is not None
-    li_wei.submit(withdraw=handle[1])
-    assert "Income tax online" not in li_wei.page.text
+    asked = li_wei.submit(withdraw=handle[1])
+    assert 'id="withdraw-confirm"' in asked.text and "Income tax online" in asked.text
+    assert li_wei.house.events("consent.withdrawn") == [], "asking does nothing"
+    assert 'href="/account/services"' in asked.text
+    li_wei.submit(sure="1")
+    assert "Income tax online" not in li_wei.page.text and 'id="change-done"' in li_wei.page.text
     assert all(grant.ended_at is not None for grant in li_wei.house.parts.store.find(Grant))
     assert all(consent.withdrawn_at is not None for consent in li_wei.house.parts.store.find(Consent))
     assert [row.client_id for row in li_wei.house.parts.store.find(LogoutDelivery)] == [app.id]

@@ -187,8 +187,14 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
                 },
             ]
         },
+        "done": {"services": [], "said": DONE["withdrawn"]},
         "empty": {"services": []},
         "error": {"services": [], "errors": {"": FIELD_ERRORS["form_expired"]}},
+    },
+    "withdraw": {
+        "normal": {
+            "item": {"name": "个人所得税", "department": "江州市税务局"},
+        },
     },
     "security": {
         "normal": {

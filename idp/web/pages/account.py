@@ -18,7 +18,7 @@ from idp.web.cookies import LANGUAGE, set_cookie
 from idp.web.pages.common import LANGUAGE_AGE_S, cookie, language, problem_page, see_other, service_view
 from idp.web.pages.visit import Visit, field, owner, show, visit
 from idp.web.theme import LANGUAGES, locale_name
-from idp.web.wording import CLAIMS
+from idp.web.wording import CLAIMS, DONE
 
 HOME, SESSIONS, SERVICES = "/account", "/account/sessions", "/account/services"
 View = Callable[[Visit, Person, Session], Response]
@@ -135,7 +135,8 @@ def _end(here: Visit, person: Person, session: Session) -> Response:
 def _services(here: Visit, person: Person, session: Session) -> Response:
     lang = language(None, person.account.locale)
     listed = [_service(service, lang) for service in flow.services(here.parts, person)]
-    return show(here, "services.html", services=listed, **frame(here, person, session, SERVICES))
+    said = DONE["withdrawn"] if request.args.get("done") == "withdrawn" else None
+    return show(here, "services.html", services=listed, said=said, **frame(here, person, session, SERVICES))
 
 
 def _service(service: Service, lang: str) -> dict[str, Any]:
@@ -157,10 +158,17 @@ def _order(claim: str) -> int:
 
 
 def _withdraw(here: Visit, person: Person, session: Session) -> Response:
-    del session
-    if not flow.withdraw(here.parts, here.caller, person, field("withdraw")):
+    """The first time the question, then the act."""
+    if field("sure"):
+        done = flow.withdraw(here.parts, here.caller, person, field("withdraw"))
+        return see_other(f"{SERVICES}?done=withdrawn") if done else problem_page("not_found", 404)
+    service = flow.service_of(here.parts, person, field("withdraw"))
+    if service is None:
         return problem_page("not_found", 404)
-    return see_other(SERVICES)
+    item = _service(service, language(None, person.account.locale))
+    common = frame(here, person, session, SERVICES)
+    common["hidden"] = here.hidden(SERVICES, session.token_hash, withdraw=service.reference)
+    return show(here, "withdraw.html", item=item, **common)
 
 
 def _speak(here: Visit) -> Response:
