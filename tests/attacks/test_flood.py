@@ -74,9 +74,9 @@ def test_one_subscriber_is_one_network(make_house: Callable[..., House]) -> None
 def test_posted_requests_are_bounded_alike(make_house: Callable[..., House]) -> None:
     house = make_house(pending_per_address=2)
     app = house.register()
-    form = {"data": query(app), "method": "POST"}
+    form: dict[str, Any] = {"data": query(app), "method": "POST"}
     assert [ask(house, "/authorize", **form).status_code for _ in range(3)] == [303, 303, 429]
-    asked = {"data": {"client_id": app.id}, "method": "POST"}
+    asked: dict[str, Any] = {"data": {"client_id": app.id}, "method": "POST"}
     assert ask(house, "/logout", **asked).status_code == 429
     assert ask(house, "/logout", THERE, **asked).status_code == 303
 
@@ -131,12 +131,12 @@ def test_silent_sign_ins_are_answered_and_leave_no_event_beyond_the_bound(house:
 
 def test_an_interaction_that_finds_no_room_uses_no_request_object_up(make_house: Callable[..., House]) -> None:
     """Judged before consumed: the same object is good when there is room again (DESIGN §2.3)."""
-    from tests.attacks.test_request_objects import request_object
+    from tests.journeys.test_par import request_object
 
     house = make_house(pending_per_address=1)
     app = house.signing()
     authorize(house, app)
-    where = {"client_id": app.id, "request": request_object(house, app)}
+    where: dict[str, Any] = {"client_id": app.id, "request": request_object(house, app)}
     assert ask(house, "/authorize", query_string=where).status_code == 429
     assert ask(house, "/authorize", THERE, query_string=where).status_code == 303
 
@@ -150,7 +150,7 @@ def test_tries_to_register_are_counted(any_house: House, method: str) -> None:
     house = any_house
     good = add_initial_token(house.parts, house.department(), uses=2)
     body: dict[str, Any] = {"json": {"redirect_uris": ["https://tax.example/cb"]}} if method in ("POST", "PUT") else {}
-    wrong = {"query_string": {"client_id": "x"}, "headers": bearer("guess"), "method": method, **body}
+    wrong: dict[str, Any] = {"query_string": {"client_id": "x"}, "headers": bearer("guess"), "method": method, **body}
     assert ask(house, "/register", **wrong).status_code == 401
     strangers.over(house.parts, REGISTERING, HERE, REGISTERING.per_network - 2)
     answers = [ask(house, "/register", **wrong) for _ in range(4)]
@@ -158,7 +158,7 @@ def test_tries_to_register_are_counted(any_house: House, method: str) -> None:
     assert answers[-1].headers["Retry-After"] == str(WINDOW_S)
     reasons = [event["reason"] for event in house.events("client.registration_refused")]
     assert reasons[-1] == "throttled" and len(reasons) == 3
-    right = {"json": {"redirect_uris": ["https://tax.example/cb"]}, "method": "POST", "headers": bearer(good)}
+    right: dict[str, Any] = {"json": {"redirect_uris": ["https://tax.example/cb"]}, "method": "POST", "headers": bearer(good)}
     assert ask(house, "/register", **right).status_code == 201
     assert ask(house, "/register", THERE, **wrong).status_code == 401
 
@@ -167,7 +167,7 @@ def test_tries_to_register_are_counted(any_house: House, method: str) -> None:
 def test_open_registration_is_bounded(make_house: Callable[..., House]) -> None:
     """Where anyone may register, one network makes so many clients and no more (RFC 7591 §5)."""
     house = make_house(open_registration=True)
-    body = {"json": {"redirect_uris": ["https://tax.example/cb"]}, "method": "POST"}
+    body: dict[str, Any] = {"json": {"redirect_uris": ["https://tax.example/cb"]}, "method": "POST"}
     assert ask(house, "/register", **body).status_code == 201
     used_up(house, REGISTERING)
     assert ask(house, "/register", **body).status_code == 429
@@ -194,7 +194,7 @@ def test_strangers_do_not_use_up_a_public_clients_quota(make_house: Callable[...
     """Anyone may speak as a public client: what one network pushes is bounded by itself (RFC 9126 §7.5)."""
     house = make_house(pending_per_address=2)
     app = house.public()
-    push = {"method": "POST", "data": query(app)}
+    push: dict[str, Any] = {"method": "POST", "data": query(app)}
     assert [ask(house, "/par", **push).status_code for _ in range(4)] == [201, 201, 429, 429]
     assert house.parts.volatile.bump("par-quota", app.id.encode(), 60, 0) == 2
     assert ask(house, "/par", THERE, **push).status_code == 201

@@ -82,9 +82,9 @@ def ask(house: House, way: dict[str, Any], **headers: str) -> TestResponse:
     sent = (
         {"data": asked} if way["method"] == "POST" else {"query_string": asked if way["path"] == "/authorize" else ""}
     )
-    fail = house.parts.store, "one"
+    fail: tuple[Any, str] = (house.parts.store, "one")
     if way["method"] == "POST":  # it needs no session: only room for the request
-        fail = house.parts.volatile, "put"
+        fail = (house.parts.volatile, "put")
 
     def gone(*_: object, **__: object) -> None:
         raise Unavailable("database") if "crash" not in way else RuntimeError("li.wei")
