@@ -12,7 +12,7 @@ from idp.authn.throttle import Attempt, Throttled
 from idp.parts import Parts
 from idp.ports import Insert, Op, Update, Write
 from idp.records import Account, Identifier, Password, RecoveryCode, Session, Totp
-from idp.release.vault import Citizen, KeyGone
+from idp.release.vault import NOBODY, Citizen, KeyGone
 from keys.errors import SealBroken
 from keys.index import all_versions, blind_index
 
@@ -95,6 +95,8 @@ def meant(parts: Parts, typed: str) -> Meant:
         )
     row = identifier(parts, name)
     person = load(parts, row.account_id) if row is not None else None
+    if row is None:
+        _nobody(parts)
     if person is None:
         return Meant(blind_index(parts.ring, name.kind, name.canonical)[0], name, None)
     return Meant(person.account.id, name, person)
@@ -108,15 +110,25 @@ def identifier(parts: Parts, name: Name) -> Identifier | None:
 
 
 def load(parts: Parts, account_id: bytes) -> Person | None:
-    """The account, opened; None when there is none, it was erased, or its key is gone."""
+    """The account, opened; None when there is none, it was erased, or its key is gone: after the same reads."""
     account = parts.store.one(Account, id=account_id)
-    if account is None or account.status == "erased":
-        return None
     try:
         citizen = parts.vault.citizen(account_id)
     except KeyGone:
-        return None
-    return Person(account, citizen, parts.store.one(Password, account_id=account_id))
+        citizen = None
+    password = parts.store.one(Password, account_id=account_id)
+    return Person(account, citizen, password) if account and citizen and account.status != "erased" else None
+
+
+def _nobody(parts: Parts) -> None:
+    """The reads of :func:`load` for a name that nobody has, but for the key: whoever records the failure opens nobody's instead of a citizen's."""
+    parts.store.one(Account, id=NOBODY)
+    parts.store.one(Password, account_id=NOBODY)
+
+
+def no_names(parts: Parts) -> None:
+    """The read of :func:`names` for who has none or may not be told: who has an account must not be seen by the work."""
+    parts.store.find(Identifier, {"account_id": NOBODY}, order=("created_at", "id"))
 
 
 def names(parts: Parts, citizen: Citizen, *, verified: bool = False) -> list[Name]:

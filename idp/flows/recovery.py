@@ -11,7 +11,7 @@ from idp.authn.throttle import Throttled
 from idp.errors import Unavailable
 from idp.flows import notices, one_time, secrets, sessions
 from idp.flows.one_time import Facts
-from idp.flows.people import Caller, Meant, Person, attempt, event, load, meant, names, note_failure
+from idp.flows.people import Caller, Meant, Person, attempt, event, load, meant, names, no_names, note_failure
 from idp.flows.sign_in import SignedIn
 from idp.flows.sign_up import CodeSent, Confirmed, Over, Wrong
 from idp.parts import Parts
@@ -34,17 +34,20 @@ def ask(parts: Parts, caller: Caller, typed: str) -> CodeSent | Wrong:
         return Wrong("identifier", "identifier_missing")
     who = meant(parts, typed)
     allowed = one_time.may_send(parts, who.subject, caller.remote)
-    person = who.person if who.person is not None and who.person.active else None
-    target = _target(parts, who) if person is not None and allowed else None
+    target = _target(parts, who) if allowed else None
     facts = Facts(who.name.kind if who.name else "username", who.name.canonical if who.name else "?")
-    row_id, writes = one_time.make(parts, caller, PURPOSE, facts, to=target, notice="reset_code", person=person)
+    row_id, writes = one_time.make(parts, caller, PURPOSE, facts, to=target, notice="reset_code", person=who.person)
     parts.store.commit(writes)
     return CodeSent(one_time.reference(parts, row_id), masked(who.name) if who.name else "***")
 
 
 def _target(parts: Parts, who: Meant) -> Name | None:
-    """Where the code goes: the stored address that was typed if it is confirmed, else the account's first e-mail address, else its phone."""
-    if who.person is None:
+    """Where the code goes: the stored address that was typed if it is confirmed, else the account's first e-mail address, else its phone.
+
+    None for nobody and for a suspended account, after the same read.
+    """
+    if who.person is None or not who.person.active:
+        no_names(parts)
         return None
     verified = names(parts, who.person.citizen, verified=True)
     if who.name is not None and who.name.kind != "username" and who.name in verified:

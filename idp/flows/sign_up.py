@@ -14,7 +14,7 @@ from idp.flows.sign_in import SignedIn, begin_session
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Write
 from idp.records import Account, Identifier, OneTime, Password
-from idp.release.vault import Citizen
+from idp.release.vault import NOBODY, Citizen
 from keys.index import blind_index
 
 PURPOSE = "sign-up"
@@ -64,12 +64,14 @@ def ask(parts: Parts, caller: Caller, typed: str) -> CodeSent | Wrong:
 
 
 def _send(parts: Parts, caller: Caller, name: Name, taken: Identifier | None, allowed: bool) -> bytes:
-    to, instead = name if allowed and taken is None else None, None
-    if taken is not None and allowed:
-        owner = load(parts, taken.account_id)
-        language = owner.account.locale if owner else None
-        instead = notices.message(parts, name, "exists", language, caller.now, account_id=taken.account_id)
+    """The same work whether the address is taken or not: its owner is read, and a message to one is made, also where there is none."""
+    known = taken.account_id if taken is not None else NOBODY
+    owner = load(parts, known)
+    language = owner.account.locale if owner else None
+    exists = notices.message(parts, name, "exists", language, caller.now, account_id=known)
+    to = name if allowed and taken is None else None
     facts = Facts(name.kind, name.canonical)
+    instead = exists if allowed and taken is not None else None
     row_id, writes = one_time.make(
         parts, caller, PURPOSE, facts, to=to, notice="sign_up_code", person=None, instead=instead
     )

@@ -158,7 +158,11 @@ def test_tries_to_register_are_counted(any_house: House, method: str) -> None:
     assert answers[-1].headers["Retry-After"] == str(WINDOW_S)
     reasons = [event["reason"] for event in house.events("client.registration_refused")]
     assert reasons[-1] == "throttled" and len(reasons) == 3
-    right: dict[str, Any] = {"json": {"redirect_uris": ["https://tax.example/cb"]}, "method": "POST", "headers": bearer(good)}
+    right: dict[str, Any] = {
+        "json": {"redirect_uris": ["https://tax.example/cb"]},
+        "method": "POST",
+        "headers": bearer(good),
+    }
     assert ask(house, "/register", **right).status_code == 201
     assert ask(house, "/register", THERE, **wrong).status_code == 401
 

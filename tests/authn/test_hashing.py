@@ -1,5 +1,4 @@
 import threading
-import time
 
 import pytest
 
@@ -44,13 +43,14 @@ def test_nothing_is_trimmed_or_cut(hasher: ArgonHasher, left: str, right: str) -
     assert not hasher.verify(phc, right)
 
 
-def test_longest_is_accepted_and_longer_is_refused_before_hashing(hasher: ArgonHasher) -> None:
+def test_longest_is_accepted_and_longer_is_refused_before_hashing(
+    hasher: ArgonHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert hasher.verify(hasher.hash("\u4e00" * MAX_CHARS), "\u4e00" * MAX_CHARS)
     with pytest.raises(TooLong):
         hasher.hash("x" * (MAX_CHARS + 1))
-    began = time.perf_counter()
+    monkeypatch.setattr(ArgonHasher, "_matches", None)
     assert not hasher.verify(None, "x" * 1_000_000)
-    assert time.perf_counter() - began < 0.005
 
 
 def test_lone_surrogate_is_a_password_like_any_other() -> None:
