@@ -13,6 +13,8 @@ from idp.ports import Op
 from idp.records import Event
 
 PAGE = 500
+OVERLAP = 500
+"""So many numbers are looked at again."""
 
 
 @click.group()
@@ -34,14 +36,25 @@ def list_(follow: bool, kind: str | None, client: str | None, limit: int, as_jso
         if not follow:
             show([_row(e, as_json) for e in rows], as_json)
             return
-        last = rows[-1].seq if rows else 0
-        while True:
-            for event in rows:
-                click.echo(_line(event, as_json))
-                last = event.seq
-            rows = parts.store.find(Event, {**where, "seq": Op(">", last)}, order=("seq",), limit=PAGE)
-            if not rows:
-                time.sleep(0.5)
+        for event in rows:
+            click.echo(_line(event, as_json))
+        for event in _coming(parts, where):
+            click.echo(_line(event, as_json))
+
+
+def _coming(parts: Parts, where: dict[str, Any]) -> Iterator[Event]:
+    """Each event from now on, once. PostgreSQL numbers an event before it commits it, so that a smaller number may come into sight later."""
+    newest = parts.store.find(Event, order=("-seq",), limit=OVERLAP)
+    seen, last = {event.seq for event in newest}, newest[0].seq if newest else 0
+    while True:
+        after = max(0, last - OVERLAP)
+        rows = parts.store.find(Event, {"seq": Op(">", after)}, order=("seq",), limit=PAGE + OVERLAP)
+        fresh = [event for event in rows if event.seq not in seen]
+        yield from (event for event in fresh if all(getattr(event, name) == value for name, value in where.items()))
+        last = max([last, *(event.seq for event in fresh)])
+        seen = {seq for seq in seen if seq > last - OVERLAP} | {event.seq for event in fresh}
+        if not fresh:
+            time.sleep(0.5)
 
 
 @audit.command()
