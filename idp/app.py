@@ -10,7 +10,9 @@ from idp.authn.breached import BreachList
 from idp.authn.hashing import ArgonHasher
 from idp.caches import Clients, Generations, SigningKeys
 from idp.config import Config, ConfigError, load
+from idp.flows.log_memory import alarmed
 from idp.flows.provision import initialise
+from idp.memory import open_memory
 from idp.parts import Parts
 from idp.ports import Clock, Entropy
 from idp.records import PurposeKey
@@ -20,12 +22,24 @@ from idp.store.schema import KEYRING_LINEAGE, MAIN_LINEAGE, current, head, upgra
 from idp.web.access import Access
 from idp.web.cors import cors_headers
 from idp.web.edge import Edge, Operation
-from idp.web.ops import authorize, discovery, introspect, logout, par, register, revoke, static, token, userinfo
+from idp.web.ops import (
+    authorize,
+    checkpoint,
+    discovery,
+    introspect,
+    logout,
+    par,
+    register,
+    revoke,
+    static,
+    token,
+    userinfo,
+)
 from idp.web.pages.app import create_pages
 from keys.file_backend import create_root, open_root, root_exists
 from keys.purpose import PurposeRing
 
-OPERATIONS = (authorize, discovery, introspect, logout, par, register, revoke, static, token, userinfo)
+OPERATIONS = (authorize, checkpoint, discovery, introspect, logout, par, register, revoke, static, token, userinfo)
 
 Application = Edge
 """What a server loads."""
@@ -47,6 +61,7 @@ def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy 
     root = open_root(config.keys_url)
     ring = PurposeRing.open(root, store.find(PurposeKey))
     generations = Generations(store, clock)
+    halted = (lambda: alarmed(generations)) if config.log_alarm == "stop" else None
     outbound = GuardedOutbound(monotonic=time.monotonic, allow=config.outbound_allow, ca=config.outbound_ca or None)
     return Parts(
         config=config,
@@ -56,7 +71,7 @@ def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy 
         keyring=keyring,
         volatile=volatile,
         ring=ring,
-        keys=SigningKeys(store, generations, root, clock, config.jwks_max_age),
+        keys=SigningKeys(store, generations, root, clock, config.jwks_max_age, halted),
         clients=Clients(store, generations),
         generations=generations,
         vault=Vault(ring, keyring, store, entropy, clock),
@@ -69,6 +84,7 @@ def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy 
         outbound=outbound,
         registration_outbound=SteadyOutbound(outbound, monotonic=time.monotonic, sleep=time.sleep),
         client_keys=KeyDirectory(outbound, clock),
+        log_memory=open_memory(config),
     )
 
 

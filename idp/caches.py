@@ -114,12 +114,23 @@ class Clients:
 class SigningKeys:
     """The signing keys as of their generation: who signs, what is published, what verifies. Parsed once: an RSA key costs 50 ms."""
 
-    def __init__(self, store: Store, generations: Generations, root: Sealer, clock: Clock, jwks_max_age_s: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        generations: Generations,
+        root: Sealer,
+        clock: Clock,
+        jwks_max_age_s: int,
+        halted: Callable[[], bool] | None = None,
+    ) -> None:
         self._store, self._root, self._clock, self._max_age_s = store, root, clock, jwks_max_age_s
+        self._halted = halted
         self._cache: Cache[str, SigningRing] = Cache(generations, "key", self._load, size=1)
 
     def signer(self, alg: str) -> Signer:
-        """The active signer of ``alg``. Raises Unavailable when there is none: never another algorithm in its place."""
+        """The active signer of ``alg``. Raises Unavailable when there is none: never another algorithm in its place; and while ``halted``."""
+        if self._halted is not None and self._halted():
+            raise Unavailable("audit log (alarm)")
         try:
             return self._ring().signer(alg)
         except MissingKey:

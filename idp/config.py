@@ -64,6 +64,18 @@ class Config:
     outbox_page: bool = _f(False, "Show sent messages on /outbox (demonstration only; loopback issuers)")
     smtp_url: str = _f("", "smtp://user:password@host:port/?from=… for notices by e-mail", secret=True)
     sms_url: str = _f("", "HTTP gateway for notices by phone", secret=True)
+    log_origin: str = _f("", "The audit log's name in its checkpoints; empty: the issuer without its scheme, and /log")
+    log_checkpoint_file: str = _f(
+        "",
+        "Where the newest checkpoint is remembered, outside of the database; empty: log.checkpoint beside the root key",
+    )
+    log_alarm: str = _f(
+        "stop", "When the audit log is not the one that was remembered: stop (issue nothing) or continue (alarm alone)"
+    )
+    log_witnesses: tuple[str, ...] = _f((), "Witnesses that cosign checkpoints, each VKEY@URL (C2SP tlog-witness)")
+    log_receivers: tuple[str, ...] = _f(
+        (), "Where checkpoints are sent: file:///path, syslog://host:port, syslogs://host:port, https://…"
+    )
     management_bind: str = _f("127.0.0.1:9000", "Address of /health and /metrics")
     log_level: str = _f("info", "debug, info, warning or error")
 
@@ -73,9 +85,9 @@ class Config:
         return self.issuer.startswith("https://")
 
     @property
-    def log_origin(self) -> str:
+    def log_name(self) -> str:
         """The audit log's name in its checkpoints: the issuer without its scheme, and ``/log`` (C2SP tlog-tiles, Parameters)."""
-        return f"{self.host}/log"
+        return self.log_origin or f"{self.host}/log"
 
     @property
     def host(self) -> str:
@@ -136,7 +148,7 @@ def _parse(env: str, name: str, text: str) -> Any:
             raise ConfigError(f"{env} must be a whole number")
         return int(text)
     if isinstance(default, tuple):
-        return tuple(part.strip() for part in text.split(",") if part.strip())
+        return tuple(part.strip() for part in text.replace("\n", ",").split(",") if part.strip())
     return text
 
 
@@ -172,11 +184,22 @@ def _refuse_malformed(config: Config) -> None:
             raise ConfigError(f"IDP_OUTBOUND_ALLOW: {entry} is no host, address or network")
     if config.outbound_ca and not Path(config.outbound_ca).is_file():
         raise ConfigError(f"IDP_OUTBOUND_CA: there is no file {config.outbound_ca}")
+    if config.log_alarm not in ("stop", "continue"):
+        raise ConfigError("IDP_LOG_ALARM must be stop or continue")
+    if config.log_origin and (not config.log_origin.isascii() or not _is_name(config.log_origin)):
+        raise ConfigError(
+            "IDP_LOG_ORIGIN must be like id.example.gov/log-2: up to 200 ASCII characters without spaces or +"
+        )
     if config.log_level not in LOG_LEVELS:
         raise ConfigError(f"IDP_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")
     host, _, port = config.management_bind.rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ConfigError("IDP_MANAGEMENT_BIND must be HOST:PORT")
+
+
+def _is_name(text: str) -> bool:
+    """A name as a signed note bears it (C2SP signed-note)."""
+    return len(text) <= 200 and text.isprintable() and not any(c in " +" for c in text)
 
 
 def _is_network(text: str) -> bool:

@@ -6,7 +6,7 @@ from clients.documents import KeyDirectory
 from clients.outbound import Outbound
 from idp.caches import Clients, Generations, SigningKeys
 from idp.config import Config
-from idp.ports import Clock, Entropy, Hasher, Keyring, Store, Volatile
+from idp.ports import Clock, Entropy, Hasher, Keyring, Memory, Store, Volatile
 from idp.release.vault import Vault
 from keys.purpose import PurposeRing
 
@@ -31,3 +31,5 @@ class Parts:
     registration_outbound: Outbound
     """For addresses that a stranger may try out: every failure takes as long as any other."""
     client_keys: KeyDirectory
+    log_memory: Memory
+    """The audit log's newest checkpoint, outside of the database."""

@@ -50,6 +50,13 @@ class Insert:
 
 
 @dataclass(frozen=True, slots=True)
+class InsertMany:
+    """Insert rows of one kind in one statement; those that exist already are left as they are. Each length makes a statement of its own."""
+
+    records: Sequence[Struct]
+
+
+@dataclass(frozen=True, slots=True)
 class Update:
     """Change the rows that meet ``where``; ``rows`` is the count it must have (None: any)."""
 
@@ -76,7 +83,7 @@ class Holds:
     where: Mapping[str, Any]
 
 
-Write = Insert | Update | Delete | Holds
+Write = Insert | InsertMany | Update | Delete | Holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +208,17 @@ class Volatile(Protocol):
 
     def check(self) -> None: ...
     def close(self) -> None: ...
+
+
+class Memory(Protocol):
+    """One small text outside of the database, which whoever restores or rewrites the database does not bring back with it.
+
+    ``change`` is atomic over processes and durable when it returns; ``decide`` gets what is there ("" for nothing) and answers what shall be; what it
+    raises leaves the text as it was. Both raise ``OSError``.
+    """
+
+    def read(self) -> str: ...
+    def change(self, decide: Callable[[str], str]) -> str: ...
 
 
 class Notifier(Protocol):

@@ -372,10 +372,39 @@ class Restored(Fact, frozen=True, kw_only=True):
 
 
 class ExportMade(Fact, frozen=True, kw_only=True):
-    """The log was exported; exporting is itself an event."""
+    """The log was exported; exporting is itself an event. ``events`` from index ``start`` on; ``form``: jsonl or zip."""
 
     KIND = "audit.exported"
     events: int
+    start: int = 0
+    form: str = "jsonl"
+
+
+class LogAlarmed(Fact, frozen=True, kw_only=True):
+    """The log is not what was signed or remembered. ``what`` in the verifier's words; ``index`` the first bad one, -1 for the whole tree."""
+
+    KIND = "audit.alarmed"
+    what: str
+    index: int = -1
+
+
+class LogAccepted(Fact, frozen=True, kw_only=True):
+    """An operator accepted the log as it stands: it had ``had`` events and has ``has``. ``reason``: restored, failover, lost, other."""
+
+    KIND = "audit.accepted"
+    reason: str
+    had: int
+    had_root: str
+    has: int
+    has_root: str
+
+
+class WitnessTold(Fact, frozen=True, kw_only=True):
+    """A witness began to cosign (``state`` ok), can't be reached (away) or saw another log of this name (disagrees)."""
+
+    KIND = "audit.witness"
+    witness: str
+    state: str
 
 
 def record(

@@ -23,6 +23,7 @@ NOUNS = {
     "accounts": "accounts:accounts",
     "keys": "keys:keys",
     "audit": "audit:audit",
+    "witness": "witness:witness",
     "bench": "bench:bench",
 }
 

@@ -1,13 +1,16 @@
-"""``idp audit``: read and export the log."""
+"""``idp audit``: read, check, prove and export the log."""
 
+import os
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 import msgspec
 
-from idp.cli.common import iso, opened, show, verb
+from idp.cli.common import fail, iso, opened, show, verb
 from idp.parts import Parts
 from idp.ports import Op
 from idp.records import Event
@@ -58,20 +61,176 @@ def _coming(parts: Parts, where: dict[str, Any]) -> Iterator[Event]:
 
 
 @audit.command()
-@click.option("--out", type=click.File("wb"), default="-", help="File to write; standard output when absent.")
+@click.option(
+    "--out", default="-", help="File to write: FILE.zip with proofs, else JSON lines; standard output when absent."
+)
+@click.option(
+    "--from", "start", default=None, help="For a zip: the first index, or a time (2026-11-24 or 2026-11-24T08:00:00Z)."
+)
+@click.option("--to", "end", default=None, help="For a zip: the index or time before which it ends.")
+@click.option("--csv", "sheet", is_flag=True, help="For a zip: add a table for spreadsheets.")
 @verb
-def export(out: Any, as_json: bool) -> None:
-    """Every event as JSON lines: the exact head, its entry, and digests of the personal fields. Exporting is itself an event."""
-    from idp.audit.events import ExportMade, record
+def export(out: str, start: str | None, end: str | None, sheet: bool, as_json: bool) -> None:
+    """Take the log, or a part of it, away. Exporting is itself an event.
+
+    FILE.zip holds events, tiles, checkpoint, proofs and a verifier: `python3 verify.py` in the unpacked folder needs Python and the package
+    cryptography alone. JSON lines hold every event: the exact head, its entry, and digests of the personal fields.
+    """
+    if not out.endswith(".zip"):
+        if start or end or sheet:
+            raise click.UsageError("--from, --to and --csv go with --out FILE.zip")
+        with opened() as parts, click.open_file(out, "wb") as lines:
+            _lines(parts, lines, as_json)
+        return
+    from idp.flows.log_export import extract, write
+    from idp.flows.sequencer import log_signer
 
     with opened() as parts:
-        count = 0
-        for event in _all(parts):
-            out.write(msgspec.json.encode(_exported(event)) + b"\n")
-            count += 1
-        out.flush()
-        parts.store.commit([record(ExportMade(events=count), at=parts.clock(), entropy=parts.entropy)])
-        click.echo(msgspec.json.encode({"events": count}) if as_json else f"{count} events exported", err=True)
+        signer = log_signer(parts)
+        what = extract(parts, _index(parts, start), _index(parts, end))
+        handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as file, _bar(what.end - what.start, "exporting", as_json) as progress:
+            count = write(parts, signer, what, file, sheet=sheet, progress=progress)
+        show({"events": count, "from": what.start, "to": what.end, "file": out}, as_json)
+
+
+def _lines(parts: Parts, out: Any, as_json: bool) -> None:
+    from idp.audit.events import ExportMade, record
+
+    count = parts.store.count(Event)
+    parts.store.commit([record(ExportMade(events=count), at=parts.clock(), entropy=parts.entropy)])
+    for event, _ in zip(_all(parts), range(count), strict=False):
+        out.write(msgspec.json.encode(_exported(event)) + b"\n")
+    out.flush()
+    click.echo(msgspec.json.encode({"events": count}) if as_json else f"{count} events exported", err=True)
+
+
+@audit.command()
+@verb
+def verify(as_json: bool) -> None:
+    """Check the whole log: every event, leaf, tile and signature. Exit code 1 and the first bad index when it is not whole."""
+    from idp.audit.verify import Bad
+    from idp.flows.log_memory import remembered
+    from idp.flows.log_verify import verify as check
+    from idp.flows.sequencer import head, log_signer
+
+    with opened() as parts:
+        signer = log_signer(parts)
+        try:
+            with _bar(head(parts).size, "verifying", as_json) as progress:
+                whole = check(parts, signer, progress, remembered(parts, signer))
+        except Bad as bad:
+            show({"whole": False, "index": bad.index, "what": bad.what}, as_json)
+            raise SystemExit(1) from None
+        show({"whole": True, "size": whole.size, "root": whole.root.hex(), "waiting": whole.waiting}, as_json)
+
+
+@audit.command()
+@click.argument("event_id", metavar="ID")
+@verb
+def prove(event_id: str, as_json: bool) -> None:
+    """Print a proof (C2SP tlog-proof) that the event ID is in the log; `idp audit list --json` shows ids."""
+    from idp.flows import log_reading
+
+    with opened() as parts:
+        proof = log_reading.prove(parts, log_reading.event_by_id(parts, event_id))
+        show({"index": proof.index, "proof": proof.text()}, True) if as_json else click.echo(proof.text(), nl=False)
+
+
+@audit.command()
+@click.argument("old", type=click.IntRange(min=0), metavar="A")
+@click.argument("size", type=click.IntRange(min=0), metavar="B")
+@verb
+def consistency(old: int, size: int, as_json: bool) -> None:
+    """Prove that the log of B events is the log of A events and more (RFC 9162 §2.1.4): both roots and the hashes, in base64."""
+    from base64 import b64encode
+
+    from idp.flows.log_reading import consistency as prove_it
+
+    with opened() as parts:
+        old_root, root, hashes = prove_it(parts, old, size)
+        told = [b64encode(value).decode() for value in (old_root, root, *hashes)]
+        show({"old": old, "old_root": told[0], "size": size, "root": told[1], "proof": told[2:]}, as_json)
+
+
+@audit.command()
+@click.option(
+    "--keys", is_flag=True, help="Print the log's verifier keys instead: give them to auditors and witnesses."
+)
+@verb
+def checkpoint(keys: bool, as_json: bool) -> None:
+    """Print the newest signed checkpoint (C2SP tlog-checkpoint)."""
+    from idp.flows.sequencer import head, log_signer
+
+    with opened() as parts:
+        signer, now = log_signer(parts), head(parts)
+        if keys:
+            texts = [key.text() for key in signer.verifiers]
+            show({"origin": signer.origin, "keys": texts}, True) if as_json else click.echo("\n".join(texts))
+        elif not now.note:
+            fail("the log has no checkpoint yet: is a worker running?")
+        elif as_json:
+            show({"size": now.size, "root": now.root.hex(), "time": iso(now.at), "checkpoint": now.note.decode()}, True)
+        else:
+            click.echo(now.note.decode(), nl=False)
+
+
+@audit.command()
+@click.option(
+    "--reason",
+    type=click.Choice(["restored", "failover", "lost", "other"]),
+    required=True,
+    help="Why the log is as it is; recorded.",
+)
+@click.option("--yes", is_flag=True, help="Do it; without, only what would be accepted is shown.")
+@verb
+def accept(reason: str, yes: bool, as_json: bool) -> None:
+    """After an alarm: go on with the log as it is stored. Recorded in the log, with what it had and has.
+
+    Witnesses will not cosign a log that lost events under its old name: give it a new one (IDP_LOG_ORIGIN) when you accept a rollback.
+    """
+    from idp.audit.verify import Bad
+    from idp.flows import log_memory
+    from idp.flows.sequencer import head, log_signer
+
+    with opened() as parts:
+        if not yes:
+            now = head(parts)
+            had = log_memory.had(parts)
+            show({"had": had, "has": now.size, "accepted": False}, as_json)
+            return
+        try:
+            show(log_memory.accept(parts, log_signer(parts), reason), as_json)
+        except Bad as bad:
+            fail(
+                f"the stored tree does not carry its own head ({bad}): bring back a copy of the database first (`idp restore`)"
+            )
+
+
+def _index(parts: Parts, text: str | None) -> int | None:
+    """A bound of a range: an index as it is, a time by the log's own order."""
+    if text is None or text.isdigit():
+        return None if text is None else int(text)
+    from datetime import UTC, datetime
+
+    from idp.flows.log_export import index_at
+
+    try:
+        time_ = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"{text} is neither an index nor a time like 2026-11-24T08:00:00Z") from None
+    given = time_ if time_.tzinfo else time_.replace(tzinfo=UTC)
+    return index_at(parts, int(given.timestamp() * 1_000_000))
+
+
+@contextmanager
+def _bar(length: int, label: str, quiet: bool) -> Iterator[Callable[[int, int], object]]:
+    """A progress bar on standard error."""
+    if quiet:
+        yield lambda *_: None
+        return
+    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+        yield lambda done, _: bar.update(done - bar.pos)
 
 
 def _all(parts: Parts) -> Iterator[Event]:

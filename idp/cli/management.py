@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from idp.config import Config, ConfigError
@@ -68,13 +68,38 @@ class Management:
         if self._background is not None:
             state["worker"] = "ok" if self._background.running() else "ended"
         state["stores"] = self._stores()
+        state["log"] = self._log()
         return state
 
     def metrics(self) -> bytes:
         """All workers' metrics added up, Prometheus text."""
         registry = CollectorRegistry()
         MultiProcessCollector(registry, path=str(self._folder))  # type: ignore[no-untyped-call]
+        return generate_latest(registry) + self._log_metrics()
+
+    def _log_metrics(self) -> bytes:
+        """The audit log as the database has it now, whoever keeps it; nothing while the database does not answer."""
+        from idp.flows.log_health import measures
+
+        if self._stores() != "ok" or (parts := self._parts) is None:
+            return b""
+        registry = CollectorRegistry()
+        try:
+            for name, (text, value) in measures(parts).items():
+                Gauge(name, text, registry=registry).set(value)
+        except Unavailable:
+            return b""
         return generate_latest(registry)
+
+    def _log(self) -> str:
+        """An alarm that stops issuing is a reason to look away; one that does not is a metric."""
+        from idp.flows.log_health import alarm
+
+        try:
+            parts = self._parts
+            return "alarm" if parts is not None and self._config.log_alarm == "stop" and alarm(parts) else "ok"
+        except Unavailable:
+            return "ok"  # ``stores`` says so
 
     def _listening(self) -> str:
         host, port = self._listener

@@ -12,7 +12,10 @@ import click
 from idp.app import close_parts, open_parts
 from idp.audit.entry import entry, unpack
 from idp.audit.events import Restored, record
+from idp.audit.verify import Bad
 from idp.config import Config
+from idp.flows.log_memory import check
+from idp.flows.sequencer import log_signer
 from idp.parts import Parts
 from idp.ports import Op, Update, Write
 from idp.records import Account, Event, Grant, Session
@@ -55,9 +58,18 @@ def bring_back(config: Config, main: Path, ring: Path) -> dict[str, Any]:
     try:
         report = _read_all(parts)
         ended = _end_everything(parts)
-        return {"copy": main.name, **report, **ended}
+        return {"copy": main.name, **report, **ended, "log": _log(parts)}
     finally:
         close_parts(parts)
+
+
+def _log(parts: Parts) -> str:
+    """Whether the copy is all that was remembered of the log; if not, nothing is issued until an operator accepts it."""
+    try:
+        check(parts, log_signer(parts))
+    except Bad:
+        return "older than what was remembered: look with `idp audit verify`, then `idp audit accept`"
+    return "as remembered"
 
 
 def _put(url: str, copy: Path) -> None:

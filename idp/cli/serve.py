@@ -12,6 +12,7 @@ import click
 
 from idp.cli.common import configuration, fail, show, verb
 from idp.config import Config
+from idp.parts import Parts
 
 
 @click.command()
@@ -88,13 +89,15 @@ def _serve(
 @click.option("--parent", type=int, hidden=True, help="End when this process has ended.")
 @verb
 def worker(parent: int | None, as_json: bool) -> None:
-    """Do the background work: deliver logouts and notices, clean up, rotate keys. Any number may run; one leads."""
+    """Do the background work: deliver logouts and notices, clean up, rotate keys, keep the audit log. Any number may run; one leads."""
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     from idp.app import close_parts, open_parts
+    from idp.flows.log_keeper import LogKeeper
     from idp.flows.worker import Worker
     from idp.notifiers import open_notifier
+    from idp.receivers import open_receivers
     from keys.backends import open_root
 
     config = configuration()
@@ -103,10 +106,20 @@ def worker(parent: int | None, as_json: bool) -> None:
     if parent is None:
         show({"worker": os.getpid()}, as_json)
         sys.stdout.flush()
+
+    def alive() -> bool:
+        return parent is None or os.getppid() == parent
+
     try:
-        Worker(parts, open_root(config.keys_url), open_notifier(config, parts.outbound), trouble=_tell).run(
-            stop, alive=lambda: parent is None or os.getppid() == parent
-        )
+        working = Worker(parts, open_root(config.keys_url), open_notifier(config, parts.outbound), trouble=_tell)
+        keeping = LogKeeper(parts, open_receivers(config, parts.outbound), trouble=_tell)
+        keeper = threading.Thread(target=keeping.run, args=(stop, alive), name="log")
+        keeper.start()
+        try:
+            working.run(stop, alive)
+        finally:
+            stop.set()
+            keeper.join()
     finally:
         close_parts(parts)
 
@@ -123,15 +136,36 @@ def _leave(*_: Any) -> None:
 def _check(config: Config) -> None:
     """A clear error now rather than workers that die at start: stores, keys, and the composition itself."""
     from idp.app import check_open, close_parts, create_app, open_parts
+    from idp.flows.log_witnesses import witnesses
     from idp.notifiers import open_notifier
+    from idp.receivers import open_receivers
 
     parts = open_parts(config)
     try:
         check_open(parts)
         open_notifier(config, parts.outbound)
+        open_receivers(config, parts.outbound)
+        witnesses(config.log_witnesses)
         create_app(config, parts)
+        _check_log(config, parts)
     finally:
         close_parts(parts)
+
+
+def _check_log(config: Config, parts: Parts) -> None:
+    """Nothing is issued over a log that was cut, rewritten or brought back from a copy, until an operator decides (IDP_LOG_ALARM)."""
+    from idp.audit.verify import Bad
+    from idp.flows.log_memory import ADVICE, check, sound_alarm
+    from idp.flows.sequencer import log_signer
+
+    try:
+        check(parts, log_signer(parts))
+    except Bad as bad:
+        sound_alarm(parts, bad)
+        text = f"the audit log is not what was signed and remembered: {bad}; {ADVICE}"
+        if config.log_alarm == "stop":
+            fail(text)
+        _tell(text)
 
 
 def _address(text: str, option: str) -> tuple[str, int]:

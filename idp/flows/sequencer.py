@@ -4,7 +4,7 @@ One step is one batch: the head moves by compare-and-swap on its size together w
 histories, and a process that dies leaves the tree before the step or after it. An event that committed before another began comes before it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,16 +13,33 @@ from idp.audit.facets import facets
 from idp.audit.growth import Growth, grow
 from idp.audit.merkle import EMPTY
 from idp.audit.note import Checkpoint, Signing, Verifier
-from idp.audit.tiles import WIDTH
+from idp.audit.tiles import HASH, WIDTH
 from idp.errors import Unavailable
 from idp.parts import Parts
-from idp.ports import Committed, Delete, Insert, Op, Update, Write
+from idp.ports import Committed, Delete, Insert, InsertMany, Op, Update, Write
 from idp.records import Event, EventFacet, EventPending, TreeBundle, TreeHead, TreeTile
 from keys.log_keys import log_keys
 
 LOG: Final = "log"
+ACCEPTED: Final = "accepted"
+"""The head that an operator accepted after an alarm: its newest rows may be gone."""
 BATCH: Final = 2048
 SECOND: Final = 1_000_000
+MOST_ROWS: Final = 512
+"""Lines of the index in one statement."""
+MANY: Final = 10 * BATCH
+DAMAGED: Final = "audit log: the stored tree is not what was signed; run `idp audit verify`"
+
+
+class Damaged(Unavailable):
+    """The stored tree does not carry its head, or its newest rows are gone: nothing is added to it."""
+
+    def __init__(self) -> None:
+        super().__init__(DAMAGED)
+
+    def advice(self) -> str:
+        """What to do."""
+        return self.part
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +59,7 @@ class LogSigner:
 def log_signer(parts: Parts) -> LogSigner:
     """The signer of this house's log. Made once: ML-DSA keys cost a millisecond."""
     ed25519, mldsa44 = log_keys(parts.ring)
-    origin = parts.config.log_origin
+    origin = parts.config.log_name
     made = (note.ed25519_signer(origin, ed25519), note.mldsa44_cosigner(origin, mldsa44))
     return LogSigner(origin, tuple(public for public, _ in made), tuple(sign for _, sign in made))
 
@@ -66,34 +83,67 @@ def step(parts: Parts, signer: LogSigner, now: int, limit: int = BATCH) -> int:
     events = parts.store.unsequenced(old.last_seq, limit)
     if not events:
         return 0
+    if any(len(e.entry) != HASH for e in events):
+        raise Damaged
     try:
-        grown = grow(
-            old.size, [(e.seq, e.entry) for e in events], lambda level, n: tile(parts, level, n), _last(parts, old)
-        )
+        last = _last(parts, old)
+        grown = grow(old.size, [(e.seq, e.entry) for e in events], lambda level, n: tile(parts, level, n), last)
     except KeyError:
         if head(parts) != old:  # another leader was faster
             return 0
-        raise Unavailable("audit log: a tile is missing; run `idp audit verify`") from None
+        raise Damaged from None
     done = parts.store.commit(_writes(old, grown, events, signer, now))
     return len(events) if isinstance(done, Committed) else 0
 
 
-def catch_up(parts: Parts, signer: LogSigner, now: int) -> int:
-    """Sequence all that is committed now; how many."""
+def catch_up(parts: Parts, signer: LogSigner, now: int, most: int = MANY) -> int:
+    """Sequence what is committed now, ``most`` events or a few more; how many."""
     total = 0
-    while count := step(parts, signer, now):
+    while total < most and (count := step(parts, signer, now)):
         total += count
     return total
 
 
+def check_tail(parts: Parts) -> None:
+    """That the newest leaf and its event are there: also where their numbers are given again. Raises Damaged, Unavailable."""
+    old = head(parts)
+    try:
+        _last(parts, old)
+    except KeyError:
+        if head(parts).size == old.size:
+            raise Damaged from None
+
+
+def sign_again(parts: Parts, signer: LogSigner, now: int) -> None:
+    """Sign the head as it stands: an idle log's checkpoint stays young, so that an old one shows that the log was held back."""
+    old = head(parts)
+    if old.note:
+        signed = signer.sign(old.size, old.root, now)
+        parts.store.commit([_move(old, TreeHead(LOG, old.size, old.root, old.last_seq, signed, now))])
+
+
 def _last(parts: Parts, old: TreeHead) -> tuple[bytes, bytes]:
-    """Entries and seqs of the bundle that is not full yet."""
-    if old.size % WIDTH == 0:
+    """Entries and seqs of the bundle that is not full yet. Raises KeyError when the stored tree is not the head's."""
+    last = max(old.size - 1, 0) // WIDTH
+    found = parts.store.one(TreeBundle, n=last)
+    if not old.size:
+        if found is not None:
+            raise KeyError(LOG)  # a tree without its head: starting anew would write over it
         return b"", b""
-    found = parts.store.one(TreeBundle, n=old.size // WIDTH)
-    if found is None:
-        raise KeyError(old.size // WIDTH)
-    return found.entries, found.seqs
+    if found is None or len(found.entries) // HASH != (old.size - 1) % WIDTH + 1:
+        raise KeyError(last)
+    _still_there(parts, old, found)
+    return (found.entries, found.seqs) if old.size % WIDTH else (b"", b"")
+
+
+def _still_there(parts: Parts, old: TreeHead, bundle: TreeBundle) -> None:
+    """The row of the last leaf: whoever deletes the newest rows, or lets their numbers be given again, is noticed here. Raises KeyError."""
+    seq = int.from_bytes(bundle.seqs[-8:], "big")
+    row = parts.store.one(Event, seq=seq)
+    if row is None or row.entry != bundle.entries[-HASH:]:
+        known = parts.store.one(TreeHead, name=ACCEPTED)
+        if known is None or known.size != old.size:
+            raise KeyError(seq)
 
 
 def _writes(old: TreeHead, grown: Growth, events: Sequence[Event], signer: LogSigner, now: int) -> list[Write]:
@@ -104,9 +154,19 @@ def _writes(old: TreeHead, grown: Growth, events: Sequence[Event], signer: LogSi
         _move(old, new),
         *(Insert(TreeTile(level, n, hashes), on_conflict="replace") for (level, n), hashes in grown.tiles.items()),
         *(Insert(_bundle(n, *both), on_conflict="replace") for n, both in grown.bundles.items()),
-        *(Insert(EventFacet(name, value, e.seq), on_conflict="ignore") for e in events for name, value in facets(e)),
+        *_index(events),
         Delete(EventPending, {"seq": Op("in", seqs)}),
     ]
+
+
+def _index(events: Sequence[Event]) -> Iterator[Write]:
+    """The lines of the search index, in few statements of few lengths."""
+    lines = [EventFacet(name, value, e.seq) for e in events for name, value in facets(e)]
+    at = 0
+    while at < len(lines):
+        count = min(MOST_ROWS, 1 << (len(lines) - at).bit_length() - 1)
+        yield InsertMany(lines[at : at + count])
+        at += count
 
 
 def _move(old: TreeHead, new: TreeHead) -> Write:

@@ -9,7 +9,6 @@ from functools import partial
 from idp.errors import Unavailable
 from idp.flows import cleanup, outbox
 from idp.flows.keys import rotate
-from idp.flows.sequencer import catch_up, log_signer
 from idp.parts import Parts
 from idp.ports import Notifier
 from idp.protocol.outbox import BACKOFF_S
@@ -42,7 +41,6 @@ class Worker:
         """Deliveries that failed in a way nobody foresaw → when they may be tried again."""
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._signer = log_signer(parts)
         self._due_at = {"rotate": 0, "clean": 0}
 
     def run(self, stop: threading.Event, alive: Callable[[], bool] = lambda: True) -> None:
@@ -65,7 +63,6 @@ class Worker:
         self._chore(partial(self._deliver_logouts, now))
         if self._notifier is not None:
             self._chore(partial(self._deliver_messages, now, self._notifier))
-        self._chore(partial(self._sequence, now))
         self._now_and_then("rotate", ROTATE_EVERY_US, now, self._rotate)
         self._now_and_then("clean", CLEAN_EVERY_US, now, partial(cleanup.clean, self._parts))
 
@@ -86,9 +83,6 @@ class Worker:
             raise
         except Exception as error:  # noqa: BLE001  told by its type alone: its text may hold personal data
             self._tell(error)
-
-    def _sequence(self, now: int) -> None:
-        catch_up(self._parts, self._signer, now)
 
     def _rotate(self, now: int) -> None:
         rotate(self._parts.store, self._root, self._parts.config, self._parts.entropy, now)

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from idp.ports import Add, Delete, Holds, Insert, Op, Update, Write
+from idp.ports import Add, Delete, Holds, Insert, InsertMany, Op, Update, Write
 from idp.store.tables import TABLES
 
 S = TypeVar("S", bound=Struct)
@@ -147,7 +147,16 @@ class Statements:
             lock = "" if self._dialect.name == "sqlite" else " FOR SHARE"  # SQLite has one writer at a time
             sql = self._sql.get(held) or self._remember(held, lambda: _holds(TABLES[rested], shape), lock)
             return sql, params, 1
+        if isinstance(write, InsertMany):
+            return self._insert_many(write.records)
         raise TypeError(f"not a write: {type(write).__name__}")
+
+    def _insert_many(self, records: Sequence[Struct]) -> tuple[str, Sequence[Any], int | None]:
+        kind, count = type(records[0]), len(records)
+        sql = self._sql.get(("many", kind, count)) or self._remember(
+            ("many", kind, count), lambda: _insert_many(self._dialect.name, TABLES[kind], count)
+        )
+        return sql, [value for record in records for value in astuple(record)], None
 
     def _insert(self, write: Insert) -> tuple[str, Sequence[Any], int | None]:
         kind = type(write.record)
@@ -241,6 +250,13 @@ def _delete(table: sa.Table, shape: Shape) -> sa.Delete:
 
 def _holds(table: sa.Table, shape: Shape) -> sa.Select[Any]:
     return sa.select(sa.literal_column("1")).select_from(table).where(*_where(table, shape, _Params()))
+
+
+def _insert_many(dialect: str, table: sa.Table, count: int) -> sa.Insert:
+    params = _Params()
+    rows = [{c.name: params.next(c.type) for c in table.c} for _ in range(count)]
+    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(table)
+    return insert.values(rows).on_conflict_do_nothing().inline()
 
 
 def _insert(dialect: str, table: sa.Table, on_conflict: str, numbered: bool) -> sa.Insert:

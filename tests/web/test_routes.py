@@ -19,6 +19,7 @@ EDGE = (
     "/authorize",
     "/introspect",
     "/jwks",
+    "/log/checkpoint",
     "/logout",
     "/par",
     "/register",
@@ -29,7 +30,7 @@ EDGE = (
     "/robots.txt",
 )
 """Answered without the pages; the files under ``/static/`` stand for themselves by one of them."""
-ANYONE = {"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks"}
+ANYONE = {"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks", "/log/checkpoint"}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "CONNECT")
 MARK = "\"'><script>alert(1)</script>{{7*7}}"
 NAMES = [

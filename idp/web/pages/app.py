@@ -18,6 +18,7 @@ from idp.web.pages import (
     dispatch,
     enrol,
     home,
+    log,
     logout,
     outbox,
     recovery,
@@ -50,6 +51,7 @@ JOURNEYS: tuple[ModuleType, ...] = (
     staff,
     logout,
     outbox,
+    log,
 )
 """Each has ``blueprint(parts)``; where outcomes of protocol operations need a page, ``renderers(parts)`` too."""
 

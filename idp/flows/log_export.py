@@ -1,0 +1,180 @@
+"""A part of the log to carry away: events, the tiles that lead to the signed root, proofs, and the verifier itself, in one zip that is streamed."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import IO, Any
+
+import msgspec
+
+from idp.audit import tiles
+from idp.audit.events import ExportMade, record
+from idp.audit.tiles import WIDTH, Tile
+from idp.errors import Code, Refusal, Unavailable
+from idp.flows.log_reading import TileReader, events_between, exported, prove, rows_of, seqs_of
+from idp.flows.sequencer import Damaged, LogSigner, head
+from idp.parts import Parts
+from idp.ports import Committed
+from idp.records import Event, TreeBundle, TreeHead
+
+VERIFIER = ("merkle", "tiles", "note", "proof", "verify")
+"""Modules of ``idp.audit`` that are put into an export."""
+PROGRAM = b"""import sys
+from pathlib import Path
+
+from idp.audit.verify import main
+
+if __name__ == "__main__":
+    here = Path(__file__).resolve().parent
+    given = sys.argv[1:]
+    at = 0
+    while at + 1 < len(given) and given[at] == "--key":
+        at += 2
+    sys.exit(main(given if at < len(given) else [*given, str(here)]))
+"""
+README = b"""An extract of an audit log.
+
+    python3 verify.py [--key VKEY ...]     checks it; needs Python 3.11 and the package cryptography (48 or newer) alone
+
+events.jsonl        one event a line: index in the log, head exactly as hashed, salt, digests of personal fields, entry
+checkpoint          the tree head as signed (C2SP signed-note, tlog-checkpoint)
+keys                verifier keys of the log: compare them with those that you got from the provider on another way
+tile/               the hashes that lead from the events to the signed root (C2SP tlog-tiles)
+*.tlog-proof        inclusion of the first and of the last event (C2SP tlog-proof)
+idp/audit/          the verifier's source; an auditor had better use an own copy
+"""
+STAMP = (1980, 1, 1, 0, 0, 0)
+COLUMNS = ("index", "time", "kind", "person", "actor", "client_id", "reference", "details", "entry")
+Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """Which leaves of which signed tree: start ≤ index < end."""
+
+    head: TreeHead
+    start: int
+    end: int
+
+
+def extract(parts: Parts, start: int | None, end: int | None) -> Extract:
+    """The range in the present tree; None: from the first, to the last. Raises Refusal(invalid_request) when it holds nothing."""
+    now = head(parts)
+    first, last = start or 0, now.size if end is None else min(end, now.size)
+    if not 0 <= first < last:
+        raise Refusal(Code.INVALID_REQUEST, "The log holds no events in this range.", reason="empty_range")
+    return Extract(now, first, last)
+
+
+def index_at(parts: Parts, at: int) -> int:
+    """The index of the first event of ``at`` (microseconds) or later; the log's order is that of commits, so neighbours may be a moment older."""
+    size = head(parts).size
+    low, high = 0, -(-size // WIDTH)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if _began(parts, middle) < at else (low, middle)
+    start = max(low - 1, 0) * WIDTH
+    return next((index for index, event in events_between(parts, start, size) if event.at >= at), size)
+
+
+def write(parts: Parts, signer: LogSigner, what: Extract, out: IO[bytes], *, sheet: bool, progress: Progress) -> int:
+    """Record the export, then write it; how many events. ``sheet``: with a CSV too. Raises Unavailable, OSError."""
+    count = what.end - what.start
+    fact = ExportMade(events=count, start=what.start, form="zip")
+    done = parts.store.commit([record(fact, at=parts.clock(), entropy=parts.entropy)])
+    if not isinstance(done, Committed):
+        raise Unavailable("database")
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        _front(archive, signer, what)
+        for name, data in _tiles(parts, what):
+            _put(archive, name, data)
+        first, last = (next(events_between(parts, i, i + 1))[1] for i in (what.start, what.end - 1))
+        for name, event in (("first", first), ("last", last)):
+            _put(archive, f"{name}.tlog-proof", prove(parts, event, what.head).text().encode())
+        with archive.open(_named("events.jsonl"), "w", force_zip64=True) as lines:
+            for index, event in events_between(parts, what.start, what.end):
+                lines.write(msgspec.json.encode(exported(index, event)) + b"\n")
+                progress(index + 1 - what.start, count)
+        if sheet:
+            with archive.open(_named("events.csv"), "w", force_zip64=True) as raw:
+                _sheet(parts, what, raw)
+    return count
+
+
+def _front(archive: zipfile.ZipFile, signer: LogSigner, what: Extract) -> None:
+    manifest = {"origin": signer.origin, "size": what.head.size, "from": what.start, "to": what.end}
+    _put(archive, "README.txt", README)
+    _put(archive, "manifest.json", msgspec.json.encode(manifest))
+    _put(archive, "checkpoint", what.head.note)
+    _put(archive, "keys", "".join(f"{key.text()}\n" for key in signer.verifiers).encode())
+    _put(archive, "verify.py", PROGRAM)
+    _put(archive, "idp/__init__.py", b"")
+    _put(archive, "idp/audit/__init__.py", b"")
+    for module in VERIFIER:
+        _put(archive, f"idp/audit/{module}.py", (files("idp.audit") / f"{module}.py").read_bytes())
+
+
+def _tiles(parts: Parts, what: Extract) -> Iterator[tuple[str, bytes]]:
+    """Every tile above the leaves; of the leaves' those of the range, and the last."""
+    size, fetch, level = what.head.size, TileReader(parts), 0
+    while count := size >> 8 * level:
+        last = (count - 1) // WIDTH
+        wanted = {*range(what.start // WIDTH, (what.end - 1) // WIDTH + 1), last} if level == 0 else range(last + 1)
+        for n in sorted(wanted):
+            width = min(WIDTH, count - n * WIDTH)
+            try:
+                yield tiles.path(Tile(level, n, width)), fetch(level, n)[: width * tiles.HASH]
+            except KeyError:
+                raise Damaged from None
+        level += 1
+
+
+def _sheet(parts: Parts, what: Extract, raw: IO[bytes]) -> None:
+    text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="", write_through=True)
+    table = csv.writer(text)
+    table.writerow(COLUMNS)
+    for index, event in events_between(parts, what.start, what.end):
+        table.writerow([harmless(cell) for cell in cells(index, event)])
+    text.detach()
+
+
+def cells(index: int, event: Event) -> list[str]:
+    """An event as a row of ``COLUMNS``."""
+    head_: dict[str, Any] = msgspec.json.decode(event.head)
+    known = {"v", "id", "at", "kind", "person", "actor", "client_id", "reference"}
+    rest = " ".join(f"{k}={v}" for k, v in head_.items() if k not in known and v not in (None, ""))
+    named = [str(head_.get(name) or "") for name in ("person", "actor", "client_id", "reference")]
+    return [str(index), str(event.at), event.kind, *named, rest, event.entry.hex()]
+
+
+def harmless(cell: str) -> str:
+    """A cell that no spreadsheet runs: what would begin a formula stands behind an apostrophe (CWE-1236)."""
+    return (
+        f"'{cell}"
+        if cell.lstrip(" ")[:1] in ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
+        else cell
+    )
+
+
+def _began(parts: Parts, n: int) -> int:
+    """When the first event of a bundle was. Raises Damaged."""
+    bundle = parts.store.one(TreeBundle, n=n)
+    rows = rows_of(parts, seqs_of(bundle)[:1]) if bundle is not None else {}
+    if not rows:
+        raise Damaged
+    return next(iter(rows.values())).at
+
+
+def _put(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    archive.writestr(_named(name), data)
+
+
+def _named(name: str) -> zipfile.ZipInfo:
+    """Without a time: the archive of the same events is the same archive."""
+    info = zipfile.ZipInfo(name, STAMP)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = 0o644 << 16
+    return info

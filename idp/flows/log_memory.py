@@ -1,0 +1,186 @@
+"""The log against what was remembered of it outside of the database: cut, rewritten or brought back from a copy, it is noticed.
+
+At start and every hour; an alarm is an event, a line, a metric and, unless configured otherwise, the end of issuing until an operator decides.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from idp.audit import note
+from idp.audit.events import LogAccepted, LogAlarmed, record
+from idp.audit.merkle import leaf_hash
+from idp.audit.note import Checkpoint, NoteError
+from idp.audit.tiles import WIDTH
+from idp.audit.verify import Bad, Trusted
+from idp.caches import Generations
+from idp.errors import Unavailable
+from idp.flows.log_reading import TileReader, leaves_of, rows_of, seqs_of
+from idp.flows.log_verify import check_rows, check_signature
+from idp.flows.sequencer import ACCEPTED, LOG, LogSigner, head
+from idp.parts import Parts
+from idp.ports import Committed, Insert, Update, Write
+from idp.records import Generation, TreeBundle, TreeHead
+
+ALARM: Final = "log-alarm"
+"""The generation row that every process reads anyway; not 0 while there is an alarm."""
+ADVICE = "look with `idp audit verify`; once you know why, `idp audit accept` goes on with the log as it is"
+
+
+def alarmed(generations: Generations) -> bool:
+    """Whether there is an alarm: a look-up in memory. Raises Unavailable."""
+    return bool(generations.now(ALARM))
+
+
+def remembered(parts: Parts, signer: LogSigner) -> dict[int, bytes]:
+    """Root by size of the checkpoint that was remembered; empty when none was. Raises Bad for one that this log did not sign, Unavailable."""
+    kept = _kept(_read(parts), signer)
+    return {} if kept is None else {kept.size: kept.root}
+
+
+def check(parts: Parts, signer: LogSigner, slices: range = range(0)) -> TreeHead:
+    """That the stored tree carries its signed head and extends what was remembered; and that the rows of the last bundle and of ``slices`` are there.
+
+    Raises Bad, Unavailable.
+    """
+    now = head(parts)
+    check_signature(now, signer)
+    reader = TileReader(parts)
+    trusted = Trusted(Checkpoint(signer.origin, now.size, now.root), reader)
+    extends(remembered(parts, signer), now, reader)
+    known = parts.store.one(TreeHead, name=ACCEPTED)
+    for n in sorted({*slices, max(-(-now.size // WIDTH) - 1, 0)}):
+        _slice(parts, now, n, trusted, 0 if known is None else known.size)
+    return now
+
+
+def extends(older: dict[int, bytes], now: TreeHead, reader: TileReader) -> None:
+    """That the tree is one of the ``older`` roots by size and more. Raises Bad."""
+    for size, root in older.items():
+        if size > now.size:
+            raise Bad(now.size, f"the log ends here, but had {size} events: it was cut or brought back from a copy")
+        try:
+            found = reader.root(size)
+        except KeyError:
+            found = b""
+        if found != root:
+            raise Bad(None, f"the first {size} events are not those that were signed before")
+
+
+def remember(parts: Parts, signer: LogSigner) -> TreeHead:
+    """Remember the present head if it extends what was remembered. Raises Bad, Unavailable."""
+    now = head(parts)
+    reader = TileReader(parts)
+
+    def decide(old: str) -> str:
+        kept = _kept(old, signer)
+        if kept is not None:
+            if kept.size > now.size and head(parts).size >= kept.size:
+                return old  # another node remembered a newer head meanwhile
+            extends({kept.size: kept.root}, now, reader)
+        return now.note.decode() or old
+
+    _change(parts, decide)
+    return now
+
+
+def sound_alarm(parts: Parts, bad: Bad) -> bool:
+    """Record an alarm, once until it is accepted; whether it is new. Raises Unavailable."""
+    known = parts.store.one(Generation, kind=ALARM)
+    if known is not None and known.n:
+        return False
+    fact = LogAlarmed(what=bad.what, index=-1 if bad.index is None else bad.index)
+    event = record(fact, at=parts.clock(), entropy=parts.entropy)
+    done = parts.store.commit([Insert(Generation(ALARM, 1), on_conflict="replace"), event])
+    parts.generations.reread()
+    return isinstance(done, Committed)
+
+
+def accept(parts: Parts, signer: LogSigner, reason: str) -> dict[str, object]:
+    """Go on with the log as it is stored: an event says what it had and has, then the memory is set anew and the alarm ends.
+
+    Raises Bad when the stored tree does not even carry its own head; Unavailable.
+    """
+    now = head(parts)
+    check_signature(now, signer)
+    Trusted(Checkpoint(signer.origin, now.size, now.root), TileReader(parts))
+    had = _unchecked(_read(parts))
+    fact = LogAccepted(reason=reason, had=had.size, had_root=had.root.hex(), has=now.size, has_root=now.root.hex())
+    writes: list[Write] = [
+        record(fact, at=parts.clock(), entropy=parts.entropy),
+        Update(Generation, {"kind": ALARM}, {"n": 0}, rows=None),
+    ]
+    if now.note:
+        there = _last_there(parts, now)
+        writes.append(Insert(msgspec.structs.replace(now, name=ACCEPTED), on_conflict="replace"))
+        writes.append(Update(TreeHead, {"name": LOG, "size": now.size}, {"last_seq": there}))
+    done = parts.store.commit(writes)
+    if not isinstance(done, Committed):
+        raise Unavailable("database")
+    _change(parts, lambda _: now.note.decode())
+    parts.generations.reread()
+    return {"had": had.size, "has": now.size, "reason": reason}
+
+
+def had(parts: Parts) -> int:
+    """How many events the remembered checkpoint speaks of, whoever signed it. Raises Unavailable."""
+    return _unchecked(_read(parts)).size
+
+
+def _last_there(parts: Parts, now: TreeHead) -> int:
+    """The highest ``seq`` whose row is the tree's: where rows are gone, SQLite gives their numbers again, and those events want leaves too."""
+    for n in range((now.size - 1) // WIDTH, -1, -1):
+        bundle = parts.store.one(TreeBundle, n=n)
+        held = {} if bundle is None else dict(zip(seqs_of(bundle), leaves_of(bundle), strict=False))
+        there = [seq for seq, row in rows_of(parts, tuple(held)).items() if held[seq] == row.entry]
+        if there:
+            return max(there) if max(held) != max(there) else now.last_seq
+    return 0
+
+
+def _slice(parts: Parts, now: TreeHead, n: int, trusted: Trusted, accepted: int) -> None:
+    """One bundle: its entries are the tree's leaves, its rows are there; of the first ``accepted`` leaves an operator knows about the rows."""
+    width = min(WIDTH, now.size - n * WIDTH)
+    if width <= 0:
+        return
+    bundle = parts.store.one(TreeBundle, n=n)
+    entries = [] if bundle is None else leaves_of(bundle)[:width]
+    for offset in range(width):
+        if offset >= len(entries) or leaf_hash(entries[offset]) != trusted.leaf(n * WIDTH + offset):
+            raise Bad(n * WIDTH + offset, "the stored entry is not its leaf's")
+    assert bundle is not None
+    if accepted < now.size:
+        check_rows(parts, bundle, range(accepted - n * WIDTH, width))
+
+
+def _kept(text: str, signer: LogSigner) -> Checkpoint | None:
+    if not text:
+        return None
+    try:
+        kept, _ = note.opened(text, signer.origin, signer.verifiers)
+    except NoteError as error:
+        raise Bad(None, f"the remembered checkpoint is not this log's: {error}") from None
+    return kept
+
+
+def _unchecked(text: str) -> Checkpoint:
+    """Whatever was remembered, for the record; nothing rests on it."""
+    try:
+        return note.checkpoint(note.split(text)[0])
+    except NoteError:
+        return Checkpoint("", 0, b"")
+
+
+def _read(parts: Parts) -> str:
+    try:
+        return parts.log_memory.read()
+    except OSError:
+        raise Unavailable("the remembered checkpoint (IDP_LOG_CHECKPOINT_FILE)") from None
+
+
+def _change(parts: Parts, decide: Callable[[str], str]) -> None:
+    try:
+        parts.log_memory.change(decide)
+    except OSError:
+        raise Unavailable("the remembered checkpoint (IDP_LOG_CHECKPOINT_FILE)") from None

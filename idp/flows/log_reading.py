@@ -1,0 +1,156 @@
+"""What the stored log can show: where an event stands, that it stands there, and that an older tree is the beginning of the present one."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from idp.audit import merkle, tiles
+from idp.audit.entry import unpack
+from idp.audit.facets import ID
+from idp.audit.proof import Proof
+from idp.audit.tiles import ENTRIES, HASH, WIDTH, Tile
+from idp.audit.verify import Row
+from idp.errors import Code, Refusal
+from idp.flows.sequencer import Damaged, head, tile
+from idp.parts import Parts
+from idp.ports import Op
+from idp.records import Event, EventFacet, TreeBundle, TreeHead
+
+EVER_KEPT = 4096
+COSIGNED = "cosigned"
+"""The head that the configured witnesses cosigned lastly."""
+BEHIND_US = 60 * 1_000_000
+
+
+class TileReader:
+    """The stored tiles, each read once: for one proof or one walk. A tile that grows meanwhile grows at its end alone."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._known = parts, dict[tuple[int, int], bytes]()
+
+    def __call__(self, level: int, n: int) -> bytes:
+        """``tiles.Fetch``. Raises KeyError."""
+        found = self._known.get((level, n))
+        if found is None:
+            if len(self._known) > EVER_KEPT:
+                self._known.clear()
+            found = self._known[level, n] = tile(self._parts, level, n)
+        return found
+
+    def root(self, size: int) -> bytes:
+        """The root at ``size``. Raises KeyError."""
+        return merkle.subtree(0, size, tiles.spans(self))
+
+
+def checkpoint(parts: Parts) -> bytes:
+    """The checkpoint to show: with the witnesses' cosignatures as long as they keep up, else the newest. Empty before the first."""
+    now = head(parts)
+    if not parts.config.log_witnesses:
+        return now.note
+    cosigned = parts.store.one(TreeHead, name=COSIGNED)
+    return now.note if cosigned is None or now.at - cosigned.at > BEHIND_US else cosigned.note
+
+
+def published(parts: Parts, asked: Tile) -> bytes | None:
+    """A tile or entry bundle as tlog-tiles serves it; None when the tree has none of this width."""
+    if not tiles.holds(asked, head(parts).size):
+        return None
+    if asked.level == ENTRIES:
+        found = parts.store.one(TreeBundle, n=asked.n)
+        return None if found is None else tiles.bundle(leaves_of(found)[: asked.width])
+    try:
+        return tile(parts, asked.level, asked.n)[: asked.width * HASH]
+    except KeyError:
+        return None
+
+
+def row_of(event: Event) -> Row:
+    """The event as the verifier takes it."""
+    digests = [field.digest for field in unpack(event.fields)] if event.fields else []
+    return Row(event.salt, event.head, digests, event.entry)
+
+
+def seqs_of(bundle: TreeBundle) -> tuple[int, ...]:
+    """The ``seq`` of each leaf of a bundle."""
+    return tuple(int.from_bytes(bundle.seqs[i : i + 8], "big") for i in range(0, len(bundle.seqs), 8))
+
+
+def leaves_of(bundle: TreeBundle) -> list[bytes]:
+    """The entry of each leaf of a bundle."""
+    return [bundle.entries[i : i + HASH] for i in range(0, len(bundle.entries), HASH)]
+
+
+def rows_of(parts: Parts, seqs: tuple[int, ...]) -> dict[int, Event]:
+    """The events of these numbers that are there."""
+    found = parts.store.find(Event, {"seq": Op("in", seqs)}, limit=len(seqs)) if seqs else []
+    return {event.seq: event for event in found}
+
+
+def events_between(parts: Parts, start: int, end: int) -> Iterator[tuple[int, Event]]:
+    """The leaves start ≤ index < end with their events, bundle by bundle. Raises Damaged where one is gone."""
+    for n in range(start // WIDTH, -(-end // WIDTH)):
+        bundle = parts.store.one(TreeBundle, n=n)
+        if bundle is None:
+            raise Damaged
+        numbers = list(enumerate(seqs_of(bundle), n * WIDTH))[max(start - n * WIDTH, 0) : end - n * WIDTH]
+        rows = rows_of(parts, tuple(seq for _, seq in numbers))
+        for index, seq in numbers:
+            if seq not in rows:
+                raise Damaged
+            yield index, rows[seq]
+
+
+def event_by_id(parts: Parts, event_id: str) -> Event:
+    """The event of an id in hex. Raises Refusal(invalid_request) for one that is not in the tree (yet)."""
+    try:
+        raw = bytes.fromhex(event_id)
+    except ValueError:
+        raw = b""
+    lines = parts.store.find(EventFacet, {"facet": ID, "value": raw}, limit=1) if len(raw) == 16 else []
+    event = parts.store.one(Event, seq=lines[0].seq) if lines else None
+    if event is None:
+        text = "There is no event of this id in the log. A new one is there within a second."
+        raise Refusal(Code.INVALID_REQUEST, text, reason="unknown_event")
+    return event
+
+
+def index_of(parts: Parts, seq: int) -> int:
+    """Where the tree holds the event ``seq``. Raises Refusal(invalid_request)."""
+    where = {"min_seq": Op("<=", seq), "max_seq": Op(">=", seq)}
+    for bundle in parts.store.find(TreeBundle, where, order=("n",), limit=8):
+        numbers = seqs_of(bundle)
+        if seq in numbers:
+            return bundle.n * WIDTH + numbers.index(seq)
+    raise Refusal(Code.INVALID_REQUEST, "The event is not in the tree.", reason="not_sequenced")
+
+
+def prove(parts: Parts, event: Event, at: TreeHead | None = None) -> Proof:
+    """A proof that the event stands in the signed tree (``at``, or the present one); what its entry is made of comes along as ``extra``.
+
+    Raises Refusal when it does not, Damaged when the stored tree is not whole.
+    """
+    index, now = index_of(parts, event.seq), at or head(parts)
+    try:
+        hashes = merkle.inclusion(index, now.size, tiles.spans(TileReader(parts)))
+        merkle.verify_inclusion(merkle.leaf_hash(event.entry), index, now.size, hashes, now.root)
+    except (KeyError, ValueError):
+        raise Damaged from None
+    return Proof(index, tuple(hashes), now.note.decode(), msgspec.json.encode(exported(index, event)))
+
+
+def exported(index: int, event: Event) -> dict[str, object]:
+    """What an auditor needs to recompute the entry; personal fields by their digests."""
+    fields = [{"name": f.name, "digest": f.digest.hex()} for f in unpack(event.fields)] if event.fields else []
+    told = {"head": event.head.decode(), "salt": event.salt.hex(), "fields": fields, "entry": event.entry.hex()}
+    return {"index": index, **told}
+
+
+def consistency(parts: Parts, old: int, size: int) -> tuple[bytes, bytes, list[bytes]]:
+    """Roots at both sizes and the proof that the larger extends the smaller. Raises Refusal(invalid_request), Damaged."""
+    if not 0 <= old <= size <= head(parts).size:
+        raise Refusal(Code.INVALID_REQUEST, "The log has no trees of these sizes.", reason="unknown_size")
+    reader = TileReader(parts)
+    try:
+        return reader.root(old), reader.root(size), merkle.consistency(old, size, tiles.spans(reader))
+    except KeyError:
+        raise Damaged from None

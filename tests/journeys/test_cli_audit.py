@@ -1,0 +1,125 @@
+"""``idp audit`` as an operator and an auditor use it, on a real installation."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from idp.app import close_parts, open_parts
+from idp.audit import merkle, note, proof
+from idp.config import load
+from idp.flows.log_keeper import LogKeeper
+from tests.journeys.test_cli import Operator
+
+
+@pytest.fixture
+def idp(tmp_path: Path, prepared_house: Path) -> Operator:
+    """An installation whose log has been kept for a while."""
+    shutil.copytree(prepared_house, tmp_path, dirs_exist_ok=True)
+    operator = Operator(tmp_path)
+    operator.ask(
+        "departments",
+        "add",
+        "税务局",
+        "--name-en",
+        "Tax",
+        "--credit-code",
+        "11330000MB0000001A",
+        "--region",
+        "330100",
+        "--level",
+        "city",
+    )
+    keep(operator)
+    return operator
+
+
+def keep(operator: Operator) -> None:
+    """What the worker does."""
+    parts = open_parts(load(operator.env))
+    keeper = LogKeeper(parts, trouble=lambda _: None)
+    keeper.sequence()
+    keeper.tick()
+    close_parts(parts)
+
+
+def test_a_whole_log_verifies(idp):
+    size = len(idp.ask("audit", "list", "--limit", "1000"))
+    told = idp.ask("audit", "verify")
+    assert (told["whole"], told["size"], told["waiting"]) == (True, size, 0)
+    shown = idp.run("audit", "verify")
+    assert (shown.exit_code, "whole" in shown.stdout) == (0, True)
+
+
+@pytest.mark.attack("A155", "F28")
+def test_an_altered_log_says_where(idp):
+    """RFC 9162 §2.1; exit code 1 for programs"""
+    import sqlite3
+
+    with sqlite3.connect(idp.folder / "main.db") as rows:
+        rows.execute(
+            "UPDATE events SET head = replace(head, 'active', 'next') WHERE seq = (SELECT min(seq) + 3 FROM events)"
+        )
+    rows.close()
+    result = idp.run("audit", "verify", "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["whole"], told["index"]) == (1, False, 3)
+
+
+def test_an_event_is_proved(idp):
+    event = idp.ask("audit", "list", "--limit", "1")[0]
+    keys = [note.verifier(text) for text in idp.ask("audit", "checkpoint", "--keys")["keys"]]
+    text = idp.run("audit", "prove", event["id"]).stdout
+    proof.verify(proof.parse(text), bytes.fromhex(event["entry"]), "id.example/log", keys)
+    assert idp.run("audit", "prove", "00" * 16).exit_code == 1
+
+
+def test_an_older_log_is_proved_to_be_the_beginning(idp):
+    from base64 import b64decode
+
+    size = idp.ask("audit", "checkpoint")["size"]
+    told = idp.ask("audit", "consistency", "3", str(size))
+    old_root, root = b64decode(told["old_root"]), b64decode(told["root"])
+    merkle.verify_consistency(3, old_root, size, root, [b64decode(h) for h in told["proof"]])
+    assert root.hex() == idp.ask("audit", "checkpoint")["root"]
+    assert idp.run("audit", "consistency", "3", str(size + 1)).exit_code == 1
+
+
+def test_a_part_is_exported_with_all_that_checks_it(idp, tmp_path):
+    out = tmp_path / "log.zip"
+    assert idp.ask("audit", "export", "--out", str(out), "--from", "2", "--to", "5", "--csv")["events"] == 3
+    names = set(zipfile.ZipFile(out).namelist())
+    assert {"events.jsonl", "events.csv", "checkpoint", "keys", "verify.py", "first.tlog-proof"} <= names
+    assert out.stat().st_mode & 0o777 == 0o600
+    days = idp.ask("audit", "export", "--out", str(out), "--from", "2020-01-01", "--to", "2100-01-01T00:00:00Z")
+    assert days["from"] == 0
+    for wrong in (["--from", "soon"], ["--from", "5", "--to", "5"]):
+        assert idp.run("audit", "export", "--out", str(out), *wrong).exit_code in (1, 2)
+    assert idp.run("audit", "export", "--from", "2").exit_code == 2
+
+
+@pytest.mark.attack("A155", "F29")
+def test_an_older_copy_is_not_served_until_it_is_accepted(idp, tmp_path):
+    """The operator is told what to do, and what is done is in the log"""
+    idp.ask("backup", str(tmp_path / "copies"))
+    for key in range(3):
+        idp.ask(
+            "accounts", "add", idp.file("a.json", {"identifiers": [f"p.{key}"], "password": "a long enough sentence"})
+        )
+    keep(idp)
+    for name in ("main.db", "main.db-wal", "main.db-shm", "keyring.db", "keyring.db-wal", "keyring.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    restored = idp.ask("restore", str(tmp_path / "copies"))
+    assert restored["log"] == "older than what was remembered: look with `idp audit verify`, then `idp audit accept`"
+    refused = idp.run("serve", "--bind", "127.0.0.1:1", IDP_MANAGEMENT_BIND="127.0.0.1:1")
+    assert (refused.exit_code, "idp audit accept" in refused.stderr) == (1, True)
+    assert json.loads(idp.run("audit", "verify", "--json").stdout)["whole"] is False
+    shown = idp.ask("audit", "accept", "--reason", "restored")
+    assert shown["accepted"] is False and shown["had"] > shown["has"]
+    done = idp.ask("audit", "accept", "--reason", "restored", "--yes")
+    assert done["had"] > done["has"]
+    keep(idp)
+    assert idp.ask("audit", "verify")["whole"] is True
+    assert "audit.accepted" in [e["kind"] for e in idp.ask("audit", "list")]
