@@ -11,6 +11,7 @@ from idp.audit.tiles import WIDTH
 from idp.audit.verify import Bad
 from idp.errors import Unavailable
 from idp.flows.log_memory import ADVICE, check, remember, sound_alarm
+from idp.flows.log_reading import checkpoint
 from idp.flows.log_witnesses import Witnessing
 from idp.flows.sequencer import MANY, SECOND, Damaged, catch_up, check_tail, head, log_signer, sign_again
 from idp.parts import Parts
@@ -27,6 +28,8 @@ SLICE: Final = 400
 """Bundles whose rows each hourly check reads beside the newest: about a hundred thousand events; the next hour goes on behind them."""
 
 
+NOTHING_YET: Final = object()
+"""The answer of a chore that has nothing to do before the first checkpoint: it is asked again soon."""
 TAIL = Bad(None, "the stored tree does not carry its head, or its newest events are gone")
 
 
@@ -136,8 +139,7 @@ class LogKeeper:
             self._trouble(f"audit log: {who}: {text}")
 
     def _now_and_then(self, name: str, every_us: int, now: int, work: Callable[[], object]) -> None:
-        if now >= self._due.get(name, 0):
-            work()
+        if now >= self._due.get(name, 0) and (work() is not NOTHING_YET):
             self._due[name] = now + every_us
 
     def _alarm(self, bad: Bad) -> None:
@@ -158,19 +160,22 @@ class LogKeeper:
         except Bad as bad:
             self._alarm(bad)
 
-    def _witness(self) -> None:
+    def _witness(self) -> object:
+        if not head(self._parts).note:
+            return NOTHING_YET
         for witness, state in self._witnessing.ask(self._parts.clock()).items():
             if state != "ok":
                 self._say(witness, f"the witness {state}" if state == "disagrees" else "the witness is away")
             else:
                 self._said.pop(witness, None)
+        return None
 
-    def _show(self) -> None:
-        from idp.flows.log_reading import checkpoint
-
+    def _show(self) -> object:
         newest = checkpoint(self._parts)
-        if not newest or newest == self._shown:
-            return
+        if not newest:
+            return NOTHING_YET
+        if newest == self._shown:
+            return None
         self._shown = newest
         for receiver in self._receivers:
             try:
@@ -179,3 +184,4 @@ class LogKeeper:
             except OSError as error:
                 self._shown = b""
                 self._say(receiver.name, f"a checkpoint could not be sent: {type(error).__name__}")
+        return None
