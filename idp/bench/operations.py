@@ -105,3 +105,5 @@ OPERATIONS: dict[str, Callable[[Run], Load]] = {
     "sign-in": _sign_in,
 }
 NAMES = tuple(OPERATIONS)
+LOG = "log"
+"""What is measured beside the operations: the audit log, in one process without a server."""

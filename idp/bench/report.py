@@ -5,6 +5,7 @@ from statistics import median
 
 import msgspec
 
+from idp.bench.log import LogRow
 from idp.bench.wrk import Load
 
 PARTS = ("server", "database", "redis")
@@ -64,6 +65,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     left_out: list[str]
     rows: list[Row]
     samples: list[Sample]
+    log: list[LogRow] = []
 
     def json(self) -> bytes:
         """Everything, for programs."""
@@ -71,6 +73,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     def table(self) -> str:
         """For people: one line per operation and target, bad ones marked, then what they mean."""
+        if not self.rows:
+            return "\n".join(self._notes(beside=False))
         beside = any(row.server_of_peer is not None for row in self.rows)
         lines = [_HEAD + (_PEER_HEAD if beside else [])]
         lines += [_cells(row) + (_peer_cells(row) if beside else []) for row in self.rows]
@@ -99,6 +103,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         notes += [
             f"BAD {r.operation} on {r.target}: {r.errors} errors; the last: {r.last_error}" for r in self.rows if r.bad
         ]
+        notes += [row.line() for row in self.log]
         return [*notes, *(f"Left out: {what}" for what in self.left_out)]
 
 

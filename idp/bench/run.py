@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -16,7 +16,8 @@ import click
 
 from idp.bench.citizen import Browser
 from idp.bench.cpu import between_us, cores, spent_ns
-from idp.bench.operations import OPERATIONS, Run
+from idp.bench.log import measure
+from idp.bench.operations import LOG, OPERATIONS, Run
 from idp.bench.peer import peer
 from idp.bench.processes import BenchError, Missing, program
 from idp.bench.provider import provider
@@ -54,19 +55,30 @@ class Prepared:
 
 def run(plan: Plan, *, tell: Tell) -> Report:
     """Measure. ``tell`` hears what is left out and how far it is. Raises BenchError when nothing can be measured."""
-    if set(plan.operations) - {"sign-in"}:
+    if set(plan.operations) - {"sign-in", LOG}:
         program("wrk", "wrk")
     left_out: list[str] = []
     with ExitStack() as stack, _ended_by_signal():
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="yimen-bench-")))
-        targets = _targets(plan, folder, stack, left_out)
+        log = measure(plan.stacks, _folder(folder, "log"), left_out) if LOG in plan.operations else []
+        plan = replace(plan, operations=tuple(name for name in plan.operations if name != LOG))
+        targets = _targets(plan, folder, stack, left_out) if plan.operations else []
         for what in left_out:
             tell(f"Left out: {what}")
-        if not targets:
+        if not targets and not log:
             raise BenchError("there is nothing to measure")
         prepared = [_signed_in(target, stack) for target in targets]
-        samples = _measure(plan, prepared, folder)
-    return Report(machine=_machine(), plan=_told(plan), left_out=left_out, rows=rows(samples), samples=samples)
+        samples = _measure(plan, prepared, folder) if prepared else []
+    made, told = _machine(), _told(plan)
+    return Report(machine=made, plan=told, left_out=left_out, rows=rows(samples), samples=samples, log=log)
+
+
+def _folder(home: Path, name: str) -> Path:
+    """A folder of its own, for services of its own."""
+    home.chmod(0o711)  # PostgreSQL's user passes through
+    made = home / name
+    made.mkdir()
+    return made
 
 
 def _targets(plan: Plan, folder: Path, stack: ExitStack, left_out: list[str]) -> list[Target]:

@@ -55,14 +55,15 @@ def bench(
     last one. Nothing outside this machine is called (but the package registry for --peer), and nothing is left behind.
 
     Operations: discovery, jwks, client_credentials, login-es256, login-rs256 (authorize with a session, then token), refresh, userinfo,
-    introspect, sign-in (password; beside Argon2id alone on the same core).
+    introspect, sign-in (password; beside Argon2id alone on the same core), log (appending to the audit log, integrating, verifying, proving).
     """
-    from idp.bench.operations import NAMES
+    from idp.bench.operations import LOG, NAMES
     from idp.bench.run import BenchError, Plan, run
 
-    unknown = sorted(set(only) - set(NAMES))
+    names = (*NAMES, LOG)
+    unknown = sorted(set(only) - set(names))
     if unknown:
-        raise click.BadParameter(f"{unknown[0]}: choose from {', '.join(NAMES)}", param_hint="--only")
+        raise click.BadParameter(f"{unknown[0]}: choose from {', '.join(names)}", param_hint="--only")
     if min(rounds, connections, threads) < 1 or not 1 <= seconds <= 600:
         raise click.BadParameter("at least one round, connection and thread, and 1 to 600 seconds")
     plan = Plan(
@@ -71,7 +72,7 @@ def bench(
         rounds=rounds,
         connections=connections,
         threads=threads,
-        operations=tuple(n for n in NAMES if not only or n in only),
+        operations=tuple(n for n in names if not only or n in only),
         peer=peer,
     )
     try:

@@ -17,6 +17,8 @@ from idp.ports import Op
 from idp.records import Event, EventFacet, TreeBundle, TreeHead
 
 EVER_KEPT = 4096
+NEIGHBOURS = 16
+"""Bundles whose ranges of numbers may overlap: as many as events can commit out of order, by far."""
 COSIGNED = "cosigned"
 """The head that the configured witnesses cosigned lastly."""
 BEHIND_US = 60 * 1_000_000
@@ -116,8 +118,7 @@ def event_by_id(parts: Parts, event_id: str) -> Event:
 
 def index_of(parts: Parts, seq: int) -> int:
     """Where the tree holds the event ``seq``. Raises Refusal(invalid_request)."""
-    where = {"min_seq": Op("<=", seq), "max_seq": Op(">=", seq)}
-    for bundle in parts.store.find(TreeBundle, where, order=("n",), limit=8):
+    for bundle in parts.store.find(TreeBundle, {"max_seq": Op(">=", seq)}, order=("max_seq",), limit=NEIGHBOURS):
         numbers = seqs_of(bundle)
         if seq in numbers:
             return bundle.n * WIDTH + numbers.index(seq)

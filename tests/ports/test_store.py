@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import astuple
 
-from idp.ports import Add, Committed, Conflict, Delete, Holds, Insert, Op, Store, Update, Write
+from idp.ports import Add, Committed, Conflict, Delete, Holds, Insert, InsertMany, Op, Store, Update, Write
 from idp.records import (
     Account,
     Consent,
@@ -204,6 +204,13 @@ def test_ignore_says_whether_it_was_first(store: Store) -> None:
     assert store.commit([write]) == Committed((1,))
     assert store.commit([write]) == Committed((0,))
     assert store.count(UsedAssertion) == 1
+
+
+def test_many_rows_go_in_at_once_and_those_that_are_there_stay(store: Store) -> None:
+    fill(store, 3)
+    rows = [refresh(n, state="used") for n in range(2, 9)]
+    assert isinstance(store.commit([InsertMany(rows), InsertMany(rows[:1])]), Committed)
+    assert [r.state for r in store.find(Refresh, order=("expires_at",))] == ["active"] * 3 + ["used"] * 6
 
 
 def test_an_unknown_conflict_mode_is_refused(store: Store) -> None:
