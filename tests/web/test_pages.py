@@ -82,7 +82,7 @@ def ask(house: House, way: dict[str, Any], **headers: str) -> TestResponse:
     sent = (
         {"data": asked} if way["method"] == "POST" else {"query_string": asked if way["path"] == "/authorize" else ""}
     )
-    fail: tuple[Any, str] = (house.parts.store, "one")
+    fail: tuple[Any, str] = (house.parts.store, "rows")
     if way["method"] == "POST":  # it needs no session: only room for the request
         fail = (house.parts.volatile, "put")
 

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Flask, has_request_context, render_template, request
 from flask_babel import Babel, force_locale
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader
+from jinja2.runtime import Macro
 from markupsafe import Markup, escape
 
 from idp.web.theme.assets import asset
@@ -46,7 +47,7 @@ def make_environment(environment: Environment, zone: str = "Asia/Shanghai") -> E
     """Give a Jinja environment our loader, globals and filters; autoescaping is on for every name. ``zone`` is the IANA zone of dates."""
     environment.loader = _loader()
     environment.autoescape = True
-    environment.globals.update(asset=asset)
+    environment.globals.update(asset=asset, component=Components())
     environment.filters.update(when=_when_filter(zone))
     return environment
 
@@ -69,6 +70,30 @@ def render(name: str, language: str, /, **context: Any) -> str:
     links = {**DEFAULT_PATHS, **context.pop("links", {})}
     with force_locale(locale_name(language)):
         return render_template(name, **{**_CONTEXT, **context, "lang": language, "links": links})
+
+
+class Components:
+    """GOV.UK's components, each made once for the same parameters: a form's fields are a third of a sign-in page's work.
+
+    What a person typed (``value``) is never kept. Bounded: emptied when full.
+    """
+
+    MOST = 512
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, str], str] = {}
+
+    def __call__(self, macro: Macro, params: dict[str, Any]) -> str:
+        """The component's markup: autoescaping is on, so that a macro answers markup."""
+        if params.get("value"):
+            return macro(params)
+        key = (macro.name, repr(params))
+        found = self._made.get(key)
+        if found is None:
+            if len(self._made) >= self.MOST:
+                self._made.clear()
+            found = self._made[key] = macro(params)
+        return found
 
 
 def _loader() -> BaseLoader:
