@@ -8,7 +8,7 @@ from clients.documents import KeyDirectory
 from clients.outbound import GuardedOutbound, SteadyOutbound
 from idp.authn.breached import BreachList
 from idp.authn.hashing import ArgonHasher
-from idp.caches import Clients, Generations, SigningKeys
+from idp.caches import Catalogue, Clients, Generations, SigningKeys
 from idp.config import Config, ConfigError, load
 from idp.flows.log_memory import alarmed
 from idp.flows.provision import initialise
@@ -73,6 +73,7 @@ def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy 
         ring=ring,
         keys=SigningKeys(store, generations, root, clock, config.jwks_max_age, halted),
         clients=Clients(store, generations),
+        catalogue=Catalogue(store, generations),
         generations=generations,
         vault=Vault(ring, keyring, store, entropy, clock),
         hasher=ArgonHasher(

@@ -6,13 +6,17 @@ a revoked client or key by more than that. Grants, sessions and account status a
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Generic, TypeVar
+
+import msgspec
 
 from clients.model import Client, from_json
 from idp.errors import Unavailable
-from idp.ports import Add, Clock, Insert, Store, Update, Write
-from idp.records import ClientRow, Generation, SigningKey
+from idp.ports import Add, Clock, Insert, Op, Store, Update, Write
+from idp.records import AttributeRow, ClientRow, Generation, ServiceItemRow, SigningKey
+from idp.release.attributes import BUILT_IN, built_in
+from idp.release.model import AttributeKind, ServiceItem
 from keys.errors import MissingKey
 from keys.jose import VerifyKeys
 from keys.keyring import SigningRing
@@ -109,6 +113,65 @@ class Clients:
     def _load(self, client_id: str) -> Client | None:
         row = self._store.one(ClientRow, client_id=client_id)
         return None if row is None else from_json(row.document)
+
+
+CATALOGUE: Final = "catalogue"
+APPROVED: Final = "approved"
+_LONGEST_CODE: Final = 64
+
+
+class Catalogue:
+    """Attributes and service items as published. A department's drafts are not here: they change nothing until they are approved."""
+
+    def __init__(self, store: Store, generations: Generations) -> None:
+        self._store = store
+        self._items: Cache[str, dict[int, tuple[str, ServiceItem]]] = Cache(generations, CATALOGUE, self._load_item)
+        self._kinds: Cache[str, dict[str, AttributeKind]] = Cache(generations, CATALOGUE, self._load_kinds, size=1)
+
+    def item(self, code: str) -> ServiceItem | None:
+        """The approved version."""
+        versions = self._versions(code)
+        return next((item for state, item in versions.values() if state == APPROVED), None)
+
+    def version(self, code: str, number: int) -> ServiceItem | None:
+        """A version that is or was approved."""
+        found = self._versions(code).get(number)
+        return found[1] if found is not None else None
+
+    def items(self, codes: Iterable[str]) -> dict[str, ServiceItem | None]:
+        """Code → approved version, None where it has versions but none that is approved; unknown codes are left out (``release.plan``)."""
+        return {code: self.item(code) for code in codes if self._known(code)}
+
+    def kind(self, code: str) -> AttributeKind | None:
+        """The attribute, built in or added by the operator."""
+        return built_in(code) or self._added().get(code)
+
+    def kinds(self, codes: Iterable[str]) -> dict[str, AttributeKind]:
+        """Those of ``codes`` that there are."""
+        return {code: kind for code in codes if (kind := self.kind(code)) is not None}
+
+    def all_kinds(self) -> Mapping[str, AttributeKind]:
+        """Every attribute that is stored."""
+        return {**BUILT_IN, **self._added()}
+
+    def _known(self, code: str) -> bool:
+        return bool(self._versions(code)) or bool(
+            len(code) <= _LONGEST_CODE and self._store.count(ServiceItemRow, {"code": code})
+        )
+
+    def _versions(self, code: str) -> Mapping[int, tuple[str, ServiceItem]]:
+        return (self._items.get(code) if 0 < len(code) <= _LONGEST_CODE else None) or {}
+
+    def _added(self) -> Mapping[str, AttributeKind]:
+        return self._kinds.get("") or {}
+
+    def _load_item(self, code: str) -> dict[int, tuple[str, ServiceItem]] | None:
+        rows = self._store.find(ServiceItemRow, {"code": code, "state": Op("in", (APPROVED, "retired"))})
+        return {row.version: (row.state, msgspec.json.decode(row.document, type=ServiceItem)) for row in rows} or None
+
+    def _load_kinds(self, _: str) -> dict[str, AttributeKind]:
+        rows = self._store.find(AttributeRow, limit=10_000)
+        return {row.code: msgspec.json.decode(row.document, type=AttributeKind) for row in rows}
 
 
 class SigningKeys:

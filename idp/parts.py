@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from clients.documents import KeyDirectory
 from clients.outbound import Outbound
-from idp.caches import Clients, Generations, SigningKeys
+from idp.caches import Catalogue, Clients, Generations, SigningKeys
 from idp.config import Config
 from idp.ports import Clock, Entropy, Hasher, Keyring, Memory, Store, Volatile
 from idp.release.vault import Vault
@@ -24,6 +24,7 @@ class Parts:
     ring: PurposeRing
     keys: SigningKeys
     clients: Clients
+    catalogue: Catalogue
     generations: Generations
     vault: Vault
     hasher: Hasher

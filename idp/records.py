@@ -282,9 +282,9 @@ class AttributeRow(Record, frozen=True):
 
 
 class ServiceItemRow(Record, frozen=True):
-    """One version of a service item 事项. ``state``: draft → approved → retired; ``document`` JSON of ``release.model.ServiceItem``.
+    """One version of a service item 事项. ``state``: draft → approved → retired, or draft → rejected; of each code one draft, one approved.
 
-    ``decided_by`` names who approved it: an account id in hex, or ``cli``.
+    ``document`` JSON of ``release.model.ServiceItem``; ``decided_by`` names who decided: an account id in hex, or ``cli``.
     """
 
     code: str

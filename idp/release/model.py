@@ -67,11 +67,36 @@ class AskedItem(Value, frozen=True, kw_only=True, omit_defaults=True):
     attributes: tuple[str, ...] = ()
 
 
+class Asked(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """All that one request asks to know: service items, and the standard claims behind its scopes and ``claims``."""
+
+    items: tuple[AskedItem, ...] = ()
+    claims: tuple[str, ...] = ()
+
+
+class Held(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """That a value is there, without the value. ``updated_at`` microseconds."""
+
+    source: str = ""
+    updated_at: int = 0
+
+
+class ClientFacts(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """What of a client decides. ``claims``: standard claims that it is registered for; ``key``: whether an answer can be encrypted to it (DESIGN
+    §7: sensitive attributes only so); ``all_sensitive``: the house encrypts everything."""
+
+    department_id: str
+    claims: frozenset[str] = frozenset()
+    key: Literal["usable", "no_client_key", "key_held"] = "no_client_key"
+    all_sensitive: bool = False
+
+
 class Line(Value, frozen=True, kw_only=True, omit_defaults=True):
     """One attribute of a release plan.
 
     ``outcome``: ``release``, or ``withhold`` with ``reason`` (item_unknown, item_not_approved, foreign_item, not_in_item, attribute_unknown,
-    not_registered, no_value, not_chosen, no_client_key, key_held). ``source`` and ``updated_at`` of the value, where there is one.
+    not_registered, no_value, not_chosen, no_client_key, key_held). ``source`` and ``updated_at`` of the value, where there is one. ``of``: what a
+    minimising attribute is computed from. Of an item that can't be used there is one line, without attribute.
     """
 
     attribute: str
@@ -86,10 +111,13 @@ class Line(Value, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     source: str = ""
     updated_at: int = 0
+    of: tuple[str, ...] = ()
 
 
 class Plan(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """requested ∩ approved ∩ known ∩ chosen. ``refusal``: why the request as a whole can't be met (an essential attribute is withheld)."""
+    """requested ∩ approved ∩ known ∩ chosen. ``refusal``: why the request as a whole can't be met: an item that can't be used, or an essential
+    attribute that is withheld for a reason that the client can mend. That a value is not known never refuses: the citizen is told, the service
+    goes without."""
 
     lines: tuple[Line, ...]
     refusal: str = ""
@@ -109,6 +137,9 @@ class AllowedItem(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Allowed(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """What a grant keeps in its column ``plan``."""
+    """What a grant keeps in its column ``plan``. ``until`` (microseconds): a dated consent, after which nothing is told; ``once``: for this
+    authorization alone, which gets no refresh token."""
 
     items: tuple[AllowedItem, ...] = ()
+    until: int | None = None
+    once: bool = False
