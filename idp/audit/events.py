@@ -365,6 +365,36 @@ class KeysEscrowed(Fact, frozen=True, kw_only=True):
     recipient: str
 
 
+class ItemDrafted(Fact, frozen=True, kw_only=True):
+    """A version of a service item waits for approval."""
+
+    KIND = "item.drafted"
+    item: str
+    version: int
+    department: str
+
+
+class ItemDecided(Fact, frozen=True, kw_only=True):
+    """A version of a service item became ``state``: approved, rejected or retired. ``by``: approver or cli."""
+
+    KIND = "item.decided"
+    item: str
+    version: int
+    department: str
+    state: str
+    by: str
+
+
+class AttributeKindChanged(Fact, frozen=True, kw_only=True):
+    """An attribute of the catalogue was added or changed (``state`` kept), or is no more (retired)."""
+
+    KIND = "attribute_kind.changed"
+    attribute: str
+    version: int
+    sensitive: bool
+    state: str
+
+
 class Restored(Fact, frozen=True, kw_only=True):
     """The house came back from a copy; every session and grant ended."""
 

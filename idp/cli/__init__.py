@@ -21,6 +21,8 @@ NOUNS = {
     "departments": "departments:departments",
     "clients": "clients:clients",
     "accounts": "accounts:accounts",
+    "items": "items:items",
+    "attributes": "attributes:attributes",
     "keys": "keys:keys",
     "audit": "audit:audit",
     "witness": "witness:witness",

@@ -6,7 +6,9 @@
 import re
 from typing import Final
 
+from idp.release.items import BadItem, check_texts
 from idp.release.model import AttributeKind
+from idp.release.validators import RULES
 
 
 def _kind(
@@ -99,3 +101,28 @@ def _computed(code: str, kind: str, of: str, names: dict[str, str]) -> Attribute
 def built_in(code: str) -> AttributeKind | None:
     """The kind that the house itself knows under ``code``."""
     return BUILT_IN.get(code) or minimising(code)
+
+
+_CLAIM: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+RESERVED: Final = (
+    "sub iss aud exp iat nbf jti auth_time nonce acr amr azp at_hash c_hash s_hash sid cnf scope client_id active token_type events"
+    " verified_claims _claim_names _claim_sources authorization_details"
+)
+"""What says something of the token, not of the person."""
+
+
+def check(kind: AttributeKind, before: AttributeKind | None) -> None:
+    """Whether an operator may add or change this attribute. Raises BadItem: built in, reserved, without a language, made less protected."""
+    if not (_CLAIM.fullmatch(kind.code) and _CLAIM.fullmatch(kind.claim)):
+        raise BadItem("A code and a claim have 1 to 64 small letters, digits and underscores, and begin with a letter.")
+    if built_in(kind.code) or built_in(kind.claim) or kind.claim in RESERVED.split():
+        raise BadItem(f"{kind.code}: the code or claim is built in or has another meaning.")
+    if kind.of:
+        raise BadItem(f"{kind.code}: computed attributes are built in.")
+    if kind.rule is not None and kind.rule not in RULES:
+        raise BadItem(f"{kind.code}: rules are {' '.join(sorted(RULES))}.")
+    check_texts(kind.names, f"{kind.code}: names", 100)
+    if kind.explanations:
+        check_texts(kind.explanations, f"{kind.code}: explanations")
+    if before is not None and (before.claim != kind.claim or (before.sensitive and not kind.sensitive)):
+        raise BadItem(f"{kind.code}: claim and protection of an attribute stay; retire it and add another.")

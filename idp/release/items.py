@@ -59,7 +59,7 @@ def check(entry: Entry, kind_of: Callable[[str], AttributeKind | None]) -> None:
 
 def _check_need(code: str, need: Need, kind_of: Callable[[str], AttributeKind | None]) -> None:
     if not CODE.fullmatch(need.attribute) or kind_of(need.attribute) is None:
-        raise BadItem(f"{code}: there is no attribute {_plain(need.attribute)} in the catalogue.")
+        raise BadItem(f"{code}: there is no attribute {plain(need.attribute)} in the catalogue.")
     if need.basis == "statutory":
         check_texts(need.citation, f"{code}: the citation of {need.attribute}, which is statutory,")
     elif need.citation:
@@ -75,7 +75,8 @@ def check_texts(texts: Mapping[str, str], what: str, longest: int = MAX_TEXT) ->
             raise BadItem(f"{what} must have 1 to {longest} printable characters.")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Somebody's words, fit to stand in a sentence of ours."""
     return re.sub(r"[^A-Za-z0-9._-]", "?", text)[:64]
 
 
