@@ -174,6 +174,7 @@ def _demands(wire: Wire) -> dict[str, Any]:
         "default_acr_values": wire.default_acr_values or (),
         "require_second_factor": bool(wire.require_second_factor),
         "require_pushed_authorization_requests": bool(wire.require_pushed_authorization_requests),
+        "authorization_details_types": wire.authorization_details_types or (),
     }
 
 

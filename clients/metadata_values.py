@@ -30,6 +30,7 @@ _SUPPORTED = {
     "userinfo_encrypted_response_enc": "userinfo_encryption_enc_values_supported",
     "request_object_signing_alg": "request_object_signing_alg_values_supported",
     "default_acr_values": "acr_values_supported",
+    "authorization_details_types": "authorization_details_types_supported",
 }
 
 

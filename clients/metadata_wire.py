@@ -61,6 +61,7 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
     require_pushed_authorization_requests: bool | None = None
     require_signed_request_object: bool | None = None
     request_object_signing_alg: Text | None = None
+    authorization_details_types: Texts | None = None
     backchannel_logout_uri: Text | None = None
     backchannel_logout_session_required: bool | None = None
     frontchannel_logout_uri: Text | None = None

@@ -94,6 +94,9 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     require_signed_request_object: bool = False
     request_object_signing_alg: str | None = None
 
+    authorization_details_types: tuple[str, ...] = ()
+    """RFC 9396 §10; empty: every type that the provider supports."""
+
     # logout
     backchannel_logout_uri: str | None = None
     backchannel_logout_session_required: bool = False

@@ -32,6 +32,7 @@ class ServerProfile(msgspec.Struct, frozen=True, kw_only=True):
     id_token_encryption_enc_values_supported: tuple[str, ...] = ("A256GCM",)
     userinfo_encryption_alg_values_supported: tuple[str, ...] = ("ECDH-ES+A256KW", "RSA-OAEP-256")
     userinfo_encryption_enc_values_supported: tuple[str, ...] = ("A256GCM",)
+    authorization_details_types_supported: tuple[str, ...] = ()
     acr_values_supported: tuple[str, ...] = ()
     assertion_audiences_supported: tuple[str, ...] = ()
     """Older audiences that a client may register for its assertions, such as the token endpoint's URL."""

@@ -42,6 +42,8 @@ class Code(StrEnum):
     # RFC 7591 §3.2.2
     INVALID_REDIRECT_URI = "invalid_redirect_uri"
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
+    # RFC 9396 §5
+    INVALID_AUTHORIZATION_DETAILS = "invalid_authorization_details"
     # RFC 8707 §2
     INVALID_TARGET = "invalid_target"
 

@@ -163,13 +163,35 @@ class AuthorizationRefused(Fact, frozen=True, kw_only=True):
     stage: str
 
 
+class ItemTold(msgspec.Struct, frozen=True, kw_only=True):
+    """A service item inside a fact: which version of it, and attribute codes (of a consent) or claim names (of a release)."""
+
+    code: str
+    version: int
+    attributes: tuple[str, ...]
+
+
 class ConsentGiven(Fact, frozen=True, kw_only=True):
-    """The citizen allowed a client; ``digest`` (hex) of exactly what was shown."""
+    """The citizen allowed a client; ``digest`` (hex) of exactly what was shown. ``items``: what they allow of service items, law included.
+
+    ``lasts``: lasting, year or once; ``until`` microseconds, 0 for a lasting one.
+    """
 
     KIND = "consent.given"
     scope: str
     claims: tuple[str, ...]
     digest: str
+    items: tuple[ItemTold, ...] = ()
+    lasts: str = "lasting"
+    until: int = 0
+
+
+class CitizenInformed(Fact, frozen=True, kw_only=True):
+    """The citizen was shown what the law orders to be told to a client, and went on: no consent was asked. ``digest`` as in a consent."""
+
+    KIND = "consent.informed"
+    digest: str
+    items: tuple[ItemTold, ...]
 
 
 class ConsentDenied(Fact, frozen=True, kw_only=True):
@@ -263,12 +285,14 @@ class TokenRequestRefused(Fact, frozen=True, kw_only=True):
 
 
 class AttributesReleased(Fact, frozen=True, kw_only=True):
-    """Claims beyond ``sub`` left the house. ``claims``: their names; ``via``: userinfo or id_token."""
+    """Claims beyond ``sub`` left the house. ``claims``: their names; ``via``: userinfo or id_token; ``items``: which of them for which version of
+    a service item."""
 
     KIND = "attributes.released"
     grant: str
     claims: tuple[str, ...]
     via: str
+    items: tuple[ItemTold, ...] = ()
 
 
 class RequestPushed(Fact, frozen=True, kw_only=True):

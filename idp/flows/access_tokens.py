@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Final
 
 from idp.flows.minting import MICROSECONDS, OF_CLIENT, OF_GRANT
+from idp.flows.released import over
 from idp.parts import Parts
 from idp.protocol.access_token import ALG, TYP, AccessToken, check_time, invalid, read
 from idp.records import Account, Grant, RevokedToken
@@ -79,10 +80,9 @@ def revocation_hash(jti: str) -> bytes:
     return sha256(jti.encode()).digest()
 
 
-def check_alive(parts: Parts, verified: Verified) -> Grant | None:
-    """All that can end a token before its time, read now: client, revocation, grant, account. The grant, or None for a client's own token.
-
-    Raises Refusal(invalid_token).
+def check_alive(parts: Parts, verified: Verified, now: int) -> Grant | None:
+    """All that can end a token before its time, read now: client, revocation, grant, dated consent, account. The grant, or None for a client's
+    own token. ``now`` microseconds. Raises Refusal(invalid_token).
     """
     token = verified.token
     client = parts.clients.get(token.client_id)
@@ -97,6 +97,8 @@ def check_alive(parts: Parts, verified: Verified) -> Grant | None:
     grant, account = found
     if grant.token_revoked:
         _refuse_revoked(parts, token.jti)
+    if grant.plan is not None and over(grant, now):
+        raise invalid("consent_over")
     if account is None or account.status != "active":
         raise invalid("account_inactive")
     return grant

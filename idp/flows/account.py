@@ -34,7 +34,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One client that the citizen uses. ``sees``: claim names they allowed; ``last_used``: the last authorization."""
+    """One client that the citizen uses. ``sees``: claim names and attributes they allowed; ``last_used``: the last authorization."""
 
     reference: str
     client: Client
@@ -102,7 +102,7 @@ def _service(parts: Parts, person: Person, client: Client, consent: Consent | No
         client=client,
         since=min(began + [grant.created_at for grant in grants]),
         last_used=grants[-1].created_at if grants else None,
-        sees=asked.claims,
+        sees=tuple(dict.fromkeys((*asked.claims, *(name for item in asked.items for name in item.allowed)))),
         offline=any(grant.offline for grant in grants),
     )
 

@@ -7,10 +7,12 @@ commits once. All others are stored as an interaction and go on page by page, de
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from clients.model import Client
 from idp.audit.events import CodeIssued, record
 from idp.errors import Code, Refusal
-from idp.flows import authorize_refusals, consent, interactions, request_sources, strangers
+from idp.flows import asking, authorize_refusals, consent, interactions, request_sources, strangers
 from idp.flows.interactions import Interaction, Opened
 from idp.flows.people import totp
 from idp.flows.sessions import live_with_account
@@ -125,6 +127,7 @@ def begin(parts: Parts, params: Params, caller: Caller) -> Outcome:
             request, expected = source.pushed.request, source.pushed.expected
         else:
             request, expected = request_sources.read(parts, client, source, uri)
+        asking.check(parts, client, request)
     except Refusal as refusal:
         authorize_refusals.note(parts, client, counted, refusal, "client", caller.now, caller.reference, caller.remote)
         return _refused(parts, uri, law.response_mode_of_errors(counted), counted.get("state"), refusal)
@@ -145,6 +148,10 @@ def resume(parts: Parts, opened: Opened, caller: Caller) -> Due | ToClient | Alr
     if held.closed:
         return AlreadyDone(opened.client)
     asked = _Asked(held.request, opened.client, held.expected, (), held.origin)
+    withdrawn = _no_longer_allowed(parts, asked, caller)
+    if withdrawn is not None:
+        interactions.close(parts, opened, "answered", caller.now)
+        return withdrawn
     known = look(parts, asked.request, asked.client, asked.expected, caller, held)
     step = interaction.due(asked.request, known.facts)
     match step:
@@ -198,7 +205,7 @@ def look(
         fresh=held is not None and _signed_in_here(held, session),
         selected=held is not None and held.selected == account.id,
         switching=held is not None and held.switching,
-        consent=consent.reason_to_ask(request, client, given, here),
+        consent=consent.reason_to_ask(parts, request, client, given, here, caller.now),
     )
     return Known(facts, session, account, given)
 
@@ -217,6 +224,15 @@ def _first_decision(parts: Parts, asked: _Asked, caller: Caller) -> Outcome:
             return _deny(parts, asked, interaction.silently(step), caller)
         case _:
             return _pause(parts, asked, caller)
+
+
+def _no_longer_allowed(parts: Parts, asked: _Asked, caller: Caller) -> ToClient | None:
+    """The catalogue moved while the pages were open: the request is refused as it would be now."""
+    try:
+        asking.check(parts, asked.client, asked.request)
+    except Refusal as refusal:
+        return _deny(parts, asked, refusal, caller)
+    return None
 
 
 def _may_step_up(request: AuthorizeRequest, client: Client, session: Session, account: Account) -> bool:
@@ -243,9 +259,9 @@ def _pause(parts: Parts, asked: _Asked, caller: Caller) -> Outcome:
 
 def _issue(parts: Parts, asked: _Asked, known: Known, step: Issue, caller: Caller) -> ToClient | AlreadyDone | OnPage:
     """Grant and event in one batch; the code leaves when it is committed. ``origin`` is unique: one request, one code."""
-    assert known.session is not None and known.account is not None and known.consent is not None
+    assert known.consent is not None
     code = new_token(parts.ring, "code", parts.entropy)
-    grant = _grant(parts, asked, known.session, known.account, step, code, caller.now)
+    grant = _grant(parts, asked, known, step, code, caller.now)
     fact = CodeIssued(client_id=grant.client_id, grant=grant.id.hex(), scope=grant.scope, acr=grant.acr)
     try:
         citizen = parts.vault.citizen(grant.account_id)
@@ -270,10 +286,10 @@ def _not_issued(parts: Parts, asked: _Asked, index: int, caller: Caller) -> ToCl
     return AlreadyDone(asked.client)
 
 
-def _grant(
-    parts: Parts, asked: _Asked, session: Session, account: Account, step: Issue, code: Opaque, now: int
-) -> Grant:
-    request, client = asked.request, asked.client
+def _grant(parts: Parts, asked: _Asked, known: Known, step: Issue, code: Opaque, now: int) -> Grant:
+    request, client, session, account = asked.request, asked.client, known.session, known.account
+    assert session is not None and account is not None and known.consent is not None
+    allowed = consent.of_grant(parts, request, client, known.consent)
     code_expires_at = now + parts.config.code_ttl * SECOND
     # Its ``origin`` must not be forgotten while the request that it answered can come again.
     expires_at = code_expires_at + (request_sources.life_s(parts) + parts.config.interaction_ttl) * SECOND
@@ -303,6 +319,7 @@ def _grant(
         expires_at=expires_at,
         ended_at=None,
         ended_why=None,
+        plan=msgspec.json.encode(allowed) if allowed is not None else None,
     )
 
 

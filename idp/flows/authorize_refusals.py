@@ -9,8 +9,10 @@ from clients.refusals import refusal as line
 from idp.audit.events import AuthorizationRefused, record
 from idp.errors import Refusal
 from idp.flows import strangers
+from idp.flows.asking import PLAN_REASONS
 from idp.parts import Parts
 from idp.ports import Delete, Insert, Op, Write
+from idp.protocol.authorization_details import SUPPORTED
 from idp.protocol.params import Params
 from idp.records import ClientRefusal
 
@@ -29,6 +31,9 @@ EVIDENCE: Final[dict[str, tuple[str, Registered]]] = {
     "pkce_method": ("code_challenge_method", lambda _: "S256"),
     "pkce_missing": ("code_challenge_method", lambda client: "S256" if client.require_pkce else ""),
     "prompt_unknown": ("prompt", lambda _: "none login consent select_account create"),
+    "details_type": ("", lambda _: " ".join(SUPPORTED)),
+    "details_type_unregistered": ("", lambda client: " ".join(client.authorization_details_types)),
+    "details_malformed": ("", lambda _: '{"type": "service_item", "item": "…", "attributes": ["…"]}'),
     "max_age_malformed": ("max_age", lambda _: ""),
 }
 """Reason → the parameter that it is about, and what was registered for it. None of these holds data about a person."""
@@ -101,6 +106,8 @@ def _told(client: Client, params: Params | None, refusal: Refusal, now: int) -> 
     if reason == "redirect_uri_mismatch":
         received = params.get("redirect_uri") or ""
         return redirect_refusal(at=now, code=code, reason=reason, received=received, registered=client.redirect_uris)
+    if reason in PLAN_REASONS:  # what was asked for, beside the plan with each line's reason
+        return line(at=now, code=code, reason=reason, received=params.get("scope") or "", registered=refusal.private)
     name, registered = EVIDENCE.get(reason, ("", lambda _: ""))
     return line(at=now, code=code, reason=reason, received=params.get(name) or "", registered=registered(client))
 

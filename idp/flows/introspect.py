@@ -8,6 +8,7 @@ from idp.flows import standing
 from idp.flows.access_tokens import AccessTokens, check_alive
 from idp.flows.client_auth import FAILED, authenticate, consume
 from idp.flows.minting import subject_of
+from idp.flows.released import details, over
 from idp.parts import Parts
 from idp.protocol import introspection as law
 from idp.protocol import refresh as refresh_law
@@ -44,10 +45,11 @@ def _access(parts: Parts, tokens: AccessTokens, client_id: str, token: str, now:
         verified = tokens.verify(token, now)
         if not law.may_see(client_id, verified.token.client_id, verified.token.audience):
             return None
-        check_alive(parts, verified)
+        grant = check_alive(parts, verified, now)
     except Refusal:
         return None
-    return law.of_access(verified.token, parts.config.issuer)
+    told = law.of_access(verified.token, parts.config.issuer)
+    return told if grant is None else told | details(grant, " ".join(verified.token.scope))
 
 
 def _refresh(parts: Parts, client_id: str, token: str, now: int) -> Mapping[str, Any] | None:
@@ -63,9 +65,9 @@ def _refresh(parts: Parts, client_id: str, token: str, now: int) -> Mapping[str,
     alive = refresh_law.judge(
         row, grant, client_id, now, account_active=found.account_active, session_alive=found.session_alive
     )
-    if not isinstance(alive, Good):
+    if not isinstance(alive, Good) or over(grant, now):
         return None
-    return law.of_refresh(
+    told = law.of_refresh(
         client_id=client_id,
         scope=row.scope,
         subject=subject_of(parts, grant),
@@ -73,3 +75,4 @@ def _refresh(parts: Parts, client_id: str, token: str, now: int) -> Mapping[str,
         expires_at=row.expires_at if grant.offline else None,
         issuer=parts.config.issuer,
     )
+    return told | details(grant, row.scope)

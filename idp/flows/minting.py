@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.model import Client
+from idp.flows.released import details
 from idp.parts import Parts
 from idp.protocol import access_token, id_token
 from idp.protocol.token import answer
@@ -68,8 +69,9 @@ def for_grant(
         ),
     )
     signer = with_keys.id_token
+    more = details(grant, scope)  # RFC 9396 §7
     if signer is None:
-        return answer(access, config.access_token_ttl, scope, refresh_token)
+        return answer(access, config.access_token_ttl, scope, refresh_token) | more
     claims = id_token.claims(
         issuer=config.issuer,
         subject=sub,
@@ -84,7 +86,7 @@ def for_grant(
         auth_time_s=grant.auth_at // MICROSECONDS if grant.auth_time_asked else None,
         released=released,
     )
-    return answer(access, config.access_token_ttl, scope, refresh_token, mint(signer, id_token.TYP, claims))
+    return answer(access, config.access_token_ttl, scope, refresh_token, mint(signer, id_token.TYP, claims)) | more
 
 
 def for_client(parts: Parts, signer: Signer, client_id: str, scope: str, now: int) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import Final
 from clients.addresses import AllowList
 from clients.profile import ServerProfile
 from idp.config import Config
-from idp.protocol import acr
+from idp.protocol import acr, authorization_details
 
 ENDPOINTS_WITH_CLIENTS: Final = ("token", "introspect", "revoke", "par")
 
@@ -22,6 +22,7 @@ def server_profile(config: Config) -> ServerProfile:
         userinfo_encryption_alg_values_supported=(),
         userinfo_encryption_enc_values_supported=(),
         acr_values_supported=acr.SUPPORTED,
+        authorization_details_types_supported=authorization_details.SUPPORTED,
         assertion_audiences_supported=audiences,
         allow=AllowList.of(config.outbound_allow),
     )

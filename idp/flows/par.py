@@ -6,7 +6,7 @@ from typing import Final
 from clients.model import Client
 from idp.audit.events import RequestPushed, record
 from idp.errors import Code, Refusal
-from idp.flows import request_sources, strangers
+from idp.flows import asking, request_sources, strangers
 from idp.flows.client_auth import authenticate, refuse_replay, refused
 from idp.flows.request_sources import Pushed
 from idp.parts import Parts
@@ -58,6 +58,7 @@ def _judged(parts: Parts, client: Client, form: Params, now: int) -> tuple[Pushe
     source = request_sources.opened(parts, client, form, now)
     uri = law.redirect_uri(source.params, client)
     request, expected = request_sources.read(parts, client, source, uri)
+    asking.check(parts, client, request)
     expires_at = now + request_sources.life_s(parts) * request_sources.SECOND
     return Pushed(request, expected, expires_at), source.writes
 

@@ -9,6 +9,7 @@ from idp.flows.client_auth import AuthenticatedClient, refuse_replay
 from idp.flows.declined import Declined, declined, ended
 from idp.flows.notices import to_person
 from idp.flows.people import Person
+from idp.flows.released import over
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Update, Write
 from idp.protocol import refresh as law
@@ -38,6 +39,8 @@ def refresh(parts: Parts, by: AuthenticatedClient, form: Params, now: int) -> di
             account_active=found.account_active,
             session_alive=found.session_alive,
         )
+        if isinstance(verdict, token_law.Good) and over(grant, now):
+            verdict = token_law.Dead("consent_over")
         if not isinstance(verdict, token_law.Good):
             return _refused(parts, by, grant, verdict, now, found.citizen)
         assert found.citizen is not None

@@ -23,7 +23,7 @@ from idp.flows import minting, refresh, standing
 from idp.flows.authorize_refusals import lines
 from idp.flows.client_auth import AuthenticatedClient, authenticate, refuse_replay, refused, throttle_public
 from idp.flows.declined import Declined, declined, ended
-from idp.flows.released import id_token_names
+from idp.flows.released import allowed, id_token_names, over
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Update, Write
 from idp.protocol import token as law
@@ -61,6 +61,7 @@ def token(parts: Parts, form: Params, authorization: str | None, now: int, remot
         grant_type = form.required("grant_type")
         law.check_grant_type(grant_type, by.client)
         law.check_resource(form, parts.config.issuer)
+        law.check_details(form)
         outcome = _JOURNEYS[grant_type](parts, asked)
     except Refusal as refusal:
         if refusal.code is Code.INVALID_CLIENT:
@@ -103,6 +104,8 @@ def _code(parts: Parts, asked: Asked) -> Document | Declined:
             account_active=found.account_active,
             session_alive=found.session_alive,
         )
+        if isinstance(verdict, law.Good) and over(grant, asked.now):
+            verdict = law.Dead("consent_over")
         if not isinstance(verdict, law.Good):
             return _refused_code(parts, asked, grant, verdict, found.citizen)
         assert found.citizen is not None
@@ -146,8 +149,12 @@ def _redeem(parts: Parts, asked: Asked, grant: Grant, citizen: Citizen, session_
     now, client, config = asked.now, asked.client, parts.config
     with_keys = minting.signers(parts, client, grant.scope)
     released = _released(parts, client, grant, citizen)
-    successor = new_token(parts.ring, "refresh", parts.entropy) if given(client) else None
+    word = allowed(grant.plan)
+    lasting = given(client) and not word.once
+    successor = new_token(parts.ring, "refresh", parts.entropy) if lasting else None
     family_at = now + config.refresh_ttl * minting.MICROSECONDS
+    if word.until is not None:
+        family_at = min(family_at, word.until)
     if not grant.offline:
         family_at = min(family_at, session_ends_at)
     last_at = max(family_at if successor else 0, now + config.access_token_ttl * minting.MICROSECONDS)

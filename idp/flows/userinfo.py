@@ -9,7 +9,7 @@ from idp.errors import Code, Refusal, Unavailable
 from idp.flows import standing
 from idp.flows.access_tokens import AccessTokens, check_alive
 from idp.flows.minting import subject_of
-from idp.flows.released import userinfo_names
+from idp.flows.released import released_for, userinfo_names
 from idp.parts import Parts
 from idp.ports import Committed
 from idp.protocol.access_token import invalid
@@ -48,7 +48,7 @@ def userinfo(parts: Parts, tokens: AccessTokens, token: str, now: int) -> Docume
     verified = tokens.verify(token, now)
     if parts.config.issuer not in verified.token.audience:
         raise invalid("audience")  # RFC 9068 §4: meant for another resource server
-    grant = check_alive(parts, verified)
+    grant = check_alive(parts, verified, now)
     if grant is None:
         raise invalid("no_citizen")
     if "openid" not in verified.token.scope:
@@ -72,17 +72,22 @@ def _released(
     within = " ".join(value for value in grant.scope.split() if value in scope)
     names = userinfo_names(client.scope, within, grant.claims)
     try:
-        values = parts.vault.claims(citizen, names)
+        released = released_for(parts, client, grant, citizen, " ".join(scope), names, now)
     except SealBroken:
         _note_broken(parts, client, now)
         raise Refusal(Code.SERVER_ERROR, "The answer can't be given.", reason="seal_broken") from None
-    if values:
-        ordered = tuple(name for name in names if name in values)
-        fact = AttributesReleased(client_id=client.client_id, grant=grant.id.hex(), claims=ordered, via="userinfo")
+    if released.values:
+        fact = AttributesReleased(
+            client_id=client.client_id,
+            grant=grant.id.hex(),
+            claims=tuple(released.values),
+            via="userinfo",
+            items=released.items,
+        )
         result = parts.store.commit([record(fact, at=now, entropy=parts.entropy, person=citizen)])
         if not isinstance(result, Committed):
             raise Unavailable("event log")
-    return values
+    return released.values
 
 
 def _note_broken(parts: Parts, client: Client, now: int) -> None:

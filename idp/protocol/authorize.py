@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from clients.model import Client
 from idp.errors import Code, Refusal
-from idp.protocol import claims_request
+from idp.protocol import authorization_details, claims_request
+from idp.protocol.authorization_details import Detail
 from idp.protocol.claims_request import NOTHING, ClaimsRequest
 from idp.protocol.code_challenge import read_challenge
 from idp.protocol.params import Params, refuse_repeated
@@ -167,6 +168,12 @@ def claims(params: Params, _: Client) -> ClaimsRequest:
     return NOTHING if text is None else claims_request.parse(text)
 
 
+def details(params: Params, client: Client) -> tuple[Detail, ...]:
+    """RFC 9396 §2, §5."""
+    text = params.get("authorization_details")
+    return () if text is None else authorization_details.parse(text, client)
+
+
 def login_hint(params: Params, _: Client) -> str | None:
     """A help for the page, never a proof (OIDC Core §3.1.2.1); one too long to be an identifier helps nobody."""
     hint = params.get("login_hint")
@@ -192,6 +199,7 @@ FIELDS: Final[tuple[tuple[str, Callable[[Params, Client], Any]], ...]] = (
     ("max_age", max_age),
     ("acr_values", acr_values),
     ("claims", claims),
+    ("details", details),
     ("login_hint", login_hint),
     ("state", as_sent("state")),
     ("nonce", as_sent("nonce")),

@@ -1,11 +1,11 @@
 """The ``claims`` parameter (OpenID Connect Core §5.5): read strictly, stored without the values that people typed into it."""
 
-import json
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import msgspec
 
 from idp.errors import Code, Refusal
+from idp.protocol import strict_json
 
 MAX_CHARS: Final = 16_384
 MAX_CLAIMS: Final = 100
@@ -93,24 +93,10 @@ def _wish(value: Any) -> Wish:
 
 
 def _strict(text: str) -> Any:
-    """RFC 8259 §4 with unique names, no NaN, no lone surrogate; depth is bounded by the parser's limit, which counts as bad input."""
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-        json.dumps(value, ensure_ascii=False).encode()
-        return value
-    except (ValueError, RecursionError):
+        return strict_json.read(text)
+    except ValueError:
         raise _bad("is not strict JSON") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError
-    return found
-
-
-def _no_constant(_: str) -> NoReturn:
-    raise ValueError
 
 
 def _bad(what: str) -> Refusal:

@@ -5,7 +5,7 @@ Every member whose omission would say something wrong is stated.
 
 from typing import Any, Final
 
-from idp.protocol import prompt
+from idp.protocol import authorization_details, prompt
 
 PROTOCOL_CLAIMS: Final = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid")
 LOCALES: Final = ("zh-Hans", "zh-CN", "en")
@@ -60,6 +60,7 @@ def document(
         "claims_supported": [*PROTOCOL_CLAIMS, *claims],
         "ui_locales_supported": list(LOCALES),
         "claims_parameter_supported": True,
+        "authorization_details_types_supported": list(authorization_details.SUPPORTED),
         "request_parameter_supported": True,
         "request_uri_parameter_supported": False,
         "require_request_uri_registration": False,

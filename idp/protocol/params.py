@@ -13,6 +13,7 @@ LONG_VALUES = {
     "request": 65536,
     "client_assertion": 16384,
     "claims": 16384,
+    "authorization_details": 16384,
     "scope": 4096,
     "id_token_hint": 16384,
     "token": 16384,

@@ -2,7 +2,9 @@
 
 import msgspec
 
+from idp.protocol.authorization_details import Detail
 from idp.protocol.claims_request import NOTHING, ClaimsRequest
+from idp.protocol.scopes import service_items
 
 
 class AuthorizeRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -22,6 +24,7 @@ class AuthorizeRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     max_age: int | None = None
     acr_values: tuple[str, ...] = ()
     claims: ClaimsRequest = NOTHING
+    details: tuple[Detail, ...] = ()
     login_hint: str | None = None
     id_token_hint: str | None = None
     ui_locales: str | None = None
@@ -33,6 +36,16 @@ class AuthorizeRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     def silent(self) -> bool:
         """``prompt=none``: no page may be shown."""
         return "none" in self.prompt
+
+    @property
+    def items(self) -> tuple[Detail, ...]:
+        """Every service item that is asked for, once: by scope as a whole, by detail as a whole or in part (RFC 9396 §3.1: both may be sent)."""
+        found: dict[str, tuple[str, ...]] = dict.fromkeys(service_items(self.scope), ())
+        for detail in self.details:
+            known = found.get(detail.item)
+            whole = known == () or not detail.attributes
+            found[detail.item] = () if whole else tuple(dict.fromkeys((*(known or ()), *detail.attributes)))
+        return tuple(Detail(item, attributes) for item, attributes in found.items())
 
     @property
     def essential_acr(self) -> tuple[str, ...]:

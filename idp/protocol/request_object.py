@@ -100,7 +100,10 @@ def _parameters(claims: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _text(name: str, value: Any) -> str:
     """A parameter as the query would spell it: text as it is, numbers as digits, ``claims`` as JSON (RFC 9101 §4)."""
     if isinstance(value, str):
-        if len(value) > (16_384 if name in ("claims", "id_token_hint") else 4096) or "\x00" in value:
+        if (
+            len(value) > (16_384 if name in ("claims", "authorization_details", "id_token_hint") else 4096)
+            or "\x00" in value
+        ):
             raise refused("holds a value that is too long", "value")
         return value
     if isinstance(value, bool) or not isinstance(value, int | dict | list):

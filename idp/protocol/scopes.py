@@ -1,6 +1,7 @@
 """Scope (RFC 6749 §3.3, OpenID Connect Core §3.1.2.1 and §11)."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from clients.model import Client
@@ -10,6 +11,8 @@ MAX_SCOPES: Final = 100
 MAX_CHARS: Final = 4096
 OFFLINE: Final = "offline_access"
 STANDARD: Final = ("openid", "profile", "email", "phone", "address", OFFLINE)
+SERVICE: Final = "service:"
+"""Ours: ``service:<code>`` asks for the service item ``<code>``. It is bound by the catalogue instead of the client's registration."""
 _TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 
@@ -30,7 +33,7 @@ def granted(asked: tuple[str, ...], client: Client) -> tuple[str, ...]:
     it too (§11); a standard scope beyond the registration is refused. Raises Refusal(invalid_scope).
     """
     kept = tuple(value for value in asked if _understood(value, client))
-    beyond = [value for value in kept if value not in client.scope]
+    beyond = [value for value in kept if value not in client.scope and not value.startswith(SERVICE)]
     if beyond:
         raise Refusal(
             Code.INVALID_SCOPE,
@@ -43,4 +46,9 @@ def granted(asked: tuple[str, ...], client: Client) -> tuple[str, ...]:
 def _understood(value: str, client: Client) -> bool:
     if value == OFFLINE:
         return OFFLINE in client.scope and client.allows_grant("refresh_token")
-    return value in STANDARD or value in client.scope
+    return value in STANDARD or value in client.scope or value.startswith(SERVICE)
+
+
+def service_items(scope: Iterable[str]) -> tuple[str, ...]:
+    """The codes of the service items that scopes ask for."""
+    return tuple(value.removeprefix(SERVICE) for value in scope if value.startswith(SERVICE))

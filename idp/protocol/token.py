@@ -91,6 +91,16 @@ def check_resource(form: Params, issuer: str) -> None:
         raise Refusal(Code.INVALID_TARGET, "The resource is not one of this provider.", reason="resource")
 
 
+def check_details(form: Params) -> None:
+    """RFC 9396 §6: a token request may narrow what was granted; we do not offer it, and never give more than was asked for unsaid."""
+    if "authorization_details" in form:
+        raise Refusal(
+            Code.INVALID_AUTHORIZATION_DETAILS,
+            "authorization_details can be sent to the authorization endpoint and PAR only.",
+            reason="details_at_token",
+        )
+
+
 def read_code(form: Params) -> CodeRequest:
     """Raises Refusal(invalid_request) for a missing code or a verifier that is none (RFC 7636 §4.1)."""
     code = form.required("code")

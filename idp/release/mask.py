@@ -51,6 +51,14 @@ def _birthdate(text: str) -> str:
     return f"{year}-**-**" if dash and year else "****"
 
 
+def _number(text: str) -> str:
+    return f"{text[:3]}{'*' * (len(text) - 5)}{text[-2:]}" if len(text) > 8 else _first(text)
+
+
+def _area(text: str) -> str:
+    return f"{text[:2]}****"
+
+
 def _place(text: str) -> str:
     return f"{text[:6]}****" if len(text) > 8 else _first(text)
 
@@ -70,5 +78,7 @@ _RULES: Final[dict[str, Callable[[str], str]]] = {
     "email": _email, "phone_number": _phone, "birthdate": _birthdate, "address": _place,
     "profile": _uri, "picture": _uri, "website": _uri,
     "gender": _whole, "zoneinfo": _whole, "locale": _whole, "updated_at": _whole,
+    "national_id": _number, "employer_code": _number, "region_code": _area, "nationality": _whole, "marital_status": _whole,
+    "national_id_masked": _whole, "phone_number_masked": _whole,
     "email_verified": _whole, "phone_number_verified": _whole,
 }  # fmt: skip

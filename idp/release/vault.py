@@ -94,11 +94,14 @@ class Vault:
 
     def claims(self, citizen: Citizen, codes: Iterable[str]) -> dict[str, Any]:
         """The values of just those claims, absent ones left out. Raises ``keys.errors.SealBroken`` when one fails to open."""
+        return {row.code: citizen.open_claim(row) for row in self.rows(citizen, codes)}
+
+    def rows(self, citizen: Citizen, codes: Iterable[str]) -> list[Attribute]:
+        """The sealed rows of just those claims."""
         wanted = tuple(codes)
         if not wanted:
-            return {}
-        rows = self.store.find(Attribute, {"account_id": citizen.account_id, "code": Op("in", wanted)})
-        return {row.code: citizen.open_claim(row) for row in rows}
+            return []
+        return self.store.find(Attribute, {"account_id": citizen.account_id, "code": Op("in", wanted)})
 
     def _opened(self, entry: KeyringEntry) -> Citizen:
         try:

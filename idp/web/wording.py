@@ -61,8 +61,27 @@ WORDS: dict[str, LazyString] = {
     "false": _("No"),
     "male": _("Male"),
     "female": _("Female"),
+    "single": _("Single"),
+    "married": _("Married"),
+    "widowed": _("Widowed"),
+    "divorced": _("Divorced"),
+    "unstated": _("Not stated"),
 }
-"""Values that are words: how a boolean or a gender is shown."""
+"""Values that are words: how a boolean, a gender or a marital status is shown."""
+
+LASTS: dict[str, LazyString] = {
+    "lasting": _("Until I withdraw it"),
+    "year": _("For one year"),
+    "once": _("Only this time"),
+}
+"""How long a consent may last."""
+
+SOURCES: dict[str, LazyString] = {
+    "self": _("Stated by you"),
+    "staff": _("Entered by our staff"),
+    "sample": _("Sample data"),
+}
+"""Where a value comes from; another word is the name of an outside source."""
 
 _BACK = _("Go back to the service that you came from and start again.")
 _HELP = _("If it happens again, tell the service the reference code below.")

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.web.face_preview import every_page, html
-from tests.web.face_samples import attribute
+from tests.web.face_samples import attribute, row
 from tests.web.test_face_pages import Tree
 
 HOSTILE = [
@@ -132,11 +132,11 @@ def test_login_hint_and_typed_values_are_text(text: str) -> None:
 @pytest.mark.attack("A091")
 @pytest.mark.parametrize("text", HOSTILE)
 def test_attribute_values_are_text_on_the_consent_page(text: str) -> None:
-    """A citizen's own values and a client's reasons are escaped on the consent page."""
-    items = [
-        attribute("name", text, why=text),
-        attribute("email", text, why=text, optional=True) | {"claim": text, "label": text},
-    ]
-    tree = Tree(html("consent", "en", "normal", attributes=items, always=[text]))
+    """A citizen's own values, and what a department wrote into its service item, are escaped on the consent page."""
+    wild = row("email", text, text, why=text, source=text, citation=text) | {"id": text, "name": text}
+    item = {"title": text, "purpose": text, "kept": text, "absent": [text]}
+    items = [item | {"needed": [wild], "lawful": [wild], "optional": [wild]}]
+    claims = [attribute("name", text) | {"label": text}]
+    tree = Tree(html("consent", "en", "normal", attributes=claims, items=items, always=[text], lasts=[(text, text)]))
     assert inert(tree) and text in tree.words
     assert counted(tree).count("script") == 1

@@ -11,13 +11,13 @@ ITEM = versioned(read_entry({**GOOD, "titles": {"zh": "=1+1", "en": "'quoted'"}}
 
 
 @pytest.mark.parametrize(("write", "form"), [(sheets.items_json, "json"), (sheets.items_csv, "csv")])
-def test_items_come_back(write, form) -> None:  # type: ignore[no-untyped-def]
+def test_items_come_back(write, form) -> None:
     (entry,) = sheets.read_items(write([ITEM]), form)
     assert versioned(entry, entry.department, 3) == ITEM
 
 
 @pytest.mark.parametrize(("write", "form"), [(sheets.kinds_json, "json"), (sheets.kinds_csv, "csv")])
-def test_attributes_come_back(write, form) -> None:  # type: ignore[no-untyped-def]
+def test_attributes_come_back(write, form) -> None:
     assert sheets.read_kinds(write(BUILT_IN.values()), form) == tuple(BUILT_IN.values())
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from idp.web.wording import ALWAYS, CLAIMS, DONE, FIELD_ERRORS, PROBLEMS
+from idp.web.wording import ALWAYS, CLAIMS, DONE, FIELD_ERRORS, LASTS, PROBLEMS
 
 NOW = 1_795_399_500_000_000  # 2026-11-23 10:05 in Beijing
 QR = (
@@ -26,8 +26,13 @@ def service(language: str) -> dict[str, Any]:
     }
 
 
-def attribute(claim: str, value: str, *, optional: bool = False, why: Any = "") -> dict[str, Any]:
-    return {"claim": claim, "label": CLAIMS[claim], "value": value, "why": why, "optional": optional, "chosen": False}
+def attribute(claim: str, value: str) -> dict[str, Any]:
+    return {"claim": claim, "label": CLAIMS[claim], "value": value}
+
+
+def row(code: str, label: str, value: str, **more: Any) -> dict[str, Any]:
+    own = {"id": f"allow-loan-{code}", "name": f"allow/loan/{code}", "label": label, "value": value, "updated": NOW}
+    return {**own, "why": "", "source": "民政", "citation": "", **more}
 
 
 ATTRIBUTES = [
@@ -35,8 +40,23 @@ ATTRIBUTES = [
     attribute("birthdate", "1990-**-**"),
     attribute("phone_number", "+86138****5678"),
     attribute("address", ""),
-    attribute("email", "l***@example.cn", optional=True),
+    attribute("email", "l***@example.cn"),
 ]
+ITEM = {
+    "title": "公积金贷款",
+    "purpose": "审核贷款申请",
+    "kept": "730",
+    "code": "loan",
+    "version": 1,
+    "needed": [row("name", "姓名", "李*", why="与身份证一致。")],
+    "lawful": [row("national_id", "公民身份号码", "110*************2X", citation="《住房公积金管理条例》第二十四条")],
+    "optional": [
+        row("marital_status", "婚姻状况", "已婚"),
+        row("email", "电子邮箱", "l***@example.cn", why="用于通知"),
+    ],
+    "absent": ["户籍"],
+}
+LAWFUL = {**ITEM, "needed": [], "optional": [], "absent": []}
 
 
 def problem(key: str) -> dict[str, Any]:
@@ -57,6 +77,8 @@ PAGES: dict[str, dict[str, dict[str, Any]]] = {
         "normal": {"attributes": ATTRIBUTES, "always": ALWAYS},
         "offline": {"attributes": ATTRIBUTES[:2], "always": ALWAYS, "offline": True, "changed": True, "renamed": True},
         "nothing": {"attributes": [], "always": ALWAYS},
+        "items": {"attributes": ATTRIBUTES[:1], "items": [ITEM], "always": ALWAYS, "lasts": list(LASTS.items())},
+        "informs": {"attributes": [], "items": [LAWFUL], "always": ALWAYS, "informs": True},
         "error": {"attributes": ATTRIBUTES, "always": ALWAYS, "errors": {"": FIELD_ERRORS["form_expired"]}},
     },
     "error": {

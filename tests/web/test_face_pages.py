@@ -169,8 +169,11 @@ def test_language_links_keep_the_place_and_the_page_says_its_own(trees: dict[tup
 
 
 def test_optional_attributes_are_off_until_turned_on() -> None:
-    boxes = [attrs for attrs in Tree(html("consent", "en", "normal")).all("input") if attrs.get("type") == "checkbox"]
-    assert [(box["name"], box["value"], "checked" in box) for box in boxes] == [("allow_claim", "email", False)]
+    boxes = [attrs for attrs in Tree(html("consent", "en", "items")).all("input") if attrs.get("type") == "checkbox"]
+    assert [(box["name"], box["value"], "checked" in box) for box in boxes] == [
+        ("allow/loan/marital_status", "1", False),
+        ("allow/loan/email", "1", False),
+    ]
 
 
 def test_wording_knows_every_standard_claim_and_scope() -> None:

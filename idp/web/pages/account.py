@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, request
-from flask_babel import force_locale, ngettext
+from flask_babel import LazyString, force_locale, ngettext
 
 from idp.authn.identifiers import masked
 from idp.flows import account as flow
@@ -15,7 +15,16 @@ from idp.parts import Parts
 from idp.protocol.acr import TWO_FACTORS
 from idp.records import Session
 from idp.web.cookies import LANGUAGE, set_cookie
-from idp.web.pages.common import LANGUAGE_AGE_S, cookie, language, problem_page, see_other, service_view
+from idp.web.pages.catalogue_words import spoken
+from idp.web.pages.common import (
+    LANGUAGE_AGE_S,
+    cookie,
+    language,
+    parts_of_app,
+    problem_page,
+    see_other,
+    service_view,
+)
 from idp.web.pages.visit import Visit, field, owner, show, visit
 from idp.web.theme import LANGUAGES, locale_name
 from idp.web.wording import CLAIMS, DONE
@@ -147,9 +156,14 @@ def _service(service: Service, lang: str) -> dict[str, Any]:
         "department": view["department"],
         "since": service.since,
         "last_used": service.last_used,
-        "sees": [CLAIMS.get(claim, claim) for claim in sorted(service.sees, key=_order)],
+        "sees": [_label(code, lang) for code in sorted(service.sees, key=_order)],
         "offline": service.offline,
     }
+
+
+def _label(code: str, lang: str) -> LazyString | str:
+    kind = parts_of_app().catalogue.kind(code)
+    return CLAIMS.get(code) or (spoken(kind.names, lang) if kind else code)
 
 
 def _order(claim: str) -> int:

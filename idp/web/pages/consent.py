@@ -1,9 +1,11 @@
-"""The consent page: what the service asks, with the values masked; allow or cancel."""
+"""The consent page: what the service asks and why, with the values masked; allow, leave out what is optional, or cancel."""
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
 from flask import Blueprint, Response
+from flask_babel import force_locale
 
 from idp.flows import authorize as flow
 from idp.flows import consent as journey
@@ -13,12 +15,15 @@ from idp.flows.consent import Shown
 from idp.flows.interactions import Opened
 from idp.parts import Parts
 from idp.protocol.interaction import Consent, due
+from idp.release.model import STANDARD_LOGIN, Line, ServiceItem
 from idp.web.cookies import BROWSER
+from idp.web.pages.catalogue_words import kept, spoken
 from idp.web.pages.common import (
     caller,
     cookie,
     current,
     interaction_context,
+    language,
     page,
     parts_of_app,
     problem_page,
@@ -26,9 +31,12 @@ from idp.web.pages.common import (
     to_client,
 )
 from idp.web.pages.visit import field
-from idp.web.wording import ALWAYS, CLAIMS, WORDS
+from idp.web.theme import locale_name
+from idp.web.wording import ALWAYS, CLAIMS, LASTS, SOURCES, WORDS
 
 STEP = "consent"
+TICK = "allow/"
+"""A ticked attribute's field is ``allow/<item>/<attribute>``; codes hold no slash."""
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -52,9 +60,12 @@ def render_consent(due: Due) -> Response:
     """The page for the signed-in citizen of this decision."""
     parts, opened, account = parts_of_app(), due.opened, due.known.account
     assert account is not None
-    citizen = parts.vault.citizen(account.id)
-    shown = journey.shown(parts, citizen, opened.client, opened.interaction.request, due.known.consent)
+    citizen, request = parts.vault.citizen(account.id), opened.interaction.request
+    shown = journey.shown(parts, citizen, opened.client, request, due.known.consent, current().now)
     seen = _seen(shown.digest, account.id)
+    lang = language(request.ui_locales, account.locale)
+    with force_locale(locale_name(lang)):
+        items = [_item(shown, item, lang) for item in shown.items.values()]
     return page(
         "consent.html",
         **interaction_context(opened),
@@ -62,10 +73,13 @@ def render_consent(due: Due) -> Response:
         action="/consent",
         hidden={**interactions.hidden(parts, opened, f"{STEP}:{seen}"), "seen": seen},
         attributes=_attributes(shown),
+        items=items,
         always=ALWAYS,
         offline=shown.offline,
         changed=shown.changed,
         renamed=shown.renamed,
+        informs=shown.informs,
+        lasts=[(value, LASTS[value]) for value in shown.lasts],
     )
 
 
@@ -77,15 +91,36 @@ def _decided(parts: Parts, opened: Opened, seen: str, decision: str) -> Response
     account = known.account
     if held.closed or account is None or not isinstance(due(held.request, known.facts), Consent):
         return see_other(opened.path)
-    if seen != _seen(journey.digest(opened.client, journey.wanted(held.request)), account.id):
+    citizen = parts.vault.citizen(account.id)
+    shown = journey.shown(parts, citizen, opened.client, held.request, known.consent, now)
+    if seen != _seen(shown.digest, account.id):
         return see_other(opened.path)
     if decision == "deny":
         return to_client(flow.cancel(parts, opened, known, who))
-    if decision == "allow":
-        citizen = parts.vault.citizen(account.id)
-        allowed = journey.allow(parts, citizen, opened.client, held.request, known.consent, now, reference)
-        interactions.note_consented(parts, opened, allowed, now)
+    lasts = field("lasts") or journey.LASTING
+    if decision == "allow" and lasts in (journey.LASTING, *shown.lasts):
+        terms = journey.allow(
+            parts,
+            citizen,
+            opened.client,
+            shown,
+            known.consent,
+            now,
+            reference,
+            ticked=_ticked(shown),
+            lasts=journey.LASTING if shown.informs else lasts,
+        )
+        interactions.note_consented(parts, opened, terms, now)
     return see_other(opened.path)
+
+
+def _ticked(shown: Shown) -> dict[str, set[str]]:
+    """Item → what the citizen turned on, of what was offered."""
+    found: dict[str, set[str]] = {}
+    for item, attribute in shown.optional:
+        if field(f"{TICK}{item}/{attribute}"):
+            found.setdefault(item, set()).add(attribute)
+    return found
 
 
 def _seen(digest: bytes, account_id: bytes) -> str:
@@ -94,14 +129,49 @@ def _seen(digest: bytes, account_id: bytes) -> str:
 
 
 def _attributes(shown: Shown) -> list[dict[str, Any]]:
+    """The standard claims."""
+    claims = [line.claim for line in shown.plan.lines if line.item == STANDARD_LOGIN]
     return [
-        {
-            "claim": claim,
-            "label": CLAIMS[claim],
-            "value": WORDS.get(text, text),
-            "why": "",
-            "optional": False,
-            "chosen": False,
-        }
-        for claim, text in shown.preview.items()
+        {"claim": claim, "label": CLAIMS[claim], "value": WORDS.get(shown.preview[claim], shown.preview[claim])}
+        for claim in claims
     ]
+
+
+def _item(shown: Shown, item: ServiceItem, lang: str) -> dict[str, Any]:
+    lines = [line for line in shown.plan.lines if line.item == item.code]
+    there = [line for line in lines if line.outcome == "release"]
+    return {
+        "code": item.code,
+        "version": item.version,
+        "title": spoken(item.titles, lang),
+        "purpose": spoken(item.purposes, lang),
+        "kept": kept(item.retention_days),
+        "lawful": _rows(shown, (line for line in there if line.basis == "statutory"), lang),
+        "needed": _rows(shown, (line for line in there if line.essential and line.basis == "consent"), lang),
+        "optional": _rows(shown, (line for line in there if (item.code, line.attribute) in shown.optional), lang),
+        "absent": [_label(line, lang) for line in lines if line.outcome != "release"],
+    }
+
+
+def _rows(shown: Shown, lines: Iterable[Line], lang: str) -> list[dict[str, Any]]:
+    return [_row(shown, line, lang) for line in lines]
+
+
+def _row(shown: Shown, line: Line, lang: str) -> dict[str, Any]:
+    kind = parts_of_app().catalogue.kind(line.attribute)
+    value = shown.preview[line.attribute]
+    return {
+        "id": f"allow-{line.item}-{line.attribute}",
+        "name": f"{TICK}{line.item}/{line.attribute}",
+        "label": _label(line, lang),
+        "why": spoken(kind.explanations, lang) if kind else "",
+        "value": WORDS.get(value, value),
+        "source": SOURCES.get(line.source, line.source),
+        "updated": line.updated_at,
+        "citation": spoken(line.citation, lang),
+    }
+
+
+def _label(line: Line, lang: str) -> str:
+    kind = parts_of_app().catalogue.kind(line.attribute)
+    return spoken(kind.names, lang) if kind else line.attribute

@@ -1,5 +1,6 @@
 """Jinja and Flask-Babel, set up once."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from jinja2.runtime import Macro
 from markupsafe import Markup, escape
 
 from idp.web.theme.assets import asset
-from idp.web.theme.formats import instant_iso, instant_text
+from idp.web.theme.formats import date_text, instant_iso, instant_text
 from idp.web.theme.language import HANS, LANGUAGES, locale_name
 
 WEB = Path(__file__).parent.parent
@@ -48,7 +49,7 @@ def make_environment(environment: Environment, zone: str = "Asia/Shanghai") -> E
     environment.loader = _loader()
     environment.autoescape = True
     environment.globals.update(asset=asset, component=Components())
-    environment.filters.update(when=_when_filter(zone))
+    environment.filters.update(when=_when_filter(zone), day=_day_filter(zone))
     return environment
 
 
@@ -104,6 +105,17 @@ def _loader() -> BaseLoader:
 def _locale_of_request() -> str:
     language = request.environ.get(LANGUAGE_KEY, HANS) if has_request_context() else HANS
     return locale_name(language)
+
+
+def _day_filter(zone: str) -> Any:
+    def day(at: int, language: str) -> Markup:
+        """The day of an instant as a ``<time>`` element."""
+        moment = instant_iso(at, zone)[:10]
+        return Markup('<time datetime="{}">{}</time>').format(
+            moment, escape(date_text(date.fromisoformat(moment), language))
+        )
+
+    return day
 
 
 def _when_filter(zone: str) -> Any:

@@ -1,0 +1,96 @@
+"""What a request asks to know, as the one release plan that every journey reads: at the request, on the consent page, at release."""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from clients.model import Client
+from idp.errors import Code, Refusal
+from idp.parts import Parts
+from idp.protocol.request import AuthorizeRequest
+from idp.protocol.scopes import SERVICE
+from idp.records import Attribute
+from idp.release import plan as law
+from idp.release.claims import ABOUT_THE_SIGN_IN, STANDARD, of_scopes
+from idp.release.items import plain
+from idp.release.model import STANDARD_LOGIN, Asked, AskedItem, ClientFacts, Held, Plan
+
+PLAN_REASONS: Final = frozenset(
+    (
+        "item_unknown",
+        "item_not_approved",
+        "foreign_item",
+        "not_in_item",
+        "attribute_unknown",
+        "no_client_key",
+        "key_held",
+    )
+)
+"""Why a request for service items is refused; the client's error list shows the plan beside it."""
+_WORDS: Final = {
+    "item_unknown": "is not in the catalogue",
+    "item_not_approved": "is not approved",
+    "foreign_item": "belongs to another department",
+    "not_in_item": "does not declare an attribute that was asked for",
+    "attribute_unknown": "needs an attribute that is not in the catalogue",
+    "no_client_key": "needs an attribute that is released only encrypted, and this client has no usable key",
+    "key_held": "needs an attribute that is held back until the new key of this client is confirmed",
+}
+
+
+def asked(request: AuthorizeRequest) -> Asked:
+    """Service items of scopes and details, standard claims of scopes and ``claims``, in the order of OIDC Core §5.1."""
+    names = {*of_scopes(request.scope), *(request.claims.names - ABOUT_THE_SIGN_IN)}
+    items = tuple(AskedItem(code=detail.item, attributes=detail.attributes) for detail in request.items)
+    return Asked(items=items, claims=tuple(claim for claim in STANDARD if claim in names))
+
+
+def facts(client: Client) -> ClientFacts:
+    """What of a client decides."""
+    return ClientFacts(department_id=client.department_id, claims=frozenset(of_scopes(client.scope)))
+
+
+def planned(
+    parts: Parts,
+    client: Client,
+    what: Asked,
+    *,
+    held: Mapping[str, Held] | None = None,
+    chosen: Mapping[str, AbstractSet[str]] | None = None,
+) -> Plan:
+    """:func:`release.plan.plan` with the catalogues as they are now."""
+    items = parts.catalogue.items(item.code for item in what.items)
+    kinds = parts.catalogue.kinds((*law.needs(items), *what.claims))
+    return law.plan(what, items, kinds, facts(client), held=held, chosen=chosen)
+
+
+def held(rows: list[Attribute]) -> dict[str, Held]:
+    """What sealed rows say without being opened."""
+    return {row.code: Held(source=row.source, updated_at=row.updated_at) for row in rows}
+
+
+def check(parts: Parts, client: Client, request: AuthorizeRequest) -> None:
+    """Refuse what the catalogues do not allow this client: ``invalid_scope`` where the item was asked for by scope (RFC 6749 §4.1.2.1), else
+    ``invalid_authorization_details`` (RFC 9396 §5). ``private`` of the refusal is the plan."""
+    what = asked(request)
+    if not what.items:
+        return
+    made = planned(parts, client, what)
+    if not made.refusal:
+        return
+    line = next(line for line in made.lines if line.essential and line.reason == made.refusal)
+    by_scope = SERVICE + line.item in request.scope
+    code = Code.INVALID_SCOPE if by_scope else Code.INVALID_AUTHORIZATION_DETAILS
+    raise Refusal(
+        code, f"The service item {plain(line.item)} {_WORDS[made.refusal]}.", reason=made.refusal, private=told(made)
+    )
+
+
+def told(made: Plan) -> str:
+    """A plan in one line, what is withheld first: for a developer, without a word about a citizen."""
+    ordered = sorted(made.lines, key=lambda line: line.outcome == "release")
+    return " ".join(
+        f"{plain(line.item)}{f'@{line.item_version}' if line.item != STANDARD_LOGIN else ''}"
+        f"/{plain(line.attribute) or '*'}:{line.reason or 'release'}"
+        for line in ordered
+    )
