@@ -23,6 +23,7 @@ NOUNS = {
     "accounts": "accounts:accounts",
     "items": "items:items",
     "attributes": "attributes:attributes",
+    "release": "release:release",
     "keys": "keys:keys",
     "audit": "audit:audit",
     "witness": "witness:witness",

@@ -126,7 +126,7 @@ def begin(parts: Parts, params: Params, caller: Caller) -> Outcome:
         if source.pushed:
             request, expected = source.pushed.request, source.pushed.expected
         else:
-            request, expected = request_sources.read(parts, client, source, uri)
+            request, expected = request_sources.read(parts, client, source, uri, caller.now, caller.reference)
         asking.check(parts, client, request)
     except Refusal as refusal:
         authorize_refusals.note(parts, client, counted, refusal, "client", caller.now, caller.reference, caller.remote)

@@ -1,6 +1,7 @@
 """A refused authorization request leaves an event, and a line in the client's own error list: received against registered, no citizen data."""
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from clients.model import Client
@@ -15,11 +16,14 @@ from idp.ports import Delete, Insert, Op, Write
 from idp.protocol.authorization_details import SUPPORTED
 from idp.protocol.params import Params
 from idp.records import ClientRefusal
+from idp.release.items import plain
 
 KEPT: Final = 100
 """So many lines of one client are kept, and written at most so many in one minute."""
 PER_MINUTE: Final = 20
 
+DROPPED: Final = "dropped"
+"""Stands in the list where there was no error."""
 Registered = Callable[[Client], str]
 EVIDENCE: Final[dict[str, tuple[str, Registered]]] = {
     "scope_not_registered": ("scope", lambda client: " ".join(client.scope)),
@@ -72,6 +76,20 @@ def _room(parts: Parts, bound: strangers.Bound, stage: str, now: int, reference:
     if beyond == 1:
         parts.store.commit([_event(parts, None, strangers.later("refused_too_often"), stage, now, reference)])
     return beyond == 0
+
+
+def note_dropped(parts: Parts, client: Client, names: AbstractSet[str], now: int, reference: str) -> None:
+    """Tell the client's developer, once a minute, which claims were left out of its request as not its own to ask for (OIDC Core §5.5.1: no
+    error). Names alone, and only such as a claim has."""
+    if not parts.volatile.claim("claims-dropped", client.client_id.encode(), 60):
+        return
+    told = " ".join(sorted(plain(name) for name in names))
+    registered = " ".join(sorted(client.scope))
+    row = line(at=now, code=DROPPED, reason="claims_not_registered", received=told, registered=registered)
+    written = ClientRefusal(
+        parts.entropy(16), client.client_id, now, row.code, row.reason, row.received, row.registered, reference
+    )
+    parts.store.commit([Insert(written), *_trimmed(parts, client)])
 
 
 def _event(parts: Parts, client: Client | None, refusal: Refusal, stage: str, now: int, reference: str) -> Insert:

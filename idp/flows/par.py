@@ -38,7 +38,7 @@ def push(parts: Parts, form: Params, authorization: str | None, now: int, remote
     known = authenticate(parts, form, authorization, now, "par", remote, reference)
     try:
         _within_quota(parts, known.client, form, remote)
-        pushed, writes = _judged(parts, known.client, form, now)
+        pushed, writes = _judged(parts, known.client, form, now, reference)
     except Refusal as refusal:
         _note(parts, known.client, form, refusal, now, reference)
         raise
@@ -50,14 +50,14 @@ def push(parts: Parts, form: Params, authorization: str | None, now: int, remote
     return Reference(request_sources.keep(parts, pushed), request_sources.life_s(parts))
 
 
-def _judged(parts: Parts, client: Client, form: Params, now: int) -> tuple[Pushed, tuple[Write, ...]]:
+def _judged(parts: Parts, client: Client, form: Params, now: int, reference: str) -> tuple[Pushed, tuple[Write, ...]]:
     """Stages A and B, at once (RFC 9126 §2.1)."""
     if "request_uri" in form:
         raise Refusal(Code.INVALID_REQUEST, "A pushed request holds no request_uri.", reason="request_uri_in_push")
     law.signed_where_required(form, client)
     source = request_sources.opened(parts, client, form, now)
     uri = law.redirect_uri(source.params, client)
-    request, expected = request_sources.read(parts, client, source, uri)
+    request, expected = request_sources.read(parts, client, source, uri, now, reference)
     asking.check(parts, client, request)
     expires_at = now + request_sources.life_s(parts) * request_sources.SECOND
     return Pushed(request, expected, expires_at), source.writes

@@ -10,6 +10,7 @@ from clients.documents import KeysUnavailable
 from clients.model import Client
 from clients.signed import BadSigned, open_signed, peek_header
 from idp.errors import Code, Refusal
+from idp.flows import authorize_refusals
 from idp.parts import Parts
 from idp.ports import Insert, Write
 from idp.protocol import authorize as law
@@ -69,11 +70,15 @@ def opened(parts: Parts, client: Client, params: Params, now: int) -> Source:
     return Source(proven.params, _use_up(client, proven))
 
 
-def read(parts: Parts, client: Client, source: Source, uri: str) -> tuple[AuthorizeRequest, tuple[bytes, ...] | None]:
+def read(
+    parts: Parts, client: Client, source: Source, uri: str, now: int, reference: str
+) -> tuple[AuthorizeRequest, tuple[bytes, ...] | None]:
     """Stage B: the request, its claims limited to what the client may ask for, and the accounts that its hints accept. Raises Refusal."""
     request = law.what(source.params, client, uri)
     if request.claims != claims_request.NOTHING:
         allowed = claims_request.limited(request.claims, askable(client.scope))
+        if dropped := request.claims.names - allowed.names:
+            authorize_refusals.note_dropped(parts, client, dropped, now, reference)
         request = msgspec.structs.replace(request, claims=allowed)
     expected = expected_accounts(parts, client, request)
     return msgspec.structs.replace(request, id_token_hint=None), expected

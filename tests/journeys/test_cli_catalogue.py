@@ -70,3 +70,28 @@ def test_a_file_of_another_kind(idp: Operator) -> None:  # noqa: F811
     path = idp.folder / "items.xml"
     path.write_text(json.dumps({}), encoding="utf-8")
     assert idp.run("items", "import", str(path)).exit_code == 2
+
+
+def test_explain_says_why_for_each_attribute(idp: Operator, department: str) -> None:  # noqa: F811
+    app = {"client_name": "App", "redirect_uris": ["https://app.example/cb"], "scope": "openid email"}
+    client = idp.ask("clients", "add", idp.file("app.json", app), "--department", department)["client_id"]
+    idp.ask("items", "import", idp.file("i.json", {"items": [{**ITEM, "department": department}]}))
+    query = 'https://id.example/authorize?scope=openid+email+service:loan&claims={"userinfo":{"name":null}}'
+    waiting = idp.ask("release", "explain", client, query)
+    assert waiting["error"].startswith("invalid_scope: ") and waiting["dropped"] == ["name"]
+    assert waiting["lines"][0]["why"] == "item_not_approved"
+    idp.ask("items", "approve", "loan")
+    found = idp.ask("release", "explain", client, query)
+    assert found["error"] == ""
+    assert {(line["item"], line["attribute"]): line["why"] for line in found["lines"]} == {
+        ("loan", "name"): "approved",
+        ("loan", "birthdate"): "approved",
+        ("loan", "marital_status"): "approved, if the citizen chooses it",
+        ("loan", "email"): "approved, if the citizen chooses it",
+        ("standard-login", "email"): "approved",
+        ("standard-login", "email_verified"): "approved",
+    }
+    text = idp.run("release", "explain", client, "scope=openid service:loan").output
+    assert "marital_status" in text and "The request would be accepted." in text
+    assert idp.run("release", "explain", "nobody", query).exit_code == 1
+    assert idp.run("release", "explain", client, "scope=email").exit_code == 1

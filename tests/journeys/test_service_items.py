@@ -356,3 +356,13 @@ def test_registered_types(house: House) -> None:
 
     with pytest.raises(ClientError):
         house.register(authorization_details_types=["payment"])
+
+
+def test_claims_that_are_dropped_stand_in_the_developers_list(house: House) -> None:
+    """OIDC Core §5.5.1: no error; the developer sees it once a minute."""
+    app, browser = house.register(scope="openid email"), house.signed_in(house.citizen())
+    for _ in range(3):
+        page = house.authorize(browser, app, claims='{"userinfo":{"email":null,"name":null,"<b>李伟":null}}')
+        assert 'id="consent-allow"' in page.text
+    (line,) = house.parts.store.find(ClientRefusal)
+    assert (line.code, line.reason, line.received) == ("dropped", "claims_not_registered", "?b??? name")

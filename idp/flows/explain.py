@@ -1,0 +1,56 @@
+"""The release plan of a request as its developer reads it: each line with its reason, and what the request would be answered."""
+
+from typing import Any
+
+from clients.model import Client
+from idp.errors import Refusal
+from idp.flows import asking
+from idp.parts import Parts
+from idp.protocol import authorize as law
+from idp.protocol import claims_request
+from idp.protocol.params import parse
+from idp.protocol.request import AuthorizeRequest
+from idp.release.claims import askable
+from idp.release.model import Line
+from idp.release.plan import settled
+
+
+def explain(parts: Parts, client: Client, query: str) -> dict[str, Any]:
+    """``lines``, the names that were ``dropped``, and ``error`` (empty when the request would be accepted).
+
+    ``query``: the parameters of an authorization request; only those that ask for attributes count. Raises Refusal for what can't be read.
+    """
+    params = parse(query)
+    scope, claims, details = law.scope(params, client), law.claims(params, client), law.details(params, client)
+    allowed = claims_request.limited(claims, askable(client.scope))
+    request = AuthorizeRequest(
+        client_id=client.client_id, redirect_uri="", response_mode="query", scope=scope, claims=allowed, details=details
+    )
+    return {
+        "client_id": client.client_id,
+        "lines": [_line(line) for line in asking.planned(parts, client, asking.asked(request)).lines],
+        "dropped": sorted(claims.names - allowed.names),
+        "error": _error(parts, client, request),
+    }
+
+
+def _error(parts: Parts, client: Client, request: AuthorizeRequest) -> str:
+    try:
+        asking.check(parts, client, request)
+    except Refusal as refusal:
+        return f"{refusal.code}: {refusal.public}"
+    return ""
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {
+        "item": line.item,
+        "version": line.item_version,
+        "attribute": line.attribute or "*",
+        "claim": line.claim,
+        "need": "essential" if line.essential else "optional",
+        "basis": line.basis,
+        "sensitive": line.sensitive,
+        "outcome": line.outcome,
+        "why": line.reason or ("approved" if settled(line) else "approved, if the citizen chooses it"),
+    }
