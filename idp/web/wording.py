@@ -76,6 +76,16 @@ LASTS: dict[str, LazyString] = {
 }
 """How long a consent may last."""
 
+CHANGES: dict[str, LazyString] = {
+    "department": _("Department"),
+    "titles.zh": _("Title in Chinese"),
+    "titles.en": _("Title in English"),
+    "purposes.zh": _("Purpose in Chinese"),
+    "purposes.en": _("Purpose in English"),
+    "retention_days": _("Days that the department keeps it"),
+}
+"""What can differ between two versions of a service item, besides the attributes that it needs."""
+
 SOURCES: dict[str, LazyString] = {
     "self": _("Stated by you"),
     "staff": _("Entered by our staff"),
@@ -194,6 +204,7 @@ FIELD_ERRORS: dict[str, LazyString] = {
     "too_many": _("Too many attempts. Wait a while and try again"),
     "busy": _("Very many people are signing in. Try again in a moment"),
     "saved_missing": _("Confirm that you have kept the codes"),
+    "draft_changed": _("This draft changed or was decided meanwhile. Look at it again"),
     "form_expired": _("This form is too old. Please send it again"),
 }
 """Messages for :func:`idp.web.theme.render`'s ``errors``, by a stable key."""

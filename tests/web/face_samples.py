@@ -90,6 +90,36 @@ PAGES: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 
+NEEDED = {"label": "姓名", "why": "", "essential": True, "statutory": True, "citation": "第二十四条"}
+PUBLISHED = {
+    **ITEM,
+    "department": "公积金中心",
+    "href": "/services/loan",
+    "rows": [NEEDED, {**NEEDED, "essential": False}],
+}
+DRAFT = {
+    **ITEM,
+    "department": "公积金中心",
+    "created": NOW,
+    "digest": "ab12",
+    "new": False,
+    "asks_again": True,
+    "sensitive": True,
+    "changes": [{"what": "用途", "before": "甲", "after": "乙"}, {"what": "姓名", "before": "", "after": "丙"}],
+}
+PAGES |= {
+    "directory": {
+        "normal": {"items": [PUBLISHED], "next": "/services?after=loan"},
+        "nothing": {"items": [], "next": None},
+    },
+    "directory_item": {"normal": {"item": PUBLISHED}},
+    "approvals": {
+        "normal": {"drafts": [DRAFT]},
+        "nothing": {"drafts": []},
+        "error": {"drafts": [DRAFT], "errors": {"": FIELD_ERRORS["draft_changed"]}},
+    },
+}
+
 _HOUR = 3_600_000_000
 _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
     "select_account": {

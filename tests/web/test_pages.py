@@ -43,7 +43,7 @@ def test_an_error_that_no_rule_foresaw_tells_nothing(house: House, monkeypatch: 
     def broken(*_: object) -> None:
         raise RuntimeError("li.wei@example.cn typed this")
 
-    monkeypatch.setattr(type(house.parts.vault), "claims", broken)
+    monkeypatch.setattr(type(house.parts.vault), "rows", broken)
     page = house.authorize(browser, house.register("social"))
     assert page.status_code == 500 and 'id="error-code"' in page.text
     assert "typed this" not in page.text

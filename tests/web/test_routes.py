@@ -30,7 +30,13 @@ EDGE = (
     "/robots.txt",
 )
 """Answered without the pages; the files under ``/static/`` stand for themselves by one of them."""
-ANYONE = {"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks", "/log/checkpoint"}
+ANYONE = {
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server",
+    "/jwks",
+    "/log/checkpoint",
+    "/services.json",
+}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "CONNECT")
 MARK = "\"'><script>alert(1)</script>{{7*7}}"
 NAMES = [
@@ -71,6 +77,10 @@ NAMES = [
     "code",
     "seen",
     "decision",
+    "lasts",
+    "decide",
+    "after",
+    "authorization_details",
     "token",
     "continue",
     "post_logout_redirect_uri",

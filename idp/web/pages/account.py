@@ -113,7 +113,14 @@ def _home(here: Visit, person: Person, session: Session) -> Response:
         used = str(ngettext("%(num)d service", "%(num)d services", len(services)))
     common = frame(here, person, session, HOME)
     return show(
-        here, "account.html", name=name, security_state="", sessions_state=devices, services_state=used, **common
+        here,
+        "account.html",
+        name=name,
+        security_state="",
+        sessions_state=devices,
+        services_state=used,
+        approver="approver" in person.account.roles.split(),
+        **common,
     )
 
 

@@ -14,7 +14,9 @@ from idp.parts import Parts
 from idp.web.access import Access
 from idp.web.pages import (
     account,
+    approvals,
     consent,
+    directory,
     dispatch,
     enrol,
     home,
@@ -49,6 +51,8 @@ JOURNEYS: tuple[ModuleType, ...] = (
     account,
     security,
     staff,
+    directory,
+    approvals,
     logout,
     outbox,
     log,

@@ -14,7 +14,12 @@ from idp.web.pages.visit import Visit, field, onward, show, too_many, visit
 
 PATH = "/sign-in/totp"
 RECOVERY = "/sign-in/recovery-code"
-PLACES = {"totp": "/account/totp", "codes": "/account/recovery-codes", "security": "/account/security"}
+PLACES = {
+    "totp": "/account/totp",
+    "codes": "/account/recovery-codes",
+    "security": "/account/security",
+    "approvals": "/approvals",
+}
 """Where a confirmation may return to: a closed set, so that no link chooses it."""
 
 

@@ -30,6 +30,8 @@ DEFAULT_PATHS = {
     "change_password": "/account/password",
     "enrol_totp": "/account/totp",
     "recovery_codes": "/account/recovery-codes",
+    "approvals": "/approvals",
+    "directory": "/services",
     "logout": "/logout",
 }
 _CONTEXT: dict[str, Any] = {
