@@ -172,7 +172,7 @@ def _client(app: flask.Flask, office: Office, issuer: str, client_id: str, crede
         client_secret=credential,
         server_metadata_url=issuer + "/.well-known/openid-configuration",
         client_kwargs={
-            "scope": office.scope,
+            "scope": office.asked,
             "code_challenge_method": "S256",
             "token_endpoint_auth_method": office.auth,
         },

@@ -1,4 +1,4 @@
-"""The three offices: what each asks for and how it proves who it is."""
+"""The four offices: what each asks for and how it proves who it is."""
 
 from dataclasses import dataclass
 
@@ -19,6 +19,13 @@ class Office:
     auth: str
     alg: str
     logout: str
+    items: tuple[str, ...] = ()
+    """Service items that it asks for besides, by the scope ``service:<code>``."""
+
+    @property
+    def asked(self) -> str:
+        """The scope of its authorization requests."""
+        return " ".join((self.scope, *(f"service:{code}" for code in self.items)))
 
 
 OFFICES = {
@@ -61,10 +68,26 @@ OFFICES = {
             service_en="Housing fund withdrawal",
             about_zh="购房、租房或还贷时提取住房公积金。",
             about_en="Withdraw from your housing fund to buy, rent or repay a loan.",
-            scope="openid profile address",
+            scope="openid",
+            items=("housing-withdrawal",),
             auth="client_secret_post",
             alg="ES256",
             logout="front",
+        ),
+        Office(
+            key="library",
+            port=8004,
+            name_zh="市图书馆",
+            name_en="Municipal Library",
+            service_zh="借书证办理",
+            service_en="Library card",
+            about_zh="网上办理借书证。只需证明您已年满十八周岁，不需要姓名和出生日期。",
+            about_en="Get a library card. It is enough to show that you are eighteen, without name or date of birth.",
+            scope="openid",
+            items=("library-card",),
+            auth="client_secret_basic",
+            alg="ES256",
+            logout="back",
         ),
     )
 }

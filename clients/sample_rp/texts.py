@@ -83,8 +83,17 @@ _CLAIMS = {
     "email": ("电子邮箱", "E-mail address"),
     "phone_number": ("电话号码", "Phone number"),
     "address": ("地址", "Address"),
+    "marital_status": ("婚姻状况", "Marital status"),
+    "age_over_18": ("是否年满 18 周岁", "Eighteen or older"),
 }
-_WORDS = {"male": ("男", "Male"), "female": ("女", "Female")}
+_WORDS = {
+    "male": ("男", "Male"),
+    "female": ("女", "Female"),
+    "single": ("未婚", "Single"),
+    "married": ("已婚", "Married"),
+    True: ("是", "Yes"),
+    False: ("否", "No"),
+}
 
 
 def facts(userinfo: Mapping[str, Any], lang: str) -> list[tuple[str, str]]:

@@ -21,12 +21,14 @@ from idp.cli.common import fail, verb
 from idp.cli.sample import ACCOUNTS, DEPARTMENTS
 
 READY_S = 60
+APPS = (1, 2, 3, 4)
+"""Where the department apps are, above the provider's port."""
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @click.command()
 @click.option(
-    "--port", default=8000, show_default=True, help="Port of the provider; the department apps take the next three."
+    "--port", default=8000, show_default=True, help="Port of the provider; the department apps take the next four."
 )
 @click.option(
     "--data",
@@ -37,11 +39,11 @@ STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @click.option("--workers", default=1, show_default=True, help="Provider processes.")
 @verb
 def demo(port: int, data: Path | None, workers: int, as_json: bool) -> None:
-    """Start the provider and three department apps with sample citizens.
+    """Start the provider and four department apps with sample citizens.
 
     Needs nothing but this program: SQLite files, no mail server (messages appear on /outbox). For looking around, not for citizens.
     """
-    ports = [port, port + 1, port + 2, port + 3]
+    ports = [port, *(port + n for n in APPS)]
     for p in (*ports, port + 1000):
         if not _free(p):
             fail(f"port {p} is taken; stop what uses it, or choose others with --port")
@@ -113,6 +115,7 @@ def _prepare(settings: dict[str, str], folder: Path, port: int) -> dict[str, Any
     try:
         accounts = _enter_accounts(parts)
         apps = _enter_apps(parts, port)
+        _enter_items(parts)
         token = add_initial_token(parts, DEPARTMENTS["tax"]["department_id"], uses=100)
     finally:
         close_parts(parts)
@@ -162,6 +165,18 @@ def _enter_apps(parts: Any, port: int) -> list[dict[str, Any]]:
     return apps
 
 
+def _enter_items(parts: Any) -> None:
+    """The catalogue: some items in force, one draft for the approver."""
+    from idp.cli.sample import DRAFTS, ITEMS
+    from idp.flows import catalogue
+    from idp.release.items import read_entry
+
+    catalogue.propose(parts, [read_entry(document) for document in ITEMS])
+    for waiting in catalogue.waiting(parts):
+        catalogue.decide(parts, waiting, approve=True)
+    catalogue.propose(parts, [read_entry(document) for document in DRAFTS])
+
+
 def _password() -> str:
     """Sixteen letters in speakable groups, new at each first start: about 70 bits."""
     groups = [
@@ -202,7 +217,7 @@ def _wait_ready(children: list[subprocess.Popen[bytes]], port: int) -> None:
     deadline = time.monotonic() + READY_S
     waiting = [
         f"http://localhost:{port}/.well-known/openid-configuration",
-        *(f"http://localhost:{port + n}/" for n in (1, 2, 3)),
+        *(f"http://localhost:{port + n}/" for n in APPS),
     ]
     while waiting:
         if time.monotonic() > deadline or any(c.poll() is not None for c in children):

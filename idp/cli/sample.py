@@ -27,7 +27,55 @@ DEPARTMENTS: dict[str, dict[str, Any]] = {
         "level": "city",
         "department_id": "housing-fund",
     },
+    "library": {
+        "name_zh": "市图书馆",
+        "name_en": "Municipal Library",
+        "credit_code": "12330000MB0000004D",
+        "region": "330100",
+        "level": "city",
+        "department_id": "library",
+    },
 }
+
+_RULES = {"zh": "《住房公积金管理条例》第二十四条", "en": "Regulations on the Housing Fund, article 24"}
+ITEMS: tuple[dict[str, Any], ...] = (
+    {
+        "code": "housing-withdrawal",
+        "department": "housing-fund",
+        "titles": {"zh": "公积金提取", "en": "Housing fund withdrawal"},
+        "purposes": {
+            "zh": "核对申请人并办理住房公积金提取",
+            "en": "To know the applicant and pay out from the housing fund",
+        },
+        "needs": [
+            {"attribute": "name", "essential": True, "basis": "statutory", "citation": _RULES},
+            {"attribute": "address", "essential": True},
+            {"attribute": "marital_status"},
+            {"attribute": "phone_number"},
+        ],
+        "retention_days": 1825,
+    },
+    {
+        "code": "library-card",
+        "department": "library",
+        "titles": {"zh": "借书证办理", "en": "Library card"},
+        "purposes": {"zh": "确认读者已成年", "en": "To know that the reader is of age"},
+        "needs": [{"attribute": "age_over_18", "essential": True}],
+        "retention_days": 0,
+    },
+)
+"""Service items in force."""
+DRAFTS: tuple[dict[str, Any], ...] = (
+    {
+        "code": "pension-enquiry",
+        "department": "social-security",
+        "titles": {"zh": "养老保险查询", "en": "Pension insurance enquiry"},
+        "purposes": {"zh": "找到查询人的养老保险账户", "en": "To find your pension account"},
+        "needs": [{"attribute": "name", "essential": True}, {"attribute": "phone_number"}],
+        "retention_days": 30,
+    },
+)
+"""What waits for the approver."""
 
 ACCOUNTS: tuple[dict[str, Any], ...] = (
     {
@@ -48,6 +96,8 @@ ACCOUNTS: tuple[dict[str, Any], ...] = (
             "email_verified": True,
             "gender": "male",
             "birthdate": "1988-03-14",
+            "marital_status": "married",
+            "region_code": "330102",
             "zoneinfo": "Asia/Shanghai",
             "locale": "zh-CN",
             "phone_number": "+8613800000001",
@@ -75,6 +125,7 @@ ACCOUNTS: tuple[dict[str, Any], ...] = (
             "email": "zhang.min@example.cn",
             "email_verified": True,
             "birthdate": "1995-11-02",
+            "marital_status": "single",
             "locale": "zh-CN",
             "updated_at": 1767225600,
         },
@@ -89,6 +140,20 @@ ACCOUNTS: tuple[dict[str, Any], ...] = (
             "given_name": "审",
             "preferred_username": "wang.audit",
             "email": "wang.audit@example.cn",
+            "email_verified": True,
+            "updated_at": 1767225600,
+        },
+    },
+    {
+        "identifiers": ["zhao.approve", "zhao.approve@example.cn"],
+        "roles": ["approver"],
+        "locale": None,
+        "claims": {
+            "name": "赵批",
+            "family_name": "赵",
+            "given_name": "批",
+            "preferred_username": "zhao.approve",
+            "email": "zhao.approve@example.cn",
             "email_verified": True,
             "updated_at": 1767225600,
         },

@@ -20,6 +20,8 @@ from idp.flows.register import enter
 from idp.parts import Parts
 from idp.ports import Clock, Committed, Entropy, Insert, Store, Write
 from idp.records import Account, Department, Identifier, InitialAccessToken, Password, PurposeKey, Totp
+from idp.release.claims import STANDARD
+from idp.release.validators import valid
 from idp.release.vault import Citizen
 from keys.index import blind_index
 from keys.model import ACTIVE, NEXT
@@ -162,6 +164,7 @@ def add_account(parts: Parts, document: AccountDocument | Mapping[str, Any], how
     """
     doc = document if isinstance(document, AccountDocument) else read_account(document)
     names = read_identifiers(doc.identifiers)
+    _check_values(parts, doc.claims)
     now, account_id = parts.clock(), parts.entropy(16)
     phc = parts.hasher.hash(doc.password) if doc.password is not None else None
     citizen = parts.vault.create(account_id)
@@ -202,6 +205,16 @@ def password_row(citizen: Citizen, phc: str, now: int, row_version: int = 1) -> 
 def totp_row(citizen: Citizen, secret: bytes, now: int) -> Totp:
     """The row of a confirmed second factor, sealed."""
     return Totp(citizen.account_id, citizen.seal("totp", "secret", citizen.account_id, now, secret), 0, now, now)
+
+
+def _check_values(parts: Parts, claims: Mapping[str, Any]) -> None:
+    """What registers tell has its standard's form; what people say of themselves (OIDC Core §5.1) is theirs. Computed attributes aren't kept."""
+    for code, value in claims.items():
+        kind = parts.catalogue.kind(code) if code not in STANDARD else None
+        if kind is not None and (kind.of or not valid(kind.rule, value)):
+            raise Refusal(
+                Code.INVALID_REQUEST, f"The value of {code} is not of the form that it has.", reason="account_value"
+            )
 
 
 def _base32(text: str) -> bytes:

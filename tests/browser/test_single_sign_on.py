@@ -23,7 +23,7 @@ def test_sign_in_at_one_app_and_consent_in_plain_words(citizens):
 
 def test_the_start_page_leads_to_every_app(citizens, demo):
     li = citizens.stranger()
-    for office in ("tax", "social", "housing"):
+    for office in ("tax", "social", "housing", "library"):
         li.open("/")
         li.press(f"main a[href='{demo.app(office).rstrip('/')}']")
         assert li.at_app(office)
