@@ -156,6 +156,16 @@ def fetch_jwks(outbound: Outbound, uri: str) -> ClientKeys:
         raise bad_metadata(f"jwks_uri {bad.text}", f"jwks_{bad.reason}") from None
 
 
+def check_encrypters(outbound: Outbound, uri: str, algs: Iterable[str], now_s: int) -> None:
+    """The set behind a ``jwks_uri`` holds a key for each of ``algs`` (OIDC Registration §2). Raises ``invalid_client_metadata``."""
+    keys = fetch_jwks(outbound, uri)
+    for alg in algs:
+        if keys.encrypter(alg, now_s) is None:
+            raise bad_metadata(
+                f"jwks_uri must hold a key that {alg} can encrypt to, with use enc or none", "jwks_no_encrypter"
+            )
+
+
 def check_sector(outbound: Outbound, uri: str, redirect_uris: Iterable[str]) -> None:
     """The document behind ``sector_identifier_uri`` lists every redirect URI (OIDC Registration §5)."""
     check_sector_document(_document(outbound, "sector_identifier_uri", uri), redirect_uris)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
@@ -26,15 +27,22 @@ SIGNATURE_KEYS: dict[str, tuple[str, str | None]] = {
     "EdDSA": ("OKP", "Ed25519"),
 }
 # What each key encryption algorithm asks of a key (RFC 7518 §4.1, RFC 8037 §3.2).
+_AGREEING = frozenset({("EC", "P-256"), ("EC", "P-384"), ("EC", "P-521"), ("OKP", "X25519")})
 ENCRYPTION_KEYS: dict[str, frozenset[tuple[str, str | None]]] = {
-    "ECDH-ES+A256KW": frozenset({("EC", "P-256"), ("EC", "P-384"), ("EC", "P-521"), ("OKP", "X25519")}),
+    "ECDH-ES+A256KW": _AGREEING,
+    "ECDH-ES": _AGREEING,
     "RSA-OAEP-256": frozenset({("RSA", None)}),
 }
+# Security in bits of each curve (NIST SP 800-57 part 1 §5.6.1.1, RFC 7748 §1).
+_STRENGTH = {"P-256": 128, "Ed25519": 128, "X25519": 128, "P-384": 192, "P-521": 256}
 _CURVES = {"EC": {"P-256", "P-384", "P-521"}, "OKP": {"Ed25519", "X25519"}}
 _MEMBERS = {"EC": ("crv", "x", "y"), "OKP": ("crv", "x"), "RSA": ("n", "e")}
 _LABELS = ("kid", "use", "alg", "key_ops")
+_TIMES = ("iat", "nbf", "exp")  # OpenID Federation 1.0 §8.7.2, in seconds
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 _PRIVATE_OPERATIONS = frozenset({"sign", "decrypt", "unwrapKey"})
+_ENCRYPTING = frozenset({"encrypt", "wrapKey", "deriveKey", "deriveBits"})
+_PROBE = X25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 
 class BadKeys(ValueError):
@@ -56,6 +64,20 @@ class ClientKey(msgspec.Struct, frozen=True, kw_only=True):
     key: Key
     public: dict[str, Any]
     """The members that were believed, and no others."""
+    thumbprint: str = ""
+    """RFC 7638, SHA-256."""
+    strength: int = 0
+    """Bits of an RSA modulus, or of a curve's security: to compare keys of one type."""
+
+    def encrypts(self, alg: str, now_s: int | None) -> bool:
+        """Whether ``alg`` may encrypt to it: type, ``use``, ``key_ops``, ``alg``, and, where ``now_s`` is given, its times."""
+        operations = self.public.get("key_ops") or _ENCRYPTING
+        fits = self.use != "sig" and self.alg in {None, alg} and self.shape in ENCRYPTION_KEYS.get(alg, ())
+        return fits and not _ENCRYPTING.isdisjoint(operations) and (now_s is None or self._current(now_s))
+
+    def _current(self, now_s: int) -> bool:
+        begins, ends = self.public.get("nbf", now_s), self.public.get("exp", now_s + 1)
+        return bool(begins <= now_s < ends)
 
 
 class ClientKeys(msgspec.Struct, frozen=True):
@@ -69,11 +91,13 @@ class ClientKeys(msgspec.Struct, frozen=True):
             lambda key: key.use != "enc" and key.alg in {None, alg} and key.shape == SIGNATURE_KEYS.get(alg), kid
         )
 
-    def encrypter(self, alg: str) -> ClientKey | None:
-        """The first published key that ``alg`` can encrypt to (OIDC Core §10.2)."""
-        shapes = ENCRYPTION_KEYS.get(alg, frozenset())
-        fits = (key for key in self.keys if key.use != "sig" and key.alg in {None, alg} and key.shape in shapes)
-        return next(fits, None)
+    def encrypter(self, alg: str, now_s: int | None = None) -> ClientKey | None:
+        """The most appropriate published key that ``alg`` can encrypt to (OIDC Core §10.2.1); None when there is none.
+
+        Made for encryption before made for anything, made for ``alg`` before any, then the strongest, the newest by ``iat``, the first published.
+        ``now_s`` in seconds: keys before their ``nbf`` or past their ``exp`` are none; left out, times are not judged.
+        """
+        return max((key for key in self.keys if key.encrypts(alg, now_s)), key=_appropriate, default=None)
 
     def has_kid(self, kid: str) -> bool:
         """Whether a key of that name is in the set."""
@@ -131,8 +155,34 @@ def _parse_key(entry: Mapping[str, Any]) -> ClientKey | None:
     key = _import(kty, {name: entry.get(name) for name in _MEMBERS[kty]})
     shape = (kty, None if kty == "RSA" else str(entry["crv"]))
     _check_alg(alg, use, shape)
-    public = {"kty": kty} | {name: entry[name] for name in (*_MEMBERS[kty], *_LABELS) if name in entry}
-    return ClientKey(kid=kid, use=use, alg=alg, shape=shape, key=key, public=public)
+    _check_times(entry)
+    _check_order(key)
+    public = {"kty": kty} | {name: entry[name] for name in (*_MEMBERS[kty], *_LABELS, *_TIMES) if name in entry}
+    strength = _STRENGTH.get(shape[1] or "") or _number(entry["n"]).bit_length()
+    return ClientKey(
+        kid=kid, use=use, alg=alg, shape=shape, key=key, public=public, thumbprint=key.thumbprint(), strength=strength
+    )
+
+
+def _appropriate(key: ClientKey) -> tuple[bool, bool, int, float]:
+    return key.use == "enc", key.alg is not None, key.strength, key.public.get("iat", 0)
+
+
+def _check_times(entry: Mapping[str, Any]) -> None:
+    for name in _TIMES:
+        value = entry.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
+            raise BadKeys(name, f"must state {name} as a number of seconds")
+
+
+def _check_order(key: Key) -> None:
+    """A point of small order would make the agreed secret known to all (RFC 7748 §6.1)."""
+    point = key.public_key if isinstance(key, OKPKey) else None
+    if isinstance(point, X25519PublicKey):
+        try:
+            _PROBE.exchange(point)
+        except ValueError:
+            raise BadKeys("small_order", "must not use an X25519 key of small order") from None
 
 
 def _label(entry: Mapping[str, Any], name: str) -> str | None:

@@ -11,7 +11,7 @@ import msgspec
 from clients.errors import ClientError, ClientErrorCode, bad_metadata
 from clients.metadata_display import settle_display
 from clients.metadata_grants import settle_grants
-from clients.metadata_keys import settle_keys
+from clients.metadata_keys import ENCRYPTED, settle_keys
 from clients.metadata_uris import check_called_uri, check_frontchannel_uri, check_page_uri, check_request_uri
 from clients.metadata_values import check_values
 from clients.metadata_wire import Wire, read
@@ -53,6 +53,12 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         """The key document; worth one fetch at registration, so that the developer hears of a mistake."""
         value: str | None = self.fields["jwks_uri"]
         return value
+
+    @property
+    def encryption_algs(self) -> tuple[str, ...]:
+        """What answers are to be encrypted with; a ``jwks_uri`` must hold a key for each."""
+        algs = (self.fields[f"{kind}_encrypted_response_alg"] for kind in ENCRYPTED)
+        return tuple(dict.fromkeys(alg for alg in algs if alg is not None))
 
     @property
     def logo_uri(self) -> str | None:

@@ -10,7 +10,9 @@ from clients.metadata_uris import check_called_uri
 from clients.metadata_wire import Wire
 from clients.profile import ServerProfile
 
-_DEFAULT_ENC = "A128CBC-HS256"  # OIDC Registration §2
+_DEFAULT_ENC = "A128CBC-HS256"  # OIDC Registration §2, RFC 9701 §6
+ENCRYPTED = ("id_token", "userinfo", "introspection")
+"""Answers that a client may register encryption for."""
 MAX_JWKS_BYTES = 64 * 1024
 
 
@@ -23,13 +25,16 @@ def settle_keys(wire: Wire, method: str, server: ServerProfile) -> dict[str, Any
     keys = None if wire.jwks is None else _parse(wire.jwks)
     _check_assertion_keys(wire, method, keys, server)
     _check_request_object_keys(wire, keys, server)
-    fields = _encryption(wire, "id_token", keys, server) | _encryption(wire, "userinfo", keys, server)
+    fields: dict[str, Any] = {}
+    for kind in ENCRYPTED:
+        fields |= _encryption(wire, kind, keys, server)
     return fields | {
         "jwks": None if keys is None else keys.as_jwks(),
         "jwks_uri": wire.jwks_uri,
         "token_endpoint_auth_signing_alg": wire.token_endpoint_auth_signing_alg,
         "id_token_signed_response_alg": wire.id_token_signed_response_alg or "RS256",
         "userinfo_signed_response_alg": wire.userinfo_signed_response_alg,
+        "introspection_signed_response_alg": wire.introspection_signed_response_alg,
         "request_object_signing_alg": wire.request_object_signing_alg,
         "require_signed_request_object": bool(wire.require_signed_request_object),
     }

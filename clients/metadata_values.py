@@ -28,6 +28,9 @@ _SUPPORTED = {
     "userinfo_signed_response_alg": "userinfo_signing_alg_values_supported",
     "userinfo_encrypted_response_alg": "userinfo_encryption_alg_values_supported",
     "userinfo_encrypted_response_enc": "userinfo_encryption_enc_values_supported",
+    "introspection_signed_response_alg": "introspection_signing_alg_values_supported",
+    "introspection_encrypted_response_alg": "introspection_encryption_alg_values_supported",
+    "introspection_encrypted_response_enc": "introspection_encryption_enc_values_supported",
     "request_object_signing_alg": "request_object_signing_alg_values_supported",
     "default_acr_values": "acr_values_supported",
     "authorization_details_types": "authorization_details_types_supported",
@@ -38,6 +41,7 @@ def check_values(wire: Wire, server: ServerProfile) -> None:
     """Every member with a closed set of values holds supported ones. Raises ``invalid_client_metadata`` with the way out."""
     members = {name: _lists(value) for name, value in msgspec.structs.asdict(wire).items() if value is not None}
     _check_members(members, server)
+    _check_paired(members)
     payload = {name: value for name, value in members.items() if name not in _OURS}
     supported = server.as_server_metadata()
     for claims in (ClientMetadataClaims, OidcClientMetadataClaims):
@@ -62,10 +66,15 @@ def _check_members(members: dict[str, Any], server: ServerProfile) -> None:
             raise _explain(name, members[name], server)
 
 
+def _check_paired(members: dict[str, Any]) -> None:
+    """A content encryption says nothing without the algorithm that carries its key (OIDC Registration §2, RFC 9701 §6)."""
+    for name in members:
+        if name.endswith("_encrypted_response_enc") and name.removesuffix("_enc") + "_alg" not in members:
+            raise bad_metadata(f"{name} needs {name.removesuffix('_enc')}_alg", "enc_without_alg")
+
+
 def _explain(member: str, value: Any, server: ServerProfile) -> ClientError:
     """What is wrong, and what to write instead."""
-    if member.endswith("_enc") and value in getattr(server, _SUPPORTED[member]):
-        return bad_metadata(f"{member} needs {member.removesuffix('_enc')}_alg", "enc_without_alg")
     offer = " ".join(getattr(server, _SUPPORTED[member])) if member in _SUPPORTED else ""
     if isinstance(value, str) and value.startswith("HS"):
         text = f"{member}: HS256 would need the client secret in the clear, and it is kept only as a hash; use ES256 or RS256"
@@ -73,6 +82,8 @@ def _explain(member: str, value: Any, server: ServerProfile) -> ClientError:
         text = f"{member}: none means unsigned; use ES256 or RS256"
     elif value == "RSA1_5":
         text = f"{member}: RSA1_5 is broken; use RSA-OAEP-256 or ECDH-ES+A256KW"
+    elif member.endswith("_encrypted_response_alg") and value.startswith(("dir", "PBES2", "A128", "A192", "A256")):
+        text = f"{member}: a shared secret would have to be kept in the clear; use ECDH-ES+A256KW or RSA-OAEP-256"
     elif value == "client_secret_jwt":
         text = f"{member}: client_secret_jwt would need the client secret in the clear; use private_key_jwt with an ES256 key"
     elif member == "subject_type":

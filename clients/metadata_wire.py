@@ -50,6 +50,9 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
     userinfo_signed_response_alg: Text | None = None
     userinfo_encrypted_response_alg: Text | None = None
     userinfo_encrypted_response_enc: Text | None = None
+    introspection_signed_response_alg: Text | None = None
+    introspection_encrypted_response_alg: Text | None = None
+    introspection_encrypted_response_enc: Text | None = None
     token_endpoint_auth_method: Text | None = None
     token_endpoint_auth_signing_alg: Text | None = None
     assertion_audiences: Texts | None = None

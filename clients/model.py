@@ -74,6 +74,9 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     userinfo_signed_response_alg: str | None = None
     userinfo_encrypted_response_alg: str | None = None
     userinfo_encrypted_response_enc: str | None = None
+    introspection_signed_response_alg: str | None = None
+    introspection_encrypted_response_alg: str | None = None
+    introspection_encrypted_response_enc: str | None = None
 
     # token endpoint
     token_endpoint_auth_method: str = "client_secret_basic"

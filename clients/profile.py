@@ -7,10 +7,13 @@ import msgspec
 from clients.addresses import AllowList
 
 SIGNING = ("ES256", "RS256", "PS256", "Ed25519")
+ENCRYPTION = ("ECDH-ES+A256KW", "RSA-OAEP-256", "ECDH-ES")
+CONTENT_ENCRYPTION = ("A256GCM", "A128CBC-HS256")
+"""The second is what a registration that names none gets (OIDC Registration §2, RFC 9701 §6)."""
 
 
 class ServerProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """Members carry the names of RFC 8414 and OpenID Connect Discovery §3; the last two are ours."""
+    """Members carry the names of RFC 8414, RFC 9701 §7 and OpenID Connect Discovery §3; the last two are ours."""
 
     issuer: str
     scopes_supported: tuple[str, ...] = ("openid", "profile", "email", "phone", "address", "offline_access")
@@ -28,10 +31,13 @@ class ServerProfile(msgspec.Struct, frozen=True, kw_only=True):
     id_token_signing_alg_values_supported: tuple[str, ...] = SIGNING
     userinfo_signing_alg_values_supported: tuple[str, ...] = SIGNING
     request_object_signing_alg_values_supported: tuple[str, ...] = (*SIGNING, "EdDSA")
-    id_token_encryption_alg_values_supported: tuple[str, ...] = ("ECDH-ES+A256KW", "RSA-OAEP-256")
-    id_token_encryption_enc_values_supported: tuple[str, ...] = ("A256GCM",)
-    userinfo_encryption_alg_values_supported: tuple[str, ...] = ("ECDH-ES+A256KW", "RSA-OAEP-256")
-    userinfo_encryption_enc_values_supported: tuple[str, ...] = ("A256GCM",)
+    id_token_encryption_alg_values_supported: tuple[str, ...] = ENCRYPTION
+    id_token_encryption_enc_values_supported: tuple[str, ...] = CONTENT_ENCRYPTION
+    userinfo_encryption_alg_values_supported: tuple[str, ...] = ENCRYPTION
+    userinfo_encryption_enc_values_supported: tuple[str, ...] = CONTENT_ENCRYPTION
+    introspection_signing_alg_values_supported: tuple[str, ...] = SIGNING
+    introspection_encryption_alg_values_supported: tuple[str, ...] = ENCRYPTION
+    introspection_encryption_enc_values_supported: tuple[str, ...] = CONTENT_ENCRYPTION
     authorization_details_types_supported: tuple[str, ...] = ()
     acr_values_supported: tuple[str, ...] = ()
     assertion_audiences_supported: tuple[str, ...] = ()

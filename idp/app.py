@@ -8,7 +8,7 @@ from clients.documents import KeyDirectory
 from clients.outbound import GuardedOutbound, SteadyOutbound
 from idp.authn.breached import BreachList
 from idp.authn.hashing import ArgonHasher
-from idp.caches import Catalogue, Clients, Generations, SigningKeys
+from idp.caches import Catalogue, Clients, Generations, SeenKeys, SigningKeys
 from idp.config import Config, ConfigError, load
 from idp.flows.log_memory import alarmed
 from idp.flows.provision import initialise
@@ -86,6 +86,7 @@ def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy 
         registration_outbound=SteadyOutbound(outbound, monotonic=time.monotonic, sleep=time.sleep),
         client_keys=KeyDirectory(outbound, clock),
         log_memory=open_memory(config),
+        seen_keys=SeenKeys(store, generations),
     )
 
 

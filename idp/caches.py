@@ -14,7 +14,7 @@ import msgspec
 from clients.model import Client, from_json
 from idp.errors import Unavailable
 from idp.ports import Add, Clock, Insert, Op, Store, Update, Write
-from idp.records import AttributeRow, ClientRow, Generation, ServiceItemRow, SigningKey
+from idp.records import AttributeRow, ClientKeySeen, ClientRow, Generation, ServiceItemRow, SigningKey
 from idp.release.attributes import BUILT_IN, built_in
 from idp.release.model import AttributeKind, ServiceItem
 from keys.errors import MissingKey
@@ -113,6 +113,21 @@ class Clients:
     def _load(self, client_id: str) -> Client | None:
         row = self._store.one(ClientRow, client_id=client_id)
         return None if row is None else from_json(row.document)
+
+
+class SeenKeys:
+    """The key that answers to a client were last encrypted to, by client id and algorithm."""
+
+    def __init__(self, store: Store, generations: Generations) -> None:
+        self._store = store
+        self._cache: Cache[tuple[str, str], ClientKeySeen] = Cache(generations, "client_key", self._load)
+
+    def get(self, place: tuple[str, str]) -> ClientKeySeen | None:
+        """The row of ``(client_id, alg)`` or None."""
+        return self._cache.get(place)
+
+    def _load(self, place: tuple[str, str]) -> ClientKeySeen | None:
+        return self._store.one(ClientKeySeen, client_id=place[0], alg=place[1])
 
 
 CATALOGUE: Final = "catalogue"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from clients.documents import KeyDirectory
 from clients.outbound import Outbound
-from idp.caches import Catalogue, Clients, Generations, SigningKeys
+from idp.caches import Catalogue, Clients, Generations, SeenKeys, SigningKeys
 from idp.config import Config
 from idp.ports import Clock, Entropy, Hasher, Keyring, Memory, Store, Volatile
 from idp.release.vault import Vault
@@ -34,3 +34,4 @@ class Parts:
     client_keys: KeyDirectory
     log_memory: Memory
     """The audit log's newest checkpoint, outside of the database."""
+    seen_keys: SeenKeys

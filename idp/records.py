@@ -298,9 +298,10 @@ class ServiceItemRow(Record, frozen=True):
 
 
 class ClientKeySeen(Record, frozen=True):
-    """The encryption key that a client used last. ``thumbprint`` RFC 7638; ``held_until`` not None while sensitive release waits."""
+    """The key that answers to a client were last encrypted to with ``alg``. ``thumbprint`` RFC 7638; ``held_until`` while sensitive release waits."""
 
     client_id: str
+    alg: str
     thumbprint: str
     first_seen_at: int
     held_until: int | None

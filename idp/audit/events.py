@@ -286,13 +286,14 @@ class TokenRequestRefused(Fact, frozen=True, kw_only=True):
 
 class AttributesReleased(Fact, frozen=True, kw_only=True):
     """Claims beyond ``sub`` left the house. ``claims``: their names; ``via``: userinfo or id_token; ``items``: which of them for which version of
-    a service item."""
+    a service item; ``key``: thumbprint of the key that they were encrypted to."""
 
     KIND = "attributes.released"
     grant: str
     claims: tuple[str, ...]
     via: str
     items: tuple[ItemTold, ...] = ()
+    key: str | None = None
 
 
 class RequestPushed(Fact, frozen=True, kw_only=True):
@@ -370,6 +371,15 @@ class ClientSecretReplaced(Fact, frozen=True, kw_only=True):
 
     KIND = "client.secret_replaced"
     how: str
+
+
+class ClientKeyChanged(Fact, frozen=True, kw_only=True):
+    """Answers to a client are encrypted to a key that was not its last one. Thumbprints after RFC 7638; ``before`` empty for the first."""
+
+    KIND = "client.key_changed"
+    alg: str
+    thumbprint: str
+    before: str = ""
 
 
 class KeyMoved(Fact, frozen=True, kw_only=True):

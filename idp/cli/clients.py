@@ -7,7 +7,7 @@ import click
 
 from clients.model import Client, from_json, public_metadata
 from idp.cli.common import fail, iso, opened, show, verb
-from idp.records import ClientRefusal, ClientRow, LogoutDelivery
+from idp.records import ClientKeySeen, ClientRefusal, ClientRow, LogoutDelivery
 
 REASONS = ("requested", "compromised", "misuse", "maintenance", "retired", "mistake", "resolved")
 
@@ -54,13 +54,15 @@ def list_(department: str | None, as_json: bool) -> None:
 @click.argument("client_id")
 @verb
 def show_(client_id: str, as_json: bool) -> None:
-    """One client's metadata as registered; never its secret."""
+    """One client's metadata as registered, never its secret, and the keys that answers to it were last encrypted to."""
     with opened() as parts:
         client = parts.clients.get(client_id)
         if client is None:
             fail(f"there is no client {client_id}")
             return
-        show({"status": client.status, "department_id": client.department_id, **public_metadata(client)}, as_json)
+        rows = parts.store.find(ClientKeySeen, {"client_id": client_id}, order=("alg",))
+        told = {"status": client.status, "department_id": client.department_id, **public_metadata(client)}
+        show({**told, "encryption_keys_used": [_key(row) for row in rows]}, as_json)
 
 
 @clients.command()
@@ -202,6 +204,10 @@ def _delivery(row: LogoutDelivery) -> dict[str, object]:
         "next": iso(row.next_at) if row.state == "pending" else None,
         "trouble": row.last_error,
     }
+
+
+def _key(row: ClientKeySeen) -> dict[str, object]:
+    return {"alg": row.alg, "thumbprint": row.thumbprint, "first_used": iso(row.first_seen_at)}
 
 
 def _summary(client: Client) -> dict[str, object]:

@@ -36,6 +36,8 @@ def discovery(parts: Parts) -> Published:
         assertion_algs=profile.token_endpoint_auth_signing_alg_values_supported,
         request_object_algs=profile.request_object_signing_alg_values_supported,
         signing_algs=parts.keys.algorithms,
+        encryption_algs=profile.id_token_encryption_alg_values_supported,
+        encryption_encs=profile.id_token_encryption_enc_values_supported,
         acr_values=profile.acr_values_supported,
         claims=STANDARD,
         require_par=parts.config.require_par,

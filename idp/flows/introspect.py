@@ -1,13 +1,15 @@
 """POST /introspect (RFC 7662): what a confidential client may learn of its own tokens; anything else is inactive, at the same cost."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from idp.errors import Code, Refusal
 from idp.flows import standing
 from idp.flows.access_tokens import AccessTokens, check_alive
 from idp.flows.client_auth import FAILED, authenticate, consume
-from idp.flows.minting import subject_of
+from idp.flows.minting import MICROSECONDS, subject_of
+from idp.flows.recipients import or_recorded
 from idp.flows.released import details, over
 from idp.parts import Parts
 from idp.protocol import introspection as law
@@ -16,25 +18,58 @@ from idp.protocol.params import Params
 from idp.protocol.revocation import look_up_order
 from idp.protocol.token import Good
 from idp.records import Grant, Refresh
+from idp.release.envelope import envelope
 from keys.tokens import token_hash
 
 NOTHING = bytes(16)
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The answer: a document, or one text of type ``application/token-introspection+jwt``."""
+
+    document: Mapping[str, Any]
+    jwt: str | None = None
+
+
 def introspect(
-    parts: Parts, tokens: AccessTokens, form: Params, authorization: str | None, now: int, remote: str, reference: str
-) -> Mapping[str, Any]:
-    """The introspection answer. Raises Refusal: ``invalid_client`` (a public client too, RFC 7662 §2.1), ``invalid_request``."""
+    parts: Parts,
+    tokens: AccessTokens,
+    form: Params,
+    authorization: str | None,
+    now: int,
+    remote: str,
+    reference: str,
+    *,
+    as_jwt: bool = False,
+) -> Told:
+    """The introspection answer; ``as_jwt``: the caller accepts a JWT (RFC 9701 §4), which one that registered for it gets in any case (§6).
+
+    Raises Refusal: ``invalid_client`` (a public client too, RFC 7662 §2.1), ``invalid_request``, also without a key to encrypt to as registered.
+    """
     by = authenticate(parts, form, authorization, now, "introspect", remote, reference)
-    if by.client.public:
+    client = by.client
+    if client.public:
         raise Refusal(Code.INVALID_CLIENT, FAILED, reason="introspect_public")
     token = form.required("token")
+    to = or_recorded(parts, client, "introspection", "introspect", now, reference)
+    alg = client.introspection_signed_response_alg
+    signer = parts.keys.signer(alg or law.DEFAULT_ALG) if as_jwt or alg or to is not None else None
     consume(parts, by)
-    for kind in look_up_order(form.one("token_type_hint")):
-        if kind == "refresh_token":
-            found = _refresh(parts, by.client.client_id, token, now)
-        else:
-            found = _access(parts, tokens, by.client.client_id, token, now)
+    document = _answer(parts, tokens, client.client_id, form.one("token_type_hint"), token, now)
+    if signer is None:
+        return Told(document)
+    issuer, now_s = parts.config.issuer, now // MICROSECONDS
+    claims = law.jwt_claims(document, issuer=issuer, client_id=client.client_id, now_s=now_s)
+    return Told(document, envelope(claims, signer, law.TYP, to))
+
+
+def _answer(
+    parts: Parts, tokens: AccessTokens, client_id: str, hint: str | None, token: str, now: int
+) -> Mapping[str, Any]:
+    for kind in look_up_order(hint):
+        refresh = kind == "refresh_token"
+        found = _refresh(parts, client_id, token, now) if refresh else _access(parts, tokens, client_id, token, now)
         if found is not None:
             return found
     return law.INACTIVE

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.model import Client
+from idp.flows.recipients import recipient
 from idp.flows.released import details
 from idp.parts import Parts
 from idp.protocol import access_token, id_token
 from idp.protocol.token import answer
 from idp.records import Grant
+from idp.release.envelope import Recipient, envelope
 from keys.jose import half_hash, mint
 from keys.ports import Signer
 from keys.subjects import sid, subject
@@ -26,15 +28,16 @@ class Signers:
 
     access: Signer
     id_token: Signer | None
+    recipient: Recipient | None = None
 
 
-def signers(parts: Parts, client: Client, scope: str) -> Signers:
-    """Raises Unavailable when one is missing: nothing is consumed then."""
-    wanted = "openid" in scope.split()
-    return Signers(
-        parts.keys.signer(access_token.ALG),
-        parts.keys.signer(client.id_token_signed_response_alg) if wanted else None,
-    )
+def signers(parts: Parts, client: Client, scope: str, now: int) -> Signers:
+    """Raises Unavailable when one is missing, Refusal when the ID token can't be encrypted as registered: nothing is consumed then."""
+    access = parts.keys.signer(access_token.ALG)
+    if "openid" not in scope.split():
+        return Signers(access, None)
+    to = recipient(parts, client, "id_token", now)
+    return Signers(access, parts.keys.signer(client.id_token_signed_response_alg), to)
 
 
 def subject_of(parts: Parts, grant: Grant) -> str:
@@ -86,7 +89,8 @@ def for_grant(
         auth_time_s=grant.auth_at // MICROSECONDS if grant.auth_time_asked else None,
         released=released,
     )
-    return answer(access, config.access_token_ttl, scope, refresh_token, mint(signer, id_token.TYP, claims)) | more
+    told = envelope(claims, signer, id_token.TYP, with_keys.recipient)
+    return answer(access, config.access_token_ttl, scope, refresh_token, told) | more
 
 
 def for_client(parts: Parts, signer: Signer, client_id: str, scope: str, now: int) -> dict[str, object]:

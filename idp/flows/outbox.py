@@ -4,13 +4,15 @@ import msgspec
 
 from clients.outbound import Limits, OutboundError
 from idp.audit.events import LogoutDelivered, record
+from idp.errors import Refusal
+from idp.flows.recipients import recipient
 from idp.flows.sessions import person
 from idp.parts import Parts
 from idp.ports import Committed, Notifier, Op, Update, Write
 from idp.protocol.logout import logout_claims
 from idp.protocol.outbox import accepted, next_try
 from idp.records import Account, LogoutDelivery, Message
-from keys.jose import mint
+from idp.release.envelope import envelope
 from keys.subjects import sid, subject
 from keys.tokens import open_flow
 from keys.wire import b64url
@@ -55,10 +57,12 @@ def deliver_logout(parts: Parts, delivery: LogoutDelivery) -> str:
         jti=b64url(parts.entropy(16)),
         now_s=now // 1_000_000,
     )
-    token = mint(parts.keys.signer(client.id_token_signed_response_alg), "logout+jwt", claims)
+    signer, issuer = parts.keys.signer(client.id_token_signed_response_alg), parts.config.issuer
     try:
+        to = recipient(parts, client, "id_token", now)  # Back-Channel Logout 1.0 §2.4, §2.6: as the ID token
+        token = envelope(claims, signer, "logout+jwt", to, iss=issuer)
         response = parts.outbound.post(client.backchannel_logout_uri, f"logout_token={token}".encode(), FORM, LIMITS)
-    except OutboundError as error:
+    except (OutboundError, Refusal) as error:
         return _settle(parts, delivery, next_try(delivery.attempts + 1, parts.clock()), error.reason, parts.clock())
     if accepted(response.status):
         return _settle(parts, delivery, None, None, parts.clock())

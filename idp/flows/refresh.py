@@ -78,7 +78,7 @@ def _use(
     parts: Parts, by: AuthenticatedClient, row: Refresh, grant: Grant, scope: str, now: int, citizen: Citizen
 ) -> dict[str, object] | None:
     """Use the token up or renew its idle limit, and mint; None when another request was faster."""
-    with_keys = minting.signers(parts, by.client, scope)
+    with_keys = minting.signers(parts, by.client, scope, now)
     successor = new_token(parts.ring, "refresh", parts.entropy) if law.rotates(by.client) else None
     token_at = law.lives(now, grant.expires_at, parts.config.refresh_idle).token_at
     fact = TokenRefreshed(client_id=grant.client_id, grant=grant.id.hex(), scope=scope, rotated=successor is not None)

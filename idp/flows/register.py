@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from clients.documents import check_sector, fetch_logo
+from clients.documents import check_encrypters, check_sector, fetch_logo
 from clients.errors import ClientError
 from clients.metadata import Draft, draft
 from clients.model import Client, Policy, from_json
@@ -205,6 +205,9 @@ def _judged(parts: Parts, metadata: Mapping[str, Any], policy: Policy, existing:
     drafted = draft(metadata, policy, server_profile(parts.config), existing)
     if drafted.sector_identifier_uri is not None:
         check_sector(parts.registration_outbound, drafted.sector_identifier_uri, drafted.redirect_uris)
+    if drafted.encryption_algs and drafted.jwks_uri is not None:
+        now_s = parts.clock() // 1_000_000
+        check_encrypters(parts.registration_outbound, drafted.jwks_uri, drafted.encryption_algs, now_s)
     return drafted
 
 

@@ -23,6 +23,7 @@ from idp.flows import minting, refresh, standing
 from idp.flows.authorize_refusals import lines
 from idp.flows.client_auth import AuthenticatedClient, authenticate, refuse_replay, refused, throttle_public
 from idp.flows.declined import Declined, declined, ended
+from idp.flows.recipients import thumbprint
 from idp.flows.released import allowed, id_token_names, over
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Update, Write
@@ -147,7 +148,7 @@ def _line(parts: Parts, asked: Asked, grant: Grant, verdict: law.Misused) -> lis
 def _redeem(parts: Parts, asked: Asked, grant: Grant, citizen: Citizen, session_ends_at: int) -> Document | None:
     """Consume the code and mint; None when another request was faster."""
     now, client, config = asked.now, asked.client, parts.config
-    with_keys = minting.signers(parts, client, grant.scope)
+    with_keys = minting.signers(parts, client, grant.scope, now)
     released = _released(parts, client, grant, citizen)
     word = allowed(grant.plan)
     lasting = given(client) and not word.once
@@ -163,7 +164,7 @@ def _redeem(parts: Parts, asked: Asked, grant: Grant, citizen: Citizen, session_
         *asked.by.writes,
         Update(Grant, where, {"state": "redeemed", "expires_at": last_at}),
         *_first_refresh(successor, grant, now, family_at, config.refresh_idle),
-        *_facts(parts, grant, now, citizen, refresh_given=successor is not None, released=tuple(released)),
+        *_facts(parts, grant, now, citizen, with_keys, refresh_given=successor is not None, released=tuple(released)),
     ]
     result = parts.store.commit(writes)
     if not isinstance(result, Committed):
@@ -194,13 +195,23 @@ def _first_refresh(made: Opaque | None, grant: Grant, now: int, family_at: int, 
 
 
 def _facts(
-    parts: Parts, grant: Grant, now: int, citizen: Citizen, *, refresh_given: bool, released: tuple[str, ...]
+    parts: Parts,
+    grant: Grant,
+    now: int,
+    citizen: Citizen,
+    with_keys: minting.Signers,
+    *,
+    refresh_given: bool,
+    released: tuple[str, ...],
 ) -> list[Write]:
     """No token and no claim without its record (DESIGN §2.1)."""
     name = grant.id.hex()
     facts: list[Fact] = [CodeRedeemed(client_id=grant.client_id, grant=name, scope=grant.scope, refresh=refresh_given)]
     if released:
-        facts.append(AttributesReleased(client_id=grant.client_id, grant=name, claims=released, via="id_token"))
+        key = thumbprint(with_keys.recipient)
+        facts.append(
+            AttributesReleased(client_id=grant.client_id, grant=name, claims=released, via="id_token", key=key)
+        )
     return [record(fact, at=now, entropy=parts.entropy, person=citizen) for fact in facts]
 
 
@@ -214,7 +225,7 @@ def _refresh(parts: Parts, asked: Asked) -> Document | Declined:
 def _client_credentials(parts: Parts, asked: Asked) -> Document:
     client = asked.client
     scope = law.client_scope(asked.form, client)
-    signer = minting.signers(parts, client, "").access
+    signer = minting.signers(parts, client, "", asked.now).access
     fact = ClientTokenIssued(client_id=client.client_id, scope=scope)
     result = parts.store.commit([*asked.by.writes, record(fact, at=asked.now, entropy=parts.entropy)])
     if not isinstance(result, Committed):

@@ -9,14 +9,15 @@ from idp.errors import Code, Refusal, Unavailable
 from idp.flows import standing
 from idp.flows.access_tokens import AccessTokens, check_alive
 from idp.flows.minting import subject_of
+from idp.flows.recipients import or_recorded, thumbprint
 from idp.flows.released import released_for, userinfo_names
 from idp.parts import Parts
 from idp.ports import Committed
 from idp.protocol.access_token import invalid
 from idp.records import Grant
+from idp.release.envelope import Recipient, envelope
 from idp.release.vault import Citizen
 from keys.errors import SealBroken
-from keys.jose import mint
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A signed answer (OIDC Core §5.3.2)."""
+    """An answer that is signed, encrypted or both, as the client registered (OIDC Core §5.3.2)."""
 
     jwt: str
 
@@ -42,8 +43,8 @@ class Signed:
 def userinfo(parts: Parts, tokens: AccessTokens, token: str, now: int) -> Document | Signed:
     """Claims about the citizen for the token's scope and the request's ``claims`` (OIDC Core §5.3, §5.5).
 
-    Raises Refusal: ``invalid_token``, ``insufficient_scope`` without ``openid``, ``server_error`` when a sealed value does not open. The
-    release is on disk before it is answered. ``now`` microseconds.
+    Raises Refusal: ``invalid_token``, ``insufficient_scope`` without ``openid``, ``invalid_request`` without a key to encrypt to as registered,
+    ``server_error`` when a sealed value does not open. The release is on disk before it is answered. ``now`` microseconds.
     """
     verified = tokens.verify(token, now)
     if parts.config.issuer not in verified.token.audience:
@@ -59,14 +60,23 @@ def userinfo(parts: Parts, tokens: AccessTokens, token: str, now: int) -> Docume
         raise invalid("citizen_gone")
     alg = client.userinfo_signed_response_alg
     signer = parts.keys.signer(alg) if alg is not None else None
-    claims = {"sub": subject_of(parts, grant), **_released(parts, client, grant, citizen, verified.token.scope, now)}
-    if signer is None:
+    to = or_recorded(parts, client, "userinfo", "userinfo", now)
+    told = _released(parts, client, grant, citizen, verified.token.scope, to, now)
+    claims = {"sub": subject_of(parts, grant), **told}
+    if signer is None and to is None:
         return Document(claims)
-    return Signed(mint(signer, "JWT", {"iss": parts.config.issuer, "aud": client.client_id, **claims}))
+    about = {"iss": parts.config.issuer, "aud": client.client_id} if signer is not None else {}
+    return Signed(envelope({**about, **claims}, signer, "JWT", to))
 
 
 def _released(
-    parts: Parts, client: Client, grant: Grant, citizen: Citizen, scope: tuple[str, ...], now: int
+    parts: Parts,
+    client: Client,
+    grant: Grant,
+    citizen: Citizen,
+    scope: tuple[str, ...],
+    to: Recipient | None,
+    now: int,
 ) -> dict[str, Any]:
     """The values of what may be told, recorded. Fails closed for the person whose values do not open."""
     within = " ".join(value for value in grant.scope.split() if value in scope)
@@ -83,6 +93,7 @@ def _released(
             claims=tuple(released.values),
             via="userinfo",
             items=released.items,
+            key=thumbprint(to),
         )
         result = parts.store.commit([record(fact, at=now, entropy=parts.entropy, person=citizen)])
         if not isinstance(result, Committed):

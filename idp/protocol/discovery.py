@@ -8,6 +8,8 @@ from typing import Any, Final
 from idp.protocol import authorization_details, prompt
 
 PROTOCOL_CLAIMS: Final = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid")
+ENCRYPTED: Final = ("id_token", "userinfo", "introspection")
+"""Answers that may be encrypted (OIDC Discovery §3, RFC 9701 §7)."""
 LOCALES: Final = ("zh-Hans", "zh-CN", "en")
 
 
@@ -21,6 +23,8 @@ def document(
     assertion_algs: tuple[str, ...],
     request_object_algs: tuple[str, ...],
     signing_algs: tuple[str, ...],
+    encryption_algs: tuple[str, ...],
+    encryption_encs: tuple[str, ...],
     acr_values: tuple[str, ...],
     claims: tuple[str, ...],
     require_par: bool,
@@ -48,6 +52,9 @@ def document(
         "code_challenge_methods_supported": ["S256"],
         "id_token_signing_alg_values_supported": list(signing_algs),
         "userinfo_signing_alg_values_supported": list(signing_algs),
+        "introspection_signing_alg_values_supported": list(signing_algs),
+        **{f"{answer}_encryption_alg_values_supported": list(encryption_algs) for answer in ENCRYPTED},
+        **{f"{answer}_encryption_enc_values_supported": list(encryption_encs) for answer in ENCRYPTED},
         "request_object_signing_alg_values_supported": list(request_object_algs),
         "token_endpoint_auth_methods_supported": list(auth_methods),
         "token_endpoint_auth_signing_alg_values_supported": list(assertion_algs),

@@ -5,6 +5,10 @@ from typing import Any, Final
 
 from idp.protocol.access_token import AccessToken
 
+TYP: Final = "token-introspection+jwt"
+"""RFC 9701 §5; as a media type with ``application/`` before it."""
+DEFAULT_ALG: Final = "RS256"
+"""RFC 9701 §6: where the client registered none."""
 INACTIVE: Final[Mapping[str, Any]] = {"active": False}
 
 
@@ -46,3 +50,8 @@ def of_refresh(
         "iss": issuer,
     }
     return told if expires_at is None else told | {"exp": expires_at // 1_000_000}
+
+
+def jwt_claims(answer: Mapping[str, Any], *, issuer: str, client_id: str, now_s: int) -> dict[str, Any]:
+    """The same answer as a JWT's claims (RFC 9701 §5): no ``sub`` and no ``exp`` beside it, so that it is never taken for an access token."""
+    return {"iss": issuer, "aud": client_id, "iat": now_s, "token_introspection": dict(answer)}

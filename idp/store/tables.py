@@ -117,7 +117,7 @@ _table(r.AttributeRow, "attribute_catalogue", "code")
 _table(
     r.ServiceItemRow, "service_items", "code", "version", index=(("department_id",), ("state",)), refs=_OF_DEPARTMENT
 )
-_table(r.ClientKeySeen, "client_keys_seen", "client_id")
+_table(r.ClientKeySeen, "client_keys_seen", "client_id", "alg")
 _table(r.Objection, "objections", "id", index=(("account_id",), ("state", "created_at")))
 _table(r.Erasure, "erasures", "account_id", index=(("state", "due_at"),))
 _table(r.Exchange, "exchanges", "id", unique=(("client_id", "to_client_id"),))

@@ -75,6 +75,16 @@ class Request:
         return {k: v for k, v in found.items() if k not in twice}
 
 
+def accepts(accept: str | None, media_type: str) -> bool:
+    """Whether an Accept header names ``media_type`` itself, not by a range, with a weight above 0 (RFC 9110 §12.5.1)."""
+    for entry in (accept or "").split(","):
+        name, *parameters = (part.strip().lower() for part in entry.split(";"))
+        if name == media_type:
+            weight = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+            return weight.strip("0.") != ""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What goes out. ``kind`` picks the header class: json, public, redirect, page, static or text."""

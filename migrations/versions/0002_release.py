@@ -58,10 +58,11 @@ def catalogues() -> None:
     op.create_table(
         "client_keys_seen",
         text("client_id"),
+        text("alg"),
         text("thumbprint"),
         number("first_seen_at"),
         number("held_until", nullable=True),
-        sa.PrimaryKeyConstraint("client_id"),
+        sa.PrimaryKeyConstraint("client_id", "alg"),
     )
     op.create_table(
         "exchanges",

@@ -755,8 +755,10 @@ def test_a072_the_old_set_serves_while_the_new_answer_is_hostile(answer, clock):
         OctKey.generate_key(256).as_dict(private=True),
         {**RSA_KEY.as_dict(private=False), "use": "sig"},
         {**EC_KEY.as_dict(private=False)},
+        {"kty": "OKP", "crv": "X25519", "x": "A" * 43},
+        {**RSA_KEY.as_dict(private=False), "key_ops": ["verify"]},
     ],
-    ids=["off-curve", "small", "oct", "use sig", "other type"],
+    ids=["off-curve", "small", "oct", "use sig", "other type", "small order", "key_ops"],
 )
 def test_a079_unusable_encryption_keys(key):
     """A key that answers cannot be encrypted to is refused at registration (OIDC Registration §2)."""

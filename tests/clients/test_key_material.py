@@ -1,5 +1,5 @@
 import pytest
-from joserfc.jwk import ECKey, OctKey, OKPKey
+from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.util import urlsafe_b64encode
 
 from clients.key_material import BadKeys, parse_jwks
@@ -48,6 +48,43 @@ def test_use_separates_signing_from_encryption():
     assert keys.encrypter("RSA-OAEP-256") is None
     found = keys.encrypter("ECDH-ES+A256KW")
     assert found is not None and found.kid == "ec"
+
+
+def chosen(alg, *entries, now_s=None):
+    found = parse_jwks({"keys": list(entries)}).encrypter(alg, now_s)
+    return found.kid if found else None
+
+
+P256, P521 = ECKey.generate_key("P-256"), ECKey.generate_key("P-521")
+
+
+@pytest.mark.parametrize(
+    ("entries", "kid"),
+    [
+        ([public(P521, kid="any"), public(P256, kid="enc", use="enc")], "enc"),
+        ([public(P521, kid="any", use="enc"), public(P256, kid="alg", use="enc", alg="ECDH-ES+A256KW")], "alg"),
+        ([public(P256, kid="weak", use="enc"), public(P521, kid="strong", use="enc")], "strong"),
+        ([public(P256, kid="new", iat=20), public(EC_KEY, kid="old", iat=10), public(EC_KEY, kid="none")], "new"),
+        ([public(P256, kid="first"), public(EC_KEY, kid="second")], "first"),
+        ([public(P256, kid="over", exp=100), public(EC_KEY, kid="now", nbf=100, exp=101)], "now"),
+        ([public(P256, kid="over", exp=100), public(EC_KEY, kid="early", nbf=101)], None),
+        ([public(P256, kid="signs", key_ops=["verify"]), public(P256, kid="agrees", key_ops=[])], "agrees"),
+        ([public(P256, kid="other", alg="ECDH-ES")], None),
+    ],
+    ids=["use", "alg", "strongest", "newest", "first", "times", "none is current", "key_ops", "another alg"],
+)
+def test_the_most_appropriate_key_is_encrypted_to(entries, kid):
+    assert chosen("ECDH-ES+A256KW", *entries, now_s=100) == kid
+
+
+def test_the_larger_rsa_key_is_the_stronger():
+    larger = RSAKey.generate_key(3072, {"kid": "larger"})
+    assert chosen("RSA-OAEP-256", public(RSA_KEY), public(larger)) == "larger"
+
+
+def test_a_key_is_known_by_its_thumbprint():
+    (key,) = parse_jwks({"keys": [public(EC_KEY, use="enc", kid="x")]}).keys
+    assert key.thumbprint == EC_KEY.thumbprint()
 
 
 def test_a_key_for_one_algorithm_verifies_no_other():
@@ -108,6 +145,10 @@ EVEN = public(RSA_KEY, n=public(RSA_KEY)["n"][:-1] + "A")
         (public(RSA_KEY, alg="ECDH-ES+A256KW", use="enc"), "alg"),
         (public(EC_KEY, key_ops="verify"), "key_ops"),
         (public(EC_KEY, key_ops=["sign"]), "key_ops"),
+        (public(EC_KEY, exp="soon"), "exp"),
+        (public(EC_KEY, iat=True), "iat"),
+        (public(EC_KEY, nbf=-1), "nbf"),
+        ({"kty": "OKP", "crv": "X25519", "x": "A" * 43}, "small_order"),
         (public(EC_KEY, kty=...), "kty"),
         (public(EC_KEY, kty=["EC"]), "kty"),
         ({"kty": "AKP"}, "empty"),

@@ -62,6 +62,9 @@ def test_everything_registered_is_answered():
         "id_token_encrypted_response_alg": "RSA-OAEP-256",
         "id_token_encrypted_response_enc": "A256GCM",
         "userinfo_signed_response_alg": "PS256",
+        "introspection_signed_response_alg": "Ed25519",
+        "introspection_encrypted_response_alg": "RSA-OAEP-256",
+        "introspection_encrypted_response_enc": "A256GCM",
         "request_object_signing_alg": "RS256",
         "require_signed_request_object": True,
         "require_pushed_authorization_requests": True,
@@ -135,7 +138,11 @@ def test_everything_registered_is_answered():
         ({"request_object_signing_alg": "none"}, "unsupported_request_object_signing_alg"),
         ({"id_token_encrypted_response_alg": "RSA1_5"}, "unsupported_id_token_encrypted_response_alg"),
         ({"id_token_encrypted_response_enc": "A256GCM"}, "enc_without_alg"),
-        ({"userinfo_encrypted_response_alg": "RSA-OAEP-256", "jwks": jwks(RSA_KEY)}, "enc_default"),
+        ({"introspection_encrypted_response_enc": "A128CBC-HS256"}, "enc_without_alg"),
+        ({"introspection_encrypted_response_alg": "dir"}, "unsupported_introspection_encrypted_response_alg"),
+        ({"introspection_signed_response_alg": "none"}, "unsupported_introspection_signed_response_alg"),
+        ({"userinfo_encrypted_response_alg": "RSA-OAEP-256"}, "jwks_missing"),
+        ({"introspection_encrypted_response_alg": "RSA-OAEP-256", "jwks": jwks(EC_KEY)}, "jwks_no_encrypter"),
         ({"token_endpoint_auth_signing_alg": "ES256"}, "alg_method"),
         ({"token_endpoint_auth_method": "private_key_jwt"}, "jwks_missing"),
         ({"require_signed_request_object": True}, "jwks_missing"),
@@ -179,11 +186,19 @@ def test_each_mistake_has_its_error(members, reason):
         ({"token_endpoint_auth_method": "client_secret_jwt"}, "use private_key_jwt"),
         ({"subject_type": "public"}, "only pairwise"),
         ({"id_token_encrypted_response_alg": "RSA1_5"}, "use RSA-OAEP-256"),
+        ({"userinfo_encrypted_response_alg": "dir"}, "use ECDH-ES+A256KW"),
+        ({"userinfo_encrypted_response_alg": "PBES2-HS256+A128KW"}, "use ECDH-ES+A256KW"),
         ({"scope": "openid phone"}, "granted are email offline_access openid profile"),
     ],
 )
 def test_the_error_names_the_way_out(members, advice):
     assert advice in refusal(**members).public
+
+
+@pytest.mark.parametrize("kind", ["id_token", "userinfo", "introspection"])
+def test_an_encryption_without_enc_gets_the_default_of_oidc_registration_2(kind):
+    client = register(**{f"{kind}_encrypted_response_alg": "RSA-OAEP-256", "jwks": jwks(RSA_KEY)})
+    assert getattr(client, f"{kind}_encrypted_response_enc") == "A128CBC-HS256"
 
 
 def test_client_credentials_alone_needs_no_redirect_and_no_response_type():

@@ -155,7 +155,6 @@ A171 open redirect of our own pages
 
 OUT_OF_REACH = {
     "DPoP isn't offered: tokens are bearer tokens, and discovery says so": "A073 A074 A075",
-    "answers are not encrypted yet: registering an encryption algorithm is refused": "A081",
     "passkeys aren't offered": "A130 A131 A132 A134",
     "the device grant isn't offered": "A135",
     "CIBA isn't offered": "A136",
@@ -205,7 +204,7 @@ def test_what_is_out_of_reach_is_not_offered(house: House) -> None:
     """The reasons are true: discovery says nothing of these features, and no algorithm or endpoint of theirs is there."""
     told = house.request("GET", "/.well-known/openid-configuration").text.lower()
     assert "token_endpoint" in told
-    for word in ("dpop", "device", "ciba", "backchannel_authentication", "encryption", "saml", "webauthn"):
+    for word in ("dpop", "device", "ciba", "backchannel_authentication", "saml", "webauthn"):
         assert word not in told
     for path in ("/device", "/bc-authorize", "/saml", "/callback", "/webauthn"):
         assert house.request("GET", path).status_code == 404

@@ -87,6 +87,7 @@ def test_a_public_client_has_no_secret(house: House) -> None:
         ({"id_token_signed_response_alg": "none"}, "invalid_client_metadata"),
         ({"id_token_signed_response_alg": "HS256"}, "invalid_client_metadata"),
         ({"id_token_encrypted_response_alg": "RSA-OAEP-256"}, "invalid_client_metadata"),
+        ({"id_token_encrypted_response_alg": "RSA1_5"}, "invalid_client_metadata"),
         ({"userinfo_encrypted_response_alg": "ECDH-ES+A256KW"}, "invalid_client_metadata"),
         ({"token_endpoint_auth_method": "private_key_jwt"}, "invalid_client_metadata"),
         ({"grant_types": ["password"]}, "invalid_client_metadata"),

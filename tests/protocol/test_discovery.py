@@ -19,6 +19,8 @@ def made(issuer: str = "https://id.example") -> dict[str, object]:
         assertion_algs=P.token_endpoint_auth_signing_alg_values_supported,
         request_object_algs=P.request_object_signing_alg_values_supported,
         signing_algs=P.id_token_signing_alg_values_supported,
+        encryption_algs=P.id_token_encryption_alg_values_supported,
+        encryption_encs=P.id_token_encryption_enc_values_supported,
         acr_values=("urn:yimen:acr:1",),
         claims=("name",),
         require_par=False,
@@ -50,7 +52,10 @@ def test_a_contradiction_is_refused_at_start(change: dict[str, object]) -> None:
 def test_what_is_not_offered_is_not_named() -> None:
     text = str(made())
     for word in (
-        "HS256",
+        "'HS256'",
+        "RSA1_5",
+        "PBES2",
+        "'dir'",
         "'none', 'client",
         "implicit",
         "password",

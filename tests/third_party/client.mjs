@@ -31,9 +31,19 @@ async function authentication() {
   }
 }
 
+async function decryptionKey({ kid, ...jwk }) {
+  const [algorithm, uses] = jwk.kty === "RSA"
+    ? [{ name: "RSA-OAEP", hash: "SHA-256" }, ["decrypt"]]
+    : [{ name: "ECDH", namedCurve: jwk.crv }, ["deriveBits"]];
+  const key = await crypto.subtle.importKey("jwk", { kty: jwk.kty, ...jwk, use: undefined }, algorithm, false, uses);
+  return { key, kid, alg: jwk.kty === "RSA" ? "RSA-OAEP-256" : "ECDH-ES+A256KW" };
+}
+
 async function discover() {
   const metadata = { id_token_signed_response_alg: "ES256", ...settings.metadata };
-  return client.discovery(issuer, settings.client_id, metadata, await authentication(), options);
+  const config = await client.discovery(issuer, settings.client_id, metadata, await authentication(), options);
+  if (settings.decrypt) client.enableDecryptingResponses(config, settings.encs, await decryptionKey(settings.decrypt));
+  return config;
 }
 
 async function browse(url) {
@@ -73,7 +83,8 @@ const journeys = {
     await client.tokenRevocation(config, refreshed.refresh_token ?? tokens.refresh_token);
     const dead = confidential ? await client.tokenIntrospection(config, refreshed.access_token) : null;
     const out = client.buildEndSessionUrl(config, {
-      id_token_hint: refreshed.id_token ?? tokens.id_token,
+      // A hint is the signed token that was inside (OIDC Core §3.1.2.1).
+      id_token_hint: client.getDecryptedResponses(refreshed) ?? refreshed.id_token ?? tokens.id_token,
       post_logout_redirect_uri: settings.post_logout_redirect_uri,
       state: "bye",
     });

@@ -9,6 +9,7 @@ from idp.flows.provision import add_initial_token
 from tests.faults.ground import Served
 from tests.kit.agent import Agent
 from tests.kit.house import CLAIMS
+from tests.kit.sealed import KEYS, encrypting
 from tests.third_party.node import journey
 
 BACK = "https://node.example/callback"
@@ -76,6 +77,22 @@ def test_form_post_and_signed_userinfo(served: Served, agent: Agent) -> None:
     asked = settings(served, "formPost", "client_secret_basic", userinfo_signed_response_alg="ES256")
     found = journey(agent, {**asked, "metadata": {"userinfo_signed_response_alg": "ES256"}})
     assert found["userinfo"]["email"] == CLAIMS["email"]
+
+
+@pytest.mark.parametrize("enc", ["A256GCM", None])
+@pytest.mark.parametrize("alg", ["ECDH-ES+A256KW", "RSA-OAEP-256"])
+def test_encrypted_id_tokens_userinfo_and_introspection(
+    served: Served, agent: Agent, alg: str, enc: str | None
+) -> None:
+    """OIDC Core §10.2, RFC 9701: the library decrypts all three, then checks their signatures; ``enc`` left out is its own default."""
+    signed = {"userinfo_signed_response_alg": "ES256", "introspection_signed_response_alg": "ES256"}
+    metadata = encrypting(alg, "id_token", "userinfo", "introspection", enc=enc) | signed
+    asked = settings(served, "code", "client_secret_basic", **metadata)
+    key = KEYS[alg].as_dict(private=True)
+    told = {name: value for name, value in metadata.items() if name != "jwks"}
+    found = journey(agent, {**asked, "metadata": told, "decrypt": key, "encs": [enc or "A128CBC-HS256"]})
+    assert found["userinfo"]["name"] == CLAIMS["name"] and found["userinfo"]["sub"] == found["claims"]["sub"]
+    assert found["live"]["active"] is True and found["dead"] == {"active": False}
 
 
 def test_client_credentials(served: Served, agent: Agent) -> None:
