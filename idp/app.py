@@ -8,7 +8,7 @@ from clients.documents import KeyDirectory
 from clients.outbound import GuardedOutbound, SteadyOutbound
 from idp.authn.breached import BreachList
 from idp.authn.hashing import ArgonHasher
-from idp.caches import Catalogue, Clients, Generations, SeenKeys, SigningKeys
+from idp.caches import Catalogue, Clients, Generations, LiveRing, SeenKeys, SigningKeys
 from idp.config import Config, ConfigError, load
 from idp.flows.log_memory import alarmed
 from idp.flows.provision import initialise
@@ -59,9 +59,9 @@ def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy 
     keyring.check()
     volatile = open_volatile(config.volatile_url, clock)
     root = open_root(config.keys_url)
-    ring = PurposeRing.open(root, store.find(PurposeKey))
     generations = Generations(store, clock)
     halted = (lambda: alarmed(generations)) if config.log_alarm == "stop" else None
+    ring = LiveRing(root, store, generations)
     outbound = GuardedOutbound(monotonic=time.monotonic, allow=config.outbound_allow, ca=config.outbound_ca or None)
     return Parts(
         config=config,

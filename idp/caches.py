@@ -14,17 +14,19 @@ import msgspec
 from clients.model import Client, from_json
 from idp.errors import Unavailable
 from idp.ports import Add, Clock, Insert, Op, Store, Update, Write
-from idp.records import AttributeRow, ClientKeySeen, ClientRow, Generation, ServiceItemRow, SigningKey
+from idp.records import AttributeRow, ClientKeySeen, ClientRow, Generation, PurposeKey, ServiceItemRow, SigningKey
 from idp.release.attributes import BUILT_IN, built_in
 from idp.release.model import AttributeKind, ServiceItem
 from keys.errors import MissingKey
 from keys.jose import VerifyKeys
 from keys.keyring import SigningRing
 from keys.ports import Sealer, Signer
+from keys.purpose import Purpose, PurposeRing
 
 K = TypeVar("K")
 V = TypeVar("V")
 
+PURPOSE = "purpose"
 FRESH_US = 250_000
 TOO_OLD_US = 2_000_000
 
@@ -113,6 +115,54 @@ class Clients:
     def _load(self, client_id: str) -> Client | None:
         row = self._store.one(ClientRow, client_id=client_id)
         return None if row is None else from_json(row.document)
+
+
+class LiveRing(PurposeRing):
+    """Purpose keys that follow the store: an epoch of the ``data`` key may begin and end while this process serves.
+
+    Opened at start; the root key is asked again only when the rows changed.
+    """
+
+    __slots__ = ("_at", "_generations", "_lock", "_root", "_store")
+
+    def __init__(self, root: Sealer, store: Store, generations: Generations) -> None:
+        self._root, self._store, self._generations = root, store, generations
+        self._lock = threading.Lock()
+        self._at = generations.now(PURPOSE)
+        opened = PurposeRing.open(root, store.find(PurposeKey))
+        super().__init__(opened._current, opened._keys)
+
+    def current(self, purpose: Purpose) -> tuple[int, bytes]:
+        """As the base; new data keys stand under the epoch of at most 250 ms ago."""
+        if purpose == "data":
+            self._follow()
+        return super().current(purpose)
+
+    def latest(self, purpose: Purpose) -> tuple[int, bytes]:
+        """Asks the store first."""
+        self._generations.reread()
+        self._follow()
+        return super().current(purpose)
+
+    def get(self, purpose: Purpose, version: int) -> bytes:
+        """A version that is not known yet may be another node's new epoch; one that was destroyed is forgotten at once."""
+        if purpose == "data":
+            self._follow()
+        try:
+            return super().get(purpose, version)
+        except MissingKey:
+            self._generations.reread()
+            self._follow()
+            return super().get(purpose, version)
+
+    def _follow(self) -> None:
+        at = self._generations.now(PURPOSE)
+        if at == self._at:
+            return
+        with self._lock:
+            if at != self._at:
+                self._exchange(self._root, self._store.find(PurposeKey))
+                self._at = at
 
 
 class SeenKeys:

@@ -365,7 +365,7 @@ class LogoutDelivery(Record, frozen=True):
 
 
 class Message(Record, frozen=True):
-    """Durable outbox of notices to citizens. ``sealed`` (flow key, label ``message``) is JSON of channel, to, subject and body."""
+    """Durable outbox of notices to citizens. ``sealed``: JSON of channel, to, subject and body, under the citizen's key or nobody's."""
 
     id: bytes
     kind: str

@@ -53,7 +53,7 @@ def rewrap(old: Sealer, new: Sealer, label: bytes, wrapped: bytes) -> bytes:
 
 
 class PurposeRing:
-    """The opened purpose keys. Immutable; shared by threads; its ``repr`` shows versions alone."""
+    """The opened purpose keys. Shared by threads; its ``repr`` shows versions alone."""
 
     __slots__ = ("_current", "_keys")
 
@@ -64,13 +64,15 @@ class PurposeRing:
     @classmethod
     def open(cls, root: Sealer, rows: Iterable[PurposeKey]) -> "PurposeRing":
         """Unwraps all versions that are not retired. Raises ``MissingKey`` if a purpose has no active version."""
-        live = [row for row in rows if row.state in (NEXT, ACTIVE, RETIRING)]
-        keys = {(row.purpose, row.version): _opened(root, row) for row in live}
-        current = {row.purpose: row.version for row in sorted(live, key=_version) if row.state == ACTIVE}
-        missing = [purpose for purpose in PURPOSES if purpose not in current]
-        if missing:
-            raise MissingKey(f"no active key for: {', '.join(missing)}")
-        return cls(current, keys)
+        return cls(*_live(root, rows, {}))
+
+    def _exchange(self, root: Sealer, rows: Iterable[PurposeKey]) -> None:
+        """Take over what ``rows`` say now; what is open already is not opened again. Each moment in between is whole."""
+        known = self._keys
+        current, keys = _live(root, rows, known)
+        self._keys = MappingProxyType({**known, **keys})
+        self._current = MappingProxyType(dict(current))
+        self._keys = MappingProxyType(dict(keys))
 
     def __repr__(self) -> str:
         return f"PurposeRing({dict(self._current)})"
@@ -82,6 +84,10 @@ class PurposeRing:
         """(version, key) that new values are made with."""
         version = self._current[purpose]
         return version, self._keys[purpose, version]
+
+    def latest(self, purpose: Purpose) -> tuple[int, bytes]:
+        """As :meth:`current`, and certainly no older than this call where the ring follows a store."""
+        return self.current(purpose)
 
     def get(self, purpose: Purpose, version: int) -> bytes:
         """The key of one version. Raises ``MissingKey`` if it is unknown or retired."""
@@ -97,6 +103,19 @@ class PurposeRing:
             (version for name, version in self._keys if name == purpose and version != current), reverse=True
         )
         return (current, *others)
+
+
+def _live(
+    root: Sealer, rows: Iterable[PurposeKey], known: Mapping[tuple[str, int], bytes]
+) -> tuple[dict[str, int], dict[tuple[str, int], bytes]]:
+    live = [row for row in rows if row.state in (NEXT, ACTIVE, RETIRING)]
+    places = [(row.purpose, row.version) for row in live]
+    keys = {at: known[at] if at in known else _opened(root, row) for at, row in zip(places, live, strict=True)}
+    current = {row.purpose: row.version for row in sorted(live, key=_version) if row.state == ACTIVE}
+    missing = [purpose for purpose in PURPOSES if purpose not in current]
+    if missing:
+        raise MissingKey(f"no active key for: {', '.join(missing)}")
+    return current, keys
 
 
 def subkey(key: bytes, label: bytes, digest: Literal["sha256", "sha512"] = "sha256") -> bytes:

@@ -126,6 +126,16 @@ def rewrap_data_key(ring: PurposeRing, entropy: Entropy, account_id: bytes, wrap
     return _wrap(ring, entropy, account_id, plain)
 
 
+def fresh_data_key(entropy: Entropy) -> DataKey:
+    """The data key of a new citizen, wrapped by nothing yet."""
+    return DataKey(entropy(_KEY_BYTES), 1)
+
+
+def wrap_data_key(ring: PurposeRing, entropy: Entropy, account_id: bytes, key: DataKey) -> bytes:
+    """An opened data key under the current ``data`` epoch: what the keyring row keeps."""
+    return _wrap(ring, entropy, account_id, key.version.to_bytes(2, "big") + key._key)
+
+
 def wrapped_version(wrapped: bytes) -> int:
     """The ``data`` epoch that a wrapped data key stands under (not authenticated; for progress reports and queries)."""
     return _split(wrapped)[0]

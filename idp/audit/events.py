@@ -392,6 +392,22 @@ class KeyMoved(Fact, frozen=True, kw_only=True):
     emergency: bool = False
 
 
+class PurposeKeyMoved(Fact, frozen=True, kw_only=True):
+    """A version of a purpose key changed state: ``active`` when its epoch begins, ``retired`` when it was destroyed."""
+
+    KIND = "key.epoch_moved"
+    purpose: str
+    version: int
+    state: str
+
+
+class SealFailed(Fact, frozen=True, kw_only=True):
+    """A sealed value or a data key does not open: altered, moved, of another version. ``place``: table and column, or ``keyring``."""
+
+    KIND = "seal.failed"
+    place: str
+
+
 class KeysEscrowed(Fact, frozen=True, kw_only=True):
     """The root key was sealed to a recovery key; ``recipient`` its thumbprint."""
 

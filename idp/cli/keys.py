@@ -1,6 +1,7 @@
 """``idp keys``: signing keys, their rotation, and the root key's escrow."""
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -57,6 +58,48 @@ def rotate(emergency: bool, as_json: bool) -> None:
             parts.store, root, parts.config, parts.entropy, parts.clock(), rotate=not emergency, emergency=emergency
         )
         show([{"action": type(a).__name__, "key": getattr(a, "kid", getattr(a, "alg", ""))} for a in actions], as_json)
+
+
+@keys.command()
+@click.option(
+    "--destroy-old",
+    is_flag=True,
+    help="When every key stands under the new epoch, destroy the old one: what was erased is gone from old pages and copies too.",
+)
+@click.option(
+    "--drop-unreadable",
+    is_flag=True,
+    help="Destroy it although some keys do not open; no backup of the keyring repairs them then.",
+)
+@verb
+def rewrap(destroy_old: bool, drop_unreadable: bool, as_json: bool) -> None:
+    """Wrap every citizen's key anew under a fresh epoch of the data key, while serving.
+
+    Stopped or killed, run it again: it goes on where it was. Two at once do no harm. A later run takes up the epoch that is there as long as the
+    one before it is kept.
+    """
+    from idp.flows.rewrap import rewrap as carry_out
+    from keys.backends import open_root
+
+    with opened() as parts, click.progressbar(length=1, label="Wrapping keys", file=sys.stderr) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        root = open_root(parts.config.keys_url)
+        done = carry_out(parts, root, progress, destroy_old=destroy_old, drop_unreadable=drop_unreadable)
+    show(
+        {
+            "epoch": done.epoch,
+            "keys": done.total,
+            "wrapped_anew": done.rewrapped,
+            "unreadable": done.unreadable,
+            "kept": list(done.kept),
+            "destroyed": list(done.destroyed),
+        },
+        as_json,
+    )
 
 
 @keys.command()

@@ -11,7 +11,7 @@ from idp.flows.people import Person, names
 from idp.parts import Parts
 from idp.ports import Insert, Write
 from idp.records import Message
-from keys.tokens import seal_flow
+from idp.release.vault import Citizen
 
 ENGLISH: Final = "en"
 VOID: Final = "void"
@@ -79,10 +79,7 @@ def to_person(parts: Parts, person: Person, kind: str, now: int, **values: str) 
     verified = names(parts, person.citizen, verified=True)
     mailboxes = [name for name in verified if name.kind == "email"]
     targets = mailboxes or [name for name in verified if name.kind == "phone"]
-    return [
-        message(parts, name, kind, person.account.locale, now, account_id=person.account.id, **values)
-        for name in targets
-    ]
+    return [message(parts, name, kind, person.account.locale, now, owner=person.citizen, **values) for name in targets]
 
 
 def message(
@@ -92,21 +89,21 @@ def message(
     language: str | None,
     now: int,
     *,
-    account_id: bytes | None = None,
+    owner: Citizen | None = None,
     state: str = "pending",
     **values: str,
 ) -> Insert:
-    """The outbox row of one message to one canonical address."""
+    """The outbox row of one message to one canonical address, sealed for ``owner``; None: for nobody (somebody without an account)."""
     subject, body = TEXTS[kind][ENGLISH if (language or parts.config.default_locale).startswith(ENGLISH) else "zh-Hans"]
     channel = "sms" if to.kind == "phone" else "email"
     notice = Notice(channel, to.canonical, subject.format(**values), body.format(**values))
-    sealed = seal_flow(parts.ring, "message", msgspec.json.encode(notice), parts.entropy)
+    row_id, sealer = parts.entropy(16), owner or parts.vault.nobody()
     return Insert(
         Message(
-            id=parts.entropy(16),
+            id=row_id,
             kind=kind,
-            account_id=account_id,
-            sealed=sealed.encode(),
+            account_id=owner.account_id if owner else None,
+            sealed=sealer.seal("message", "notice", row_id, 0, msgspec.json.encode(notice)),
             state=state,
             attempts=0,
             next_at=now,

@@ -13,6 +13,8 @@ from idp.flows.people import Caller, Person
 from idp.parts import Parts
 from idp.ports import Add, Committed, Insert, Op, Update, Write
 from idp.records import OneTime
+from idp.release.vault import Citizen, KeyGone
+from keys.errors import SealBroken
 from keys.tokens import hash_secret, open_flow, seal_flow, secret_matches
 
 TTL_S: Final = 600
@@ -22,6 +24,8 @@ DIGITS: Final = 8
 TICKET_S: Final = 1800
 """A confirmed address is good for so long to finish what it was confirmed for."""
 HOUR_S: Final = 3600
+EARLIER: Final = b"AQ"
+"""How facts begin that an earlier version sealed under the flow key."""
 PER_TARGET: Final = 5
 PER_ADDRESS: Final = 30
 _SECOND: Final = 1_000_000
@@ -69,7 +73,7 @@ def make(
 
     ``to`` None: a row that no code opens, with ``instead`` or a message that is never sent, so that the work is the same.
     """
-    row_id = parts.entropy(16)
+    row_id, about = parts.entropy(16), person.citizen if person else parts.vault.nobody()
     code = f"{int.from_bytes(parts.entropy(8), 'big') % 10**DIGITS:0{DIGITS}d}"
     secret = row_id + code.encode() if to is not None else parts.entropy(32)
     row = OneTime(
@@ -78,7 +82,7 @@ def make(
         purpose=purpose,
         account_id=person.account.id if person else None,
         browser_hash=caller.browser,
-        sealed=_sealed(parts, purpose, facts),
+        sealed=_sealed(about, row_id, facts),
         tries_left=TRIES,
         state="open",
         created_at=caller.now,
@@ -90,12 +94,12 @@ def make(
         notice,
         person.account.locale if person else None,
         caller.now,
-        account_id=person.account.id if person else None,
+        owner=about if person else None,
         state="pending" if to is not None else notices.VOID,
         code=code,
         minutes=str(MINUTES),
     )
-    return row_id, [Insert(row), _told(parts, caller, purpose, person), instead or sent]
+    return row_id, [Insert(row), _told(parts, caller, purpose, about), instead or sent]
 
 
 def ticket(parts: Parts, caller: Caller, purpose: str, facts: Facts, account_id: bytes | None) -> tuple[bytes, Insert]:
@@ -107,7 +111,7 @@ def ticket(parts: Parts, caller: Caller, purpose: str, facts: Facts, account_id:
         purpose=purpose,
         account_id=account_id,
         browser_hash=caller.browser,
-        sealed=_sealed(parts, purpose, msgspec.structs.replace(facts, step="ticket")),
+        sealed=_sealed(_owner(parts, account_id), row_id, msgspec.structs.replace(facts, step="ticket")),
         tries_left=0,
         state="open",
         created_at=caller.now,
@@ -134,9 +138,15 @@ def find(parts: Parts, caller: Caller, purpose: str, shown: str | None, step: st
 
 
 def facts_of(parts: Parts, row: OneTime) -> Facts | None:
-    """What the row is about."""
-    plain = open_flow(parts.ring, f"one-time/{row.purpose}", row.sealed.decode())
-    return msgspec.json.decode(plain, type=Facts) if plain else None
+    """What the row is about; None when it does not open (any more)."""
+    if row.sealed.startswith(EARLIER):
+        plain = open_flow(parts.ring, f"one-time/{row.purpose}", row.sealed.decode())
+        return msgspec.json.decode(plain, type=Facts) if plain else None
+    try:
+        opened = _owner(parts, row.account_id).open("one_time", "facts", row.id, 0, row.sealed)
+    except (KeyGone, SealBroken):
+        return None
+    return msgspec.json.decode(opened, type=Facts)
 
 
 def guess(parts: Parts, row: OneTime, typed: str) -> bool:
@@ -152,12 +162,16 @@ def use(row: OneTime) -> Update:
     return Update(OneTime, {"id": row.id, "state": "open"}, {"state": "used"})
 
 
-def _sealed(parts: Parts, purpose: str, facts: Facts) -> bytes:
-    return seal_flow(parts.ring, f"one-time/{purpose}", msgspec.json.encode(facts), parts.entropy).encode()
+def _owner(parts: Parts, account_id: bytes | None) -> Citizen:
+    """Whose key a row is sealed with: the account's, or nobody's where there is none (yet). Raises KeyGone."""
+    return parts.vault.citizen(account_id) if account_id is not None else parts.vault.nobody()
 
 
-def _told(parts: Parts, caller: Caller, purpose: str, person: Person | None) -> Insert:
-    about = person.citizen if person else parts.vault.nobody()
+def _sealed(owner: Citizen, row_id: bytes, facts: Facts) -> bytes:
+    return owner.seal("one_time", "facts", row_id, 0, msgspec.json.encode(facts))
+
+
+def _told(parts: Parts, caller: Caller, purpose: str, about: Citizen) -> Insert:
     return record(
         OneTimeSent(purpose=purpose, reference=caller.reference), at=caller.now, entropy=parts.entropy, person=about
     )

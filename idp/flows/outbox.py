@@ -13,11 +13,15 @@ from idp.protocol.logout import logout_claims
 from idp.protocol.outbox import accepted, next_try
 from idp.records import Account, LogoutDelivery, Message
 from idp.release.envelope import envelope
+from idp.release.vault import KeyGone
+from keys.errors import SealBroken
 from keys.subjects import sid, subject
 from keys.tokens import open_flow
 from keys.wire import b64url
 
 LIMITS = Limits(connect_s=3.0, total_s=5.0, max_bytes=4096)
+EARLIER = b"AQ"
+"""How messages begin that an earlier version sealed under the flow key."""
 FORM = "application/x-www-form-urlencoded"
 BATCH = 200
 
@@ -103,8 +107,16 @@ class Notice(msgspec.Struct, frozen=True):
 
 def open_notice(parts: Parts, message: Message) -> Notice | None:
     """The notice, or None when it does not open any more."""
-    plain = open_flow(parts.ring, "message", message.sealed.decode())
-    return msgspec.json.decode(plain, type=Notice) if plain else None
+    if message.sealed.startswith(EARLIER):
+        plain = open_flow(parts.ring, "message", message.sealed.decode())
+        return msgspec.json.decode(plain, type=Notice) if plain else None
+    vault, owner = parts.vault, message.account_id
+    try:
+        citizen = vault.citizen(owner) if owner is not None else vault.nobody()
+        opened = citizen.open("message", "notice", message.id, 0, message.sealed)
+    except (KeyGone, SealBroken):
+        return None
+    return msgspec.json.decode(opened, type=Notice)
 
 
 def due_messages(parts: Parts, now: int) -> list[Message]:

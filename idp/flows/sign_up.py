@@ -68,7 +68,7 @@ def _send(parts: Parts, caller: Caller, name: Name, taken: Identifier | None, al
     known = taken.account_id if taken is not None else NOBODY
     owner = load(parts, known)
     language = owner.account.locale if owner else None
-    exists = notices.message(parts, name, "exists", language, caller.now, account_id=known)
+    exists = notices.message(parts, name, "exists", language, caller.now, owner=owner.citizen if owner else None)
     to = name if allowed and taken is None else None
     facts = Facts(name.kind, name.canonical)
     instead = exists if allowed and taken is not None else None

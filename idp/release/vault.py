@@ -3,20 +3,25 @@
 Nothing personal is written but through a :class:`Citizen`. A key that is gone or broken refuses for that person alone (:class:`KeyGone`).
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from idp.audit.events import Person, SealFailed, record
 from idp.ports import Clock, Entropy, Keyring, Op, Store
 from idp.records import Attribute, KeyringEntry
 from keys.errors import SealBroken
 from keys.purpose import PurposeRing
-from keys.sealed import DataKey, associated_data, new_data_key, open_data_key
+from keys.sealed import DataKey, associated_data, fresh_data_key, open_data_key, wrap_data_key, wrapped_version
 
 NOBODY = bytes(16)
 """Account id of no one: its key seals what is known of unknown callers (a failed sign-in's address)."""
+
+
+TELL_AGAIN_US = 60_000_000
+TOLD_AT_MOST = 1024
 
 
 class KeyGone(Exception):
@@ -31,6 +36,8 @@ class Citizen:
     pseudonym: bytes
     key: DataKey
     entropy: Entropy
+    broken: Callable[["Person", str], None] = lambda _, __: None
+    """Told of a value that does not open, and where it stood."""
 
     def __repr__(self) -> str:
         return "Citizen(…)"
@@ -40,8 +47,12 @@ class Citizen:
         return self.key.seal(associated_data(table, column, self.account_id, row_id, version), plain, self.entropy(12))
 
     def open(self, table: str, column: str, row_id: bytes | str, version: int, sealed: bytes) -> bytes:
-        """Plaintext. Raises ``keys.errors.SealBroken`` for anything altered or moved."""
-        return self.key.open(associated_data(table, column, self.account_id, row_id, version), sealed)
+        """Plaintext. Raises ``keys.errors.SealBroken`` for anything altered or moved, which is on record then."""
+        try:
+            return self.key.open(associated_data(table, column, self.account_id, row_id, version), sealed)
+        except SealBroken:
+            self.broken(self, f"{table}.{column}")
+            raise
 
     def seal_event(self, event_id: bytes, name: str, plaintext: bytes) -> bytes:
         """A personal field of an audit event."""
@@ -66,14 +77,18 @@ class Vault:
     store: Store
     entropy: Entropy
     clock: Clock
+    _told: dict[tuple[bytes, str], int] = field(default_factory=dict)
 
     def create(self, account_id: bytes) -> Citizen:
         """Make and durably keep the key of a new account, before its account row is written."""
-        entry = KeyringEntry(
-            account_id, new_data_key(self.ring, self.entropy, account_id), self.entropy(16), self.clock()
-        )
+        key = fresh_data_key(self.entropy)
+        wrapped = wrap_data_key(self.ring, self.entropy, account_id, key)
+        entry = KeyringEntry(account_id, wrapped, self.entropy(16), self.clock())
         self.keyring.put(entry)
-        return self._opened(entry)
+        if wrapped_version(wrapped) != self.ring.latest("data")[0]:
+            # An epoch began meanwhile: who wraps the living anew may have passed this place already.
+            self.keyring.swap_key(account_id, wrapped, wrap_data_key(self.ring, self.entropy, account_id, key))
+        return Citizen(account_id, entry.pseudonym, key, self.entropy, self._broken)
 
     def citizen(self, account_id: bytes) -> Citizen:
         """Raises KeyGone when there is no readable key."""
@@ -107,5 +122,28 @@ class Vault:
         try:
             key = open_data_key(self.ring, entry.account_id, entry.wrapped)
         except SealBroken as error:
+            self._broken(Known(entry.pseudonym), "keyring")
             raise KeyGone("data key does not open") from error
-        return Citizen(entry.account_id, entry.pseudonym, key, self.entropy)
+        return Citizen(entry.account_id, entry.pseudonym, key, self.entropy, self._broken)
+
+    def _broken(self, person: Person, place: str) -> None:
+        """The event, once a minute for each person and place in each process: who asks again and again does not fill the log."""
+        now, at = self.clock(), (person.pseudonym, place)
+        if now - self._told.get(at, -TELL_AGAIN_US) < TELL_AGAIN_US:
+            return
+        if len(self._told) >= TOLD_AT_MOST:
+            self._told.clear()
+        self._told[at] = now
+        self.store.commit([record(SealFailed(place=place), at=now, entropy=self.entropy, person=person)])
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A person known by pseudonym alone."""
+
+    pseudonym: bytes
+
+    def seal_event(self, event_id: bytes, name: str, plaintext: bytes) -> bytes:
+        """Never asked for: what seals is gone."""
+        del event_id, name, plaintext
+        raise KeyGone("no data key")

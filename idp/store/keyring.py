@@ -5,7 +5,7 @@ PostgreSQL: the row is deleted and its page vacuumed; PostgreSQL does not overwr
 the next epoch of the ``data`` key, which re-wraps the living and destroys the key that the dead bytes were wrapped with.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from idp.ports import Conflict, Delete, Insert, Op, Update
 from idp.records import KeyringEntry
@@ -32,6 +32,16 @@ class SqlKeyring:
         """Replace the wrapped key if it still is ``old_wrapped``. Raises Unavailable."""
         where = {"account_id": account_id, "wrapped": old_wrapped}
         return not isinstance(self._store.commit([Update(KeyringEntry, where, {"wrapped": new_wrapped})]), Conflict)
+
+    def swap_keys(self, swaps: Sequence[tuple[bytes, bytes, bytes]]) -> int:
+        """``(account_id, old, new)`` each, where it still is the old one; how many were replaced. Raises Unavailable."""
+        done = self._store.commit(
+            [
+                Update(KeyringEntry, {"account_id": account, "wrapped": old}, {"wrapped": new}, rows=None)
+                for account, old, new in swaps
+            ]
+        )
+        return 0 if isinstance(done, Conflict) else sum(done.rows)
 
     def destroy(self, account_id: bytes) -> bool:
         """Delete and scrub; whether there was an entry. After Unavailable call again: scrubbing is repeated even without a row."""

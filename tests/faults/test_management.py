@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from idp.config import ConfigError, load
+from keys.file_backend import FILE_NAME, create_root
 from tests.faults.ground import Process, Served, environment, free_port
 from tests.kit.process import alive, wait_until
 
@@ -153,6 +154,42 @@ def test_what_cannot_serve_says_so_in_one_line(served: Served, what: str) -> Non
     line = refused(served.folder, environ, "--bind", f"127.0.0.1:{served.port}")
     assert named.replace("{folder}", folder) in line
     assert "hunter2" not in line
+
+
+def another_root(folder: Path) -> None:
+    (folder / FILE_NAME).unlink()
+    create_root(f"file://{folder}", os.urandom)
+
+
+ROOTS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "lost": (lambda folder: (folder / FILE_NAME).unlink(), "recover it from escrow"),
+    "another": (another_root, "a key was wrapped by root"),
+    "wrong bytes": (lambda folder: (folder / FILE_NAME).write_bytes(os.urandom(45)), "is not a root key file"),
+    "truncated": (lambda folder: os.truncate(folder / FILE_NAME, 40), "truncated"),
+    "one bit": (lambda folder: flip(folder / FILE_NAME), "damaged"),
+    "open to others": (lambda folder: (folder / FILE_NAME).chmod(0o644), "0600"),
+}
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[20] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.attack("F25")
+@pytest.mark.parametrize("what", ROOTS)
+def test_f25_without_its_root_key_nothing_starts_and_none_is_made(served: Served, what: str) -> None:
+    """Lost, wrong or damaged: start and upgrade are refused in a line that says what to do; no new root key takes its place."""
+    change, named = ROOTS[what]
+    folder = Path(served.config.keys_url.removeprefix("file://"))
+    change(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    environ = environment(served.config)
+    assert named in refused(served.folder, environ, "--bind", f"127.0.0.1:{served.port}")
+    upgrade = Process(served.folder, environ, "db", "upgrade")
+    assert upgrade.popen.wait(60) == 1 and named in upgrade.output() and "Traceback" not in upgrade.output()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_two_servers_on_one_address(served: Served, make_served: Callable[..., Served]) -> None:

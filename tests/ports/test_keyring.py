@@ -36,6 +36,14 @@ def test_swap_replaces_only_the_key_it_was_told(keyring: Keyring) -> None:
     assert keyring.get(key(1, 16)) == entry(1, b"new")
 
 
+def test_many_are_swapped_in_one_go_each_for_itself(keyring: Keyring) -> None:
+    for n in range(3):
+        keyring.put(entry(n))
+    swaps = [(key(0, 16), b"w" * 60, b"a"), (key(1, 16), b"not it", b"b"), (key(2, 16), b"w" * 60, b"c")]
+    assert keyring.swap_keys([*swaps, (key(9, 16), b"w" * 60, b"d")]) == 2
+    assert [e.wrapped for e in keyring.all()] == [b"a", b"w" * 60, b"c"]
+
+
 def test_all_walks_in_order_of_account(keyring: Keyring) -> None:
     for n in (3, 1, 2):
         keyring.put(entry(n))
