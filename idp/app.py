@@ -61,7 +61,7 @@ def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy 
     root = open_root(config.keys_url)
     generations = Generations(store, clock)
     halted = (lambda: alarmed(generations)) if config.log_alarm == "stop" else None
-    ring = LiveRing(root, store, generations)
+    ring = LiveRing(root, store, generations, config.suite)
     outbound = GuardedOutbound(monotonic=time.monotonic, allow=config.outbound_allow, ca=config.outbound_ca or None)
     return Parts(
         config=config,

@@ -21,7 +21,7 @@ from keys.errors import MissingKey
 from keys.jose import VerifyKeys
 from keys.keyring import SigningRing
 from keys.ports import Sealer, Signer
-from keys.purpose import Purpose, PurposeRing
+from keys.purpose import SUITE_AES_256_GCM, Purpose, PurposeRing
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -125,12 +125,12 @@ class LiveRing(PurposeRing):
 
     __slots__ = ("_at", "_generations", "_lock", "_root", "_store")
 
-    def __init__(self, root: Sealer, store: Store, generations: Generations) -> None:
+    def __init__(self, root: Sealer, store: Store, generations: Generations, suite: int = SUITE_AES_256_GCM) -> None:
         self._root, self._store, self._generations = root, store, generations
         self._lock = threading.Lock()
         self._at = generations.now(PURPOSE)
         opened = PurposeRing.open(root, store.find(PurposeKey))
-        super().__init__(opened._current, opened._keys)
+        super().__init__(opened._current, opened._keys, suite)
 
     def current(self, purpose: Purpose) -> tuple[int, bytes]:
         """As the base; new data keys stand under the epoch of at most 250 ms ago."""

@@ -30,7 +30,11 @@ class Config:
     database_url: str = _f("sqlite:///var/yimen.db", "Main store: sqlite:///path or postgresql://", secret=True)
     keyring_url: str = _f("sqlite:///var/keyring.db", "Citizens' wrapped keys: a store of its own", secret=True)
     volatile_url: str = _f("sqlite:///var/volatile.db", "Short-lived state: sqlite:///path or redis://", secret=True)
-    keys_url: str = _f("file:///var/lib/yimen/keys", "Root key backend: file:///directory")
+    keys_url: str = _f(
+        "file:///var/lib/yimen/keys",
+        "Root key backend: file:///directory, or a token: pkcs11:token=…;object=…?module-path=…&pin-source=…",
+    )
+    sealing: str = _f("aes", "What new values are sealed with: aes (AES-256-GCM, SHA-256) or sm (SM4-GCM, SM3); all are read")
     trusted_proxies: tuple[str, ...] = _f((), "Networks whose forwarded headers are believed, comma separated")
     outbound_allow: tuple[str, ...] = _f((), "Hosts and networks that back-channel calls may reach although private")
     outbound_ca: str = _f("", "PEM file of the CA that outbound TLS trusts instead of the system's")
@@ -88,6 +92,11 @@ class Config:
     def log_name(self) -> str:
         """The audit log's name in its checkpoints: the issuer without its scheme, and ``/log`` (C2SP tlog-tiles, Parameters)."""
         return self.log_origin or f"{self.host}/log"
+
+    @property
+    def suite(self) -> int:
+        """The suite of ``keys.purpose`` that new values are sealed with."""
+        return SEALINGS[self.sealing]
 
     @property
     def host(self) -> str:
@@ -164,6 +173,8 @@ def loopback(host: str | None) -> bool:
 
 STORES = ("sqlite:///", "postgresql://", "postgres://")
 CACHES = ("sqlite:///", "redis://", "rediss://", "unix://")
+SEALINGS = {"aes": 1, "sm": 2}
+"""Setting → suite of ``keys.purpose``."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -192,6 +203,8 @@ def _refuse_malformed(config: Config) -> None:
         )
     if config.log_level not in LOG_LEVELS:
         raise ConfigError(f"IDP_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")
+    if config.sealing not in SEALINGS:
+        raise ConfigError(f"IDP_SEALING must be one of {', '.join(SEALINGS)}")
     host, _, port = config.management_bind.rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ConfigError("IDP_MANAGEMENT_BIND must be HOST:PORT")

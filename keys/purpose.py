@@ -6,6 +6,8 @@ from types import MappingProxyType
 from typing import Final, Literal, NoReturn, get_args
 
 import msgspec
+from cryptography.hazmat.primitives.hashes import SM3
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from keys.errors import MissingKey, SealBroken, WrongRootKey
 from keys.model import ACTIVE, NEXT, RETIRING, PurposeKey, State
@@ -13,6 +15,10 @@ from keys.ports import Entropy, Sealer
 
 Purpose = Literal["data", "index", "pairwise", "sid", "pseudonym", "hash", "flow", "log"]
 PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
+SUITE_AES_256_GCM: Final = 1
+"""AES-256-GCM and SHA-256."""
+SUITE_SM4_GCM: Final = 2
+"""SM4-GCM and SM3 (GB/T 32907, GB/T 32905, RFC 8998 §3.2)."""
 MAX_VERSION: Final = 0xFFFF
 _BYTES: Final[Mapping[str, int]] = MappingProxyType({"pairwise": 64})
 _DEFAULT_BYTES: Final = 32
@@ -55,16 +61,22 @@ def rewrap(old: Sealer, new: Sealer, label: bytes, wrapped: bytes) -> bytes:
 class PurposeRing:
     """The opened purpose keys. Shared by threads; its ``repr`` shows versions alone."""
 
-    __slots__ = ("_current", "_keys")
+    __slots__ = ("_current", "_keys", "suite")
 
-    def __init__(self, current: Mapping[str, int], keys: Mapping[tuple[str, int], bytes]) -> None:
+    def __init__(
+        self, current: Mapping[str, int], keys: Mapping[tuple[str, int], bytes], suite: int = SUITE_AES_256_GCM
+    ) -> None:
         self._current = MappingProxyType(dict(current))
         self._keys = MappingProxyType(dict(keys))
+        self.suite = suite
 
     @classmethod
-    def open(cls, root: Sealer, rows: Iterable[PurposeKey]) -> "PurposeRing":
-        """Unwraps all versions that are not retired. Raises ``MissingKey`` if a purpose has no active version."""
-        return cls(*_live(root, rows, {}))
+    def open(cls, root: Sealer, rows: Iterable[PurposeKey], suite: int = SUITE_AES_256_GCM) -> "PurposeRing":
+        """Unwraps all versions that are not retired. ``suite``: what new values are sealed and indexed with; all are read.
+
+        Raises ``MissingKey`` if a purpose has no active version.
+        """
+        return cls(*_live(root, rows, {}), suite)
 
     def _exchange(self, root: Sealer, rows: Iterable[PurposeKey]) -> None:
         """Take over what ``rows`` say now; what is open already is not opened again. Each moment in between is whole."""
@@ -118,8 +130,12 @@ def _live(
     return current, keys
 
 
-def subkey(key: bytes, label: bytes, digest: Literal["sha256", "sha512"] = "sha256") -> bytes:
-    """An independent key for one label under a purpose key (HMAC as a pseudo-random function)."""
+def subkey(key: bytes, label: bytes, digest: Literal["sha256", "sha512", "sm3"] = "sha256") -> bytes:
+    """An independent key for one label under a purpose key (HMAC as a pseudo-random function). ``sm3``: GB/T 32905."""
+    if digest == "sm3":
+        context = HMAC(key, SM3())
+        context.update(label)
+        return context.finalize()
     return hmac.digest(key, label, digest)
 
 

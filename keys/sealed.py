@@ -13,12 +13,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from keys.errors import MissingKey, SealBroken
 from keys.ports import Entropy
-from keys.purpose import PurposeRing, subkey
+from keys.purpose import SUITE_AES_256_GCM, SUITE_SM4_GCM, PurposeRing, subkey
 from keys.wire import as_bytes, length_prefixed
 
 FORMAT: Final = b"yimen/1"
-SUITE_AES_256_GCM: Final = 1
-SUITE_SM4_GCM: Final = 2
 NONCE_BYTES: Final = 12
 _HEAD_BYTES: Final = 3
 _TAG_BYTES: Final = 16
@@ -62,11 +60,12 @@ def unpadded(block: bytes) -> bytes:
 class DataKey:
     """One citizen's opened data key. Immutable; its ``repr`` shows the version alone."""
 
-    __slots__ = ("_aes", "_key", "version")
+    __slots__ = ("_aes", "_key", "_sm4", "version")
 
     def __init__(self, key: bytes, version: int) -> None:
         self._key = key
         self._aes = AESGCM(key)
+        self._sm4: bytes | None = None
         self.version = version
 
     def __repr__(self) -> str:
@@ -92,18 +91,23 @@ class DataKey:
         except InvalidTag:
             raise SealBroken("a sealed value does not open here") from None
 
+    def _sm4_key(self) -> bytes:
+        if self._sm4 is None:
+            self._sm4 = _sm4_key(self._key)
+        return self._sm4
+
     def _encrypt(self, suite: int, nonce: bytes, plain: bytes, aad: bytes) -> bytes:
         if suite == SUITE_AES_256_GCM:
             return self._aes.encrypt(nonce, plain, aad)
         if suite == SUITE_SM4_GCM:
-            return _sm4_encrypt(_sm4_key(self._key), nonce, plain, aad)
+            return _sm4_encrypt(self._sm4_key(), nonce, plain, aad)
         raise ValueError("unknown suite")
 
     def _decrypt(self, suite: int, nonce: bytes, body: bytes, aad: bytes) -> bytes:
         if suite == SUITE_AES_256_GCM:
             return self._aes.decrypt(nonce, body, aad)
         if suite == SUITE_SM4_GCM:
-            return _sm4_decrypt(_sm4_key(self._key), nonce, body, aad)
+            return _sm4_decrypt(self._sm4_key(), nonce, body, aad)
         raise SealBroken("a sealed value has an unknown suite")
 
 
@@ -121,7 +125,7 @@ def open_data_key(ring: PurposeRing, account_id: bytes, wrapped: bytes) -> DataK
 def rewrap_data_key(ring: PurposeRing, entropy: Entropy, account_id: bytes, wrapped: bytes) -> bytes:
     """The same data key under the current ``data`` epoch; unchanged if it already is, so that the work can be resumed."""
     plain = _unwrap(ring, account_id, wrapped)
-    if wrapped_version(wrapped) == ring.current("data")[0]:
+    if wrapped_version(wrapped) == ring.current("data")[0] and wrapped[0] == ring.suite:
         return wrapped
     return _wrap(ring, entropy, account_id, plain)
 
@@ -144,16 +148,14 @@ def wrapped_version(wrapped: bytes) -> int:
 def _wrap(ring: PurposeRing, entropy: Entropy, account_id: bytes, plain: bytes) -> bytes:
     version, key = ring.current("data")
     nonce = entropy(NONCE_BYTES)
-    head = SUITE_AES_256_GCM.to_bytes(1, "big") + version.to_bytes(2, "big")
-    return head + nonce + AESGCM(key).encrypt(nonce, plain, _wrap_place(account_id))
+    head = ring.suite.to_bytes(1, "big") + version.to_bytes(2, "big")
+    return head + nonce + DataKey(key, version)._encrypt(ring.suite, nonce, plain, _wrap_place(account_id))
 
 
 def _unwrap(ring: PurposeRing, account_id: bytes, wrapped: bytes) -> bytes:
     version, nonce, body = _split(wrapped)
-    if wrapped[0] != SUITE_AES_256_GCM:
-        raise SealBroken("a wrapped data key has an unknown suite")
     try:
-        plain = AESGCM(ring.get("data", version)).decrypt(nonce, body, _wrap_place(account_id))
+        plain = DataKey(ring.get("data", version), version)._decrypt(wrapped[0], nonce, body, _wrap_place(account_id))
     except (InvalidTag, MissingKey):
         raise SealBroken("a wrapped data key does not open here") from None
     if len(plain) != 2 + _KEY_BYTES:

@@ -103,7 +103,7 @@ def _anew(parts: Parts, batch: Sequence[KeyringEntry], epoch: int) -> tuple[list
     swaps, broken = [], 0
     for entry in batch:
         try:
-            if wrapped_version(entry.wrapped) != epoch:
+            if wrapped_version(entry.wrapped) != epoch or entry.wrapped[0] != parts.ring.suite:
                 fresh = rewrap_data_key(parts.ring, parts.entropy, entry.account_id, entry.wrapped)
                 swaps.append((entry.account_id, entry.wrapped, fresh))
         except SealBroken:

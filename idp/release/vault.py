@@ -13,7 +13,7 @@ from idp.audit.events import Person, SealFailed, record
 from idp.ports import Clock, Entropy, Keyring, Op, Store
 from idp.records import Attribute, KeyringEntry
 from keys.errors import SealBroken
-from keys.purpose import PurposeRing
+from keys.purpose import SUITE_AES_256_GCM, PurposeRing
 from keys.sealed import DataKey, associated_data, fresh_data_key, open_data_key, wrap_data_key, wrapped_version
 
 NOBODY = bytes(16)
@@ -36,6 +36,8 @@ class Citizen:
     pseudonym: bytes
     key: DataKey
     entropy: Entropy
+    suite: int = SUITE_AES_256_GCM
+    """What new values are sealed with."""
     broken: Callable[["Person", str], None] = lambda _, __: None
     """Told of a value that does not open, and where it stood."""
 
@@ -44,7 +46,8 @@ class Citizen:
 
     def seal(self, table: str, column: str, row_id: bytes | str, version: int, plain: bytes) -> bytes:
         """Sealed value in the format of ``keys.sealed``."""
-        return self.key.seal(associated_data(table, column, self.account_id, row_id, version), plain, self.entropy(12))
+        place = associated_data(table, column, self.account_id, row_id, version)
+        return self.key.seal(place, plain, self.entropy(12), suite=self.suite)
 
     def open(self, table: str, column: str, row_id: bytes | str, version: int, sealed: bytes) -> bytes:
         """Plaintext. Raises ``keys.errors.SealBroken`` for anything altered or moved, which is on record then."""
@@ -88,7 +91,7 @@ class Vault:
         if wrapped_version(wrapped) != self.ring.latest("data")[0]:
             # An epoch began meanwhile: who wraps the living anew may have passed this place already.
             self.keyring.swap_key(account_id, wrapped, wrap_data_key(self.ring, self.entropy, account_id, key))
-        return Citizen(account_id, entry.pseudonym, key, self.entropy, self._broken)
+        return Citizen(account_id, entry.pseudonym, key, self.entropy, self.ring.suite, self._broken)
 
     def citizen(self, account_id: bytes) -> Citizen:
         """Raises KeyGone when there is no readable key."""
@@ -124,7 +127,7 @@ class Vault:
         except SealBroken as error:
             self._broken(Known(entry.pseudonym), "keyring")
             raise KeyGone("data key does not open") from error
-        return Citizen(entry.account_id, entry.pseudonym, key, self.entropy, self._broken)
+        return Citizen(entry.account_id, entry.pseudonym, key, self.entropy, self.ring.suite, self._broken)
 
     def _broken(self, person: Person, place: str) -> None:
         """The event, once a minute for each person and place in each process: who asks again and again does not fill the log."""
