@@ -36,7 +36,7 @@ from idp.web.ops import (
     userinfo,
 )
 from idp.web.pages.app import create_pages
-from keys.file_backend import create_root, open_root, root_exists
+from keys.backends import create_root, open_root, root_exists
 from keys.purpose import PurposeRing
 
 OPERATIONS = (authorize, checkpoint, discovery, introspect, logout, par, register, revoke, static, token, userinfo)

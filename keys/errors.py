@@ -13,6 +13,10 @@ class MissingKey(KeysError):
     """A key that is needed is not there: no root key file, no active version, a version that was destroyed."""
 
 
+class BackendDown(KeysError):
+    """The module that holds the keys does not answer: nothing is signed or opened now; trying again may help."""
+
+
 class SealBroken(KeysError):
     """A sealed value does not open in this place: altered, truncated, moved, or sealed under another key."""
 

@@ -137,16 +137,17 @@ def _check_directory(path: Path) -> None:
     found = path.stat()
     if not stat.S_ISDIR(found.st_mode):
         raise WrongRootKey(f"{path} is not a directory")
-    _check_private(path, found, "0700")
+    check_private(path, found, "0700")
 
 
 def _check_file(path: Path, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise WrongRootKey(f"{path} is not a regular file")
-    _check_private(path, found, "0600")
+    check_private(path, found, "0600")
 
 
-def _check_private(path: Path, found: os.stat_result, wanted: str) -> None:
+def check_private(path: Path, found: os.stat_result, wanted: str) -> None:
+    """Raises ``WrongRootKey`` for a file or directory that others may read or own. ``wanted``: the mode to advise."""
     if found.st_mode & 0o077:
         raise WrongRootKey(f"{path} is open to other users: set its mode to {wanted}")
     if found.st_uid != os.geteuid():

@@ -1,10 +1,15 @@
 """The two ports of this room: who signs, and who wraps keys."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 Entropy = Callable[[int], bytes]
 """``entropy(n)`` gives n unpredictable bytes (``os.urandom`` in the composition)."""
+
+
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
 
 
 class Signer(Protocol):
@@ -39,6 +44,18 @@ class Sealer(Protocol):
         """Sixteen hexadecimal digits that name the root key and tell nothing about it."""
 
 
+@runtime_checkable
+class SigningBackend(Protocol):
+    """A root key's backend that also makes signing keys and signs with them, so that they never leave it."""
+
+    def generate(self, alg: str, rsa_bits: int) -> tuple[PublicKey, bytes]:
+        """The public half of a new key pair, and the reference that its row keeps in place of a wrapped key."""
+
+    def signing(self, alg: str, reference: bytes) -> Callable[[bytes], bytes]:
+        """What signs with the key of a reference. Raises ``MissingKey``, ``WrongRootKey``, ``SealBroken``; signing ``BackendDown``."""
+
+
+@runtime_checkable
 class ExportableSealer(Sealer, Protocol):
     """A root key whose material can be carried into escrow (a file can; a hardware module has its own way)."""
 

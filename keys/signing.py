@@ -10,16 +10,17 @@ from types import MappingProxyType
 from typing import Final
 
 import msgspec
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 
 from keys.errors import SealBroken
 from keys.model import ACTIVE, NEXT, RETIRED, SigningKey, State
-from keys.ports import Sealer
+from keys.ports import PublicKey, Sealer, SigningBackend
 from keys.purpose import rewrap
-from keys.wire import b64url
+from keys.wire import b64url, unb64url
 
 SIGNING_ALGS: Final = ("ES256", "RS256", "PS256", "Ed25519")
 RSA_BITS: Final = (2048, 3072, 4096)
@@ -58,15 +59,12 @@ def new_signing_key(
     root: Sealer, alg: str, version: int, now: int, *, state: State = NEXT, rsa_bits: int = 2048
 ) -> SigningKey:
     """A fresh key pair as a row, published from ``now`` (microseconds) on. ``state``: ``next``, or ``active`` for the very first key."""
-    private = _generate(alg, rsa_bits)
-    jwk = _public_jwk(private, alg)
+    jwk, wrapped = _new_pair(root, alg, rsa_bits)
     return SigningKey(
         kid=jwk["kid"],
         alg=alg,
         state=state,
-        wrapped=root.wrap(
-            _label(alg, jwk["kid"]), private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        ),
+        wrapped=wrapped,
         public_jwk=msgspec.json.encode(jwk, order="sorted"),
         created_at=now,
         published_at=now,
@@ -75,18 +73,44 @@ def new_signing_key(
     )
 
 
+def _new_pair(root: Sealer, alg: str, rsa_bits: int) -> tuple[dict[str, str], bytes]:
+    """The public JWK, and what the row keeps: the wrapped key, or a reference to the backend's own."""
+    if alg not in SIGNING_ALGS or rsa_bits not in RSA_BITS:
+        raise ValueError("unknown signing algorithm or RSA size")
+    if isinstance(root, SigningBackend):
+        public, reference = root.generate(alg, rsa_bits)
+        return _public_jwk(public, alg), reference
+    private = _generate(alg, rsa_bits)
+    jwk = _public_jwk(private.public_key(), alg)
+    plain = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return jwk, root.wrap(_label(alg, jwk["kid"]), plain)
+
+
 def load_signer(root: Sealer, row: SigningKey) -> LocalSigner:
-    """Opens a row for signing. Raises ``SealBroken`` (altered, or public and private part differ) or ``WrongRootKey``."""
+    """Opens a row for signing. Raises ``SealBroken`` (altered, or public and private part differ), ``WrongRootKey``, ``MissingKey``."""
+    if isinstance(root, SigningBackend):
+        return _held_signer(root, row)
     # Skips RSA's 50 ms primality check: the bytes are ours, authenticated by the root key, and compared with their public part below.
     private = load_der_private_key(
         root.unwrap(_label(row.alg, row.kid), row.wrapped), None, unsafe_skip_rsa_key_validation=True
     )
     if not isinstance(private, PrivateKey) or not _known_curve(private):
         raise SealBroken("a signing key is of an unknown type")
-    jwk = _public_jwk(private, row.alg)
+    jwk = _public_jwk(private.public_key(), row.alg)
     if msgspec.json.encode(jwk, order="sorted") != row.public_jwk:
         raise SealBroken("a signing key does not belong to its published part")
     return LocalSigner(row.kid, row.alg, MappingProxyType(jwk), _sign_function(private, row.alg))
+
+
+def _held_signer(root: SigningBackend, row: SigningKey) -> LocalSigner:
+    """One signature at start proves that the backend's key is the published one."""
+    jwk, sign = msgspec.json.decode(row.public_jwk, type=dict[str, str]), root.signing(row.alg, row.wrapped)
+    probe = b"yimen/1 signing key probe"
+    try:
+        _verify(jwk, row.alg, sign(probe), probe)
+    except InvalidSignature:
+        raise SealBroken("a signing key does not belong to its published part") from None
+    return LocalSigner(row.kid, row.alg, MappingProxyType(jwk), sign)
 
 
 def rewrapped(old: Sealer, new: Sealer, row: SigningKey) -> SigningKey:
@@ -111,8 +135,6 @@ def _generate(alg: str, rsa_bits: int) -> PrivateKey:
         return ec.generate_private_key(ec.SECP256R1())
     if alg == "Ed25519":
         return ed25519.Ed25519PrivateKey.generate()
-    if alg not in SIGNING_ALGS or rsa_bits not in RSA_BITS:
-        raise ValueError("unknown signing algorithm or RSA size")
     return rsa.generate_private_key(public_exponent=65537, key_size=rsa_bits)
 
 
@@ -136,24 +158,41 @@ def _sign_rsa(private: rsa.RSAPrivateKey, pad: padding.AsymmetricPadding, data: 
     return private.sign(data, pad, _SHA256)
 
 
-def _public_jwk(private: PrivateKey, alg: str) -> dict[str, str]:
-    members = _key_members(private)
+def _verify(jwk: Mapping[str, str], alg: str, signature: bytes, data: bytes) -> None:
+    """Raises ``cryptography``'s InvalidSignature."""
+    if jwk["kty"] == "RSA":
+        numbers = rsa.RSAPublicNumbers(_integer(jwk["e"]), _integer(jwk["n"]))
+        numbers.public_key().verify(signature, data, _RSA_PADDING[alg], _SHA256)
+    elif jwk["kty"] == "EC":
+        point = ec.EllipticCurvePublicNumbers(_integer(jwk["x"]), _integer(jwk["y"]), ec.SECP256R1())
+        r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
+        point.public_key().verify(encode_dss_signature(r, s), data, _ECDSA)
+    else:
+        ed25519.Ed25519PublicKey.from_public_bytes(unb64url(jwk["x"]) or b"").verify(signature, data)
+
+
+def _integer(member: str) -> int:
+    return int.from_bytes(unb64url(member) or b"", "big")
+
+
+def _public_jwk(public: PublicKey, alg: str) -> dict[str, str]:
+    members = _key_members(public)
     return {**members, "kid": thumbprint(members), "use": "sig", "alg": alg}
 
 
-def _key_members(private: PrivateKey) -> dict[str, str]:
-    if isinstance(private, rsa.RSAPrivateKey):
-        numbers = private.public_key().public_numbers()
+def _key_members(public: PublicKey) -> dict[str, str]:
+    if isinstance(public, rsa.RSAPublicKey):
+        numbers = public.public_numbers()
         return {"kty": "RSA", "n": _unsigned(numbers.n), "e": _unsigned(numbers.e)}
-    if isinstance(private, ec.EllipticCurvePrivateKey):
-        point = private.public_key().public_numbers()
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        point = public.public_numbers()
         return {
             "kty": "EC",
             "crv": "P-256",
             "x": b64url(point.x.to_bytes(32, "big")),
             "y": b64url(point.y.to_bytes(32, "big")),
         }
-    return {"kty": "OKP", "crv": "Ed25519", "x": b64url(private.public_key().public_bytes_raw())}
+    return {"kty": "OKP", "crv": "Ed25519", "x": b64url(public.public_bytes_raw())}
 
 
 def _known_curve(private: PrivateKey) -> bool:

@@ -119,12 +119,17 @@ def escrow(recipient: Path, out: Path, as_json: bool) -> None:
     from hashlib import sha256
 
     from idp.audit.events import KeysEscrowed, record
+    from keys.backends import open_root
+    from keys.errors import KeysError
     from keys.escrow import export_root
-    from keys.file_backend import open_root
+    from keys.ports import ExportableSealer
 
     pem = recipient.read_bytes()
     with opened() as parts:
-        sealed = export_root(open_root(parts.config.keys_url), pem)
+        root = open_root(parts.config.keys_url)
+        if not isinstance(root, ExportableSealer):
+            raise KeysError("a root key in a hardware module never leaves it; use the module's own backup")
+        sealed = export_root(root, pem)
         thumbprint = sha256(pem).hexdigest()[:32]
         parts.store.commit([record(KeysEscrowed(recipient=thumbprint), at=parts.clock(), entropy=parts.entropy)])
         handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -13,6 +13,7 @@ from idp.errors import Refusal, Unavailable
 from idp.parts import Parts
 from idp.web.access import Access
 from idp.web.wire import Answer, Request, ToPage, Trouble, headers_for, json_answer, refusal_answer, status_line
+from keys.errors import BackendDown
 
 Operation = Callable[[Request], Answer | ToPage]
 StartResponse = Callable[..., Any]
@@ -55,12 +56,13 @@ class Edge:
             answer = self._answer(environ, methods, reference)
             if isinstance(answer, ToPage):
                 return self._page(environ, start_response, answer, route, began, reference)
-        except Unavailable as error:
-            self._access.trouble(reference, f"unavailable: {error.part}")
+        except (Unavailable, BackendDown) as error:
+            lost = error if isinstance(error, Unavailable) else Unavailable("signing keys")
+            self._access.trouble(reference, f"unavailable: {lost.part}")
             if _for_people(environ, path):
-                trouble = Trouble("unavailable", 503, "temporarily_unavailable", error.retry_after_s)
+                trouble = Trouble("unavailable", 503, "temporarily_unavailable", lost.retry_after_s)
                 return self._page(environ, start_response, ToPage(trouble), route, began, reference)
-            answer = _unavailable(error)
+            answer = _unavailable(lost)
         except Exception as error:  # noqa: BLE001  the last resort: nothing of the error leaves, its place goes to the protected log
             self._access.crash(reference, error)
             if _for_people(environ, path):

@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from tests.house.tree import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = [requirement for extra in PROJECT["optional-dependencies"].values() for requirement in extra]
 LOCKS = ("requirements.lock", "requirements-test.lock", ".ci/uv.lock")
 BLOCK = re.compile(
     r"^(?P<pin>[a-z0-9][^\s\\]*==[^\\\n]+?) *\\\n(?P<hashes>(?: +--hash=sha256:[0-9a-f]{64}(?: \\)?\n?)+)", re.MULTILINE
@@ -38,7 +39,7 @@ def test_every_line_of_a_lock_is_a_pin_with_hashes_or_a_comment(lock: str) -> No
     ("lock", "wanted"),
     [
         ("requirements.lock", PROJECT["dependencies"]),
-        ("requirements-test.lock", PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]),
+        ("requirements-test.lock", PROJECT["dependencies"] + EXTRAS),
     ],
 )
 def test_every_direct_dependency_is_locked_within_its_bounds(lock: str, wanted: list[str]) -> None:
@@ -62,7 +63,7 @@ def test_what_runs_here_is_what_was_locked() -> None:
 def test_every_direct_dependency_says_why() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     lines = re.findall(r'^    "([a-z0-9-]+(?:\[[a-z]+\])?)(?:[><=~!][^"]*)?",(.*)$', text, re.MULTILINE)
-    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    wanted = PROJECT["dependencies"] + EXTRAS
     reasons = {n.partition("[")[0]: comment for n, comment in lines}
     missing = [r.name for r in map(Requirement, wanted) if not re.match(r" *# \S.{3,}", reasons.get(r.name, ""))]
     assert missing == []
