@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from idp.bench import release
 from idp.bench.citizen import Browser
 from idp.bench.sign_in import argon_alone_us, signing_in
 from idp.bench.target import ES256, MACHINE, RS256, Target, redemption
@@ -93,6 +94,18 @@ def _sign_in(run: Run) -> Load:
     return msgspec.structs.replace(load, alone_us=alone)
 
 
+def _release(run: Run, client: str) -> Load:
+    """UserInfo with eight attributes, signed and encrypted to the client."""
+    assert run.target.releasing is not None
+    browser, alone = Browser(run.target), release.alone_us(client)
+    try:
+        token = browser.tokens(client, run.target.releasing)["access_token"]
+    finally:
+        browser.close()
+    load = _fixed(run, run.target.endpoints["userinfo"], "eyJ", authorization=f"Bearer {token}")
+    return msgspec.structs.replace(load, alone_us=alone)
+
+
 OPERATIONS: dict[str, Callable[[Run], Load]] = {
     "discovery": _discovery,
     "jwks": _jwks,
@@ -102,6 +115,8 @@ OPERATIONS: dict[str, Callable[[Run], Load]] = {
     "refresh": _refresh,
     "userinfo": _userinfo,
     "introspect": _introspect,
+    release.ECDH: lambda run: _release(run, release.ECDH),
+    release.RSA: lambda run: _release(run, release.RSA),
     "sign-in": _sign_in,
 }
 NAMES = tuple(OPERATIONS)

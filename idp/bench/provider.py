@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from idp.app import close_parts, open_parts, prepare
+from idp.bench import release
 from idp.bench.processes import free_port, running, wait_until
 from idp.bench.services import Service
 from idp.bench.target import CLIENTS, MACHINE, SCOPE, Credentials, Login, Target
@@ -30,7 +31,7 @@ def provider(
     folder.mkdir(mode=0o700)
     port, log = free_port(), folder / "serve.log"
     environment = settings(folder, port, free_port(), database, redis)
-    clients, citizens = _enter(environment)
+    clients, citizens, releasing = _enter(environment)
     options = {"--bind": f"127.0.0.1:{port}", "--workers": "1", "--threads": str(threads)}
     command = [sys.executable, "-m", "idp.cli", "serve", *(w for pair in options.items() for w in pair), "--no-worker"]
     own = {k: v for k, v in os.environ.items() if not k.startswith("IDP_")} | environment
@@ -39,7 +40,7 @@ def provider(
         wait_until(lambda: answers(origin), process, "the provider", log)
         parts = {"server": process.pid}
         parts |= {what: service.pid for what, service in (("database", database), ("redis", redis)) if service}
-        yield Target(name, origin, endpoints(origin), clients, citizens, parts)
+        yield Target(name, origin, endpoints(origin), clients, citizens, parts, releasing=releasing)
 
 
 def settings(
@@ -60,8 +61,8 @@ def settings(
     }
 
 
-def _enter(environment: Mapping[str, str]) -> tuple[dict[str, Credentials], tuple[Login, ...]]:
-    """A department, the clients and the citizens, as an operator would."""
+def _enter(environment: Mapping[str, str]) -> tuple[dict[str, Credentials], tuple[Login, ...], Login]:
+    """A department, the clients and the citizens, as an operator would; the last citizen has eight attributes."""
     config = load(environment)
     prepare(config)
     parts = open_parts(config)
@@ -75,23 +76,23 @@ def _enter(environment: Mapping[str, str]) -> tuple[dict[str, Credentials], tupl
             level="national",
         )
         clients = {}
-        for name, metadata in CLIENTS.items():
+        for name, metadata in {**CLIENTS, **release.clients()}.items():
             scope = {"scope": SCOPE, "default_scope": "openid" if name == MACHINE else ""}
             client, secret = add_client(
                 parts, {**metadata, **{k: v for k, v in scope.items() if v}}, department, "sample"
             )
             assert secret is not None
             clients[name] = Credentials(client.client_id, secret)
-        citizens = tuple(Login(f"citizen{n}", parts.entropy(12).hex()) for n in range(CITIZENS))
-        for citizen in citizens:
+        *citizens, releasing = (Login(f"citizen{n}", parts.entropy(12).hex()) for n in range(CITIZENS + 1))
+        for citizen in (*citizens, releasing):
             told = {
                 "identifiers": [citizen.username],
                 "password": citizen.password,
-                "claims": CLAIMS,
+                "claims": release.EIGHT if citizen is releasing else CLAIMS,
                 "source": "sample",
             }
             add_account(parts, told, "sample")
-        return clients, citizens
+        return clients, tuple(citizens), releasing
     finally:
         close_parts(parts)
 

@@ -38,7 +38,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """The medians over the rounds. ``…_of_peer``: ratio round by round to the peer in the same round (CPU of the server alone, and of all
-    parts; operations per second); ``of_argon``: Argon2id's share in the CPU time of a sign-in, which is what full cores reach of its own rate."""
+    parts; operations per second); ``of_alone``: share of the unavoidable work (Argon2id of a sign-in, cryptography of a release) in all CPU time."""
 
     operation: str
     target: str
@@ -54,7 +54,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     server_of_peer: float | None = None
     all_of_peer: float | None = None
     rate_of_peer: float | None = None
-    of_argon: float | None = None
+    of_alone: float | None = None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,11 +95,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             notes.append(
                 "Against the peer, round by round: CPU of the server, CPU of all parts (lower is better), operations per second."
             )
-        notes += [
-            f"sign-in on {row.target}: {row.of_argon:.0%} of what Argon2id alone allows on the same core, by CPU time"
-            for row in self.rows
-            if row.of_argon is not None
-        ]
+        notes += [_beside(row) for row in self.rows if row.of_alone]
         notes += [
             f"BAD {r.operation} on {r.target}: {r.errors} errors; the last: {r.last_error}" for r in self.rows if r.bad
         ]
@@ -109,6 +105,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 _HEAD = ["OPERATION", "ON", "PER S", "P50 MS", "P99 MS", "SERVER", "DATABASE", "REDIS", "ERRORS"]
 _PEER_HEAD = ["SERVER/PEER", "ALL/PEER", "PER S/PEER"]
+
+
+def _beside(row: Row) -> str:
+    """The figure beside the work alone."""
+    assert row.of_alone
+    if row.operation == "sign-in":
+        return (
+            f"sign-in on {row.target}: {row.of_alone:.0%} of what Argon2id alone allows on the same core, by CPU time"
+        )
+    return f"{row.operation} on {row.target}: {1 / row.of_alone:.2f} times the CPU of its cryptography alone"
 
 
 def _cells(row: Row) -> list[str]:
@@ -153,7 +159,7 @@ def _row(group: Sequence[Sample], peers: Mapping[int, Sample]) -> Row:
         server_of_peer=_median(_ratio(s.each_us("server"), p.each_us("server")) for s, p in pairs),
         all_of_peer=_median(_ratio(s.all_us, p.all_us) for s, p in pairs),
         rate_of_peer=_median(_ratio(s.rate, p.rate) for s, p in pairs),
-        of_argon=_median(_ratio(s.load.alone_us, s.all_us) for s in group),
+        of_alone=_median(_ratio(s.load.alone_us, s.all_us) for s in group),
     )
 
 

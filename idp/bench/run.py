@@ -14,6 +14,7 @@ from types import FrameType
 
 import click
 
+from idp.bench import release
 from idp.bench.citizen import Browser
 from idp.bench.cpu import between_us, cores, spent_ns
 from idp.bench.log import measure
@@ -128,7 +129,8 @@ def _measure(plan: Plan, prepared: list[Prepared], folder: Path) -> list[Sample]
         for number in range(plan.rounds + 1)
         for name in plan.operations
         for one in prepared
-        if name != "sign-in" or (one.target.signs_in and number)
+        if (name != "sign-in" or (one.target.signs_in and number))
+        and (name not in (release.ECDH, release.RSA) or one.target.releasing is not None)
     ]
     samples = []
     with click.progressbar(steps, label="Measuring", file=sys.stderr, item_show_func=_shown) as bar:

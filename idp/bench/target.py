@@ -68,6 +68,8 @@ class Target:
     processes: Mapping[str, int]
     machine_form: Mapping[str, str] = field(default_factory=dict)
     signs_in: bool = True
+    releasing: Login | None = None
+    """A citizen of whom eight attributes are known, where clients have registered encryption."""
 
     def authorize(self, client: str) -> str:
         """Path and query of an authorization request."""

@@ -77,8 +77,14 @@ def test_the_table_says_what_was_left_out_and_names_no_peer_where_there_is_none(
 
 def test_sign_in_is_told_as_a_share_of_argon() -> None:
     told = report(sample("sign-in", operations=10, alone_us=27_000.0, server=290_000.0, database=10_000.0))
-    assert told.rows[0].of_argon == 0.9
+    assert told.rows[0].of_alone == 0.9
     assert "90% of what Argon2id alone allows" in told.table()
+
+
+def test_a_release_is_told_as_a_multiple_of_its_cryptography() -> None:
+    told = report(sample("release-ecdh", operations=10, alone_us=200.0, server=4_000.0, database=1_000.0))
+    assert told.rows[0].of_alone == 0.4
+    assert "2.50 times the CPU of its cryptography alone" in told.table()
 
 
 def test_json_holds_rows_and_every_sample() -> None:
