@@ -173,6 +173,7 @@ def loopback(host: str | None) -> bool:
 
 STORES = ("sqlite:///", "postgresql://", "postgres://")
 CACHES = ("sqlite:///", "redis://", "rediss://", "unix://")
+LOG_ALARMS = ("stop", "continue")
 SEALINGS = {"aes": 1, "sm": 2}
 """Setting → suite of ``keys.purpose``."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -195,16 +196,17 @@ def _refuse_malformed(config: Config) -> None:
             raise ConfigError(f"IDP_OUTBOUND_ALLOW: {entry} is no host, address or network")
     if config.outbound_ca and not Path(config.outbound_ca).is_file():
         raise ConfigError(f"IDP_OUTBOUND_CA: there is no file {config.outbound_ca}")
-    if config.log_alarm not in ("stop", "continue"):
-        raise ConfigError("IDP_LOG_ALARM must be stop or continue")
     if config.log_origin and (not config.log_origin.isascii() or not _is_name(config.log_origin)):
         raise ConfigError(
             "IDP_LOG_ORIGIN must be like id.example.gov/log-2: up to 200 ASCII characters without spaces or +"
         )
-    if config.log_level not in LOG_LEVELS:
-        raise ConfigError(f"IDP_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")
-    if config.sealing not in SEALINGS:
-        raise ConfigError(f"IDP_SEALING must be one of {', '.join(SEALINGS)}")
+    for name, word, words in (
+        ("IDP_LOG_LEVEL", config.log_level, LOG_LEVELS),
+        ("IDP_LOG_ALARM", config.log_alarm, LOG_ALARMS),
+        ("IDP_SEALING", config.sealing, SEALINGS),
+    ):
+        if word not in words:
+            raise ConfigError(f"{name} must be one of {', '.join(words)}")
     host, _, port = config.management_bind.rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ConfigError("IDP_MANAGEMENT_BIND must be HOST:PORT")
