@@ -34,7 +34,9 @@ class Config:
         "file:///var/lib/yimen/keys",
         "Root key backend: file:///directory, or a token: pkcs11:token=…;object=…?module-path=…&pin-source=…",
     )
-    sealing: str = _f("aes", "What new values are sealed with: aes (AES-256-GCM, SHA-256) or sm (SM4-GCM, SM3); all are read")
+    sealing: str = _f(
+        "aes", "What new values are sealed with: aes (AES-256-GCM, SHA-256) or sm (SM4-GCM, SM3); all are read"
+    )
     trusted_proxies: tuple[str, ...] = _f((), "Networks whose forwarded headers are believed, comma separated")
     outbound_allow: tuple[str, ...] = _f((), "Hosts and networks that back-channel calls may reach although private")
     outbound_ca: str = _f("", "PEM file of the CA that outbound TLS trusts instead of the system's")

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["pytester", "tests.kit.clock", "tests.kit.services", "tests.kit.browser", "tests.kit.house", "tests.kit.softhsm"]
+pytest_plugins = [
+    "pytester",
+    "tests.kit.clock",
+    "tests.kit.services",
+    "tests.kit.browser",
+    "tests.kit.house",
+    "tests.kit.softhsm",
+]
 
 SERVICES = {"postgres": "postgres", "redis": "redis", "chromium": "browser"}
 ROW = re.compile(r"[A-Z]\d{2,3}")
