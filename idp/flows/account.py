@@ -18,6 +18,10 @@ from keys.subjects import sid
 from keys.tokens import same
 
 _SERVICE: Final = "yimen/service/"
+GRANTS: Final = 5000
+"""So many of a citizen's latest authorizations say when a service was used last."""
+SHOWN: Final = 200
+"""So many devices are listed; *sign out everywhere else* ends them all."""
 LOCALES: Final = ("zh-Hans", "en")
 
 
@@ -45,8 +49,8 @@ class Service:
 
 
 def places(parts: Parts, person: Person, current: Session, now: int) -> list[Place]:
-    """The living sessions, this one first."""
-    rows = sorted(sessions.living(parts, person.account.id, now), key=lambda row: row.id != current.id)
+    """The living sessions, this one first, then the last used: at most ``SHOWN``."""
+    rows = sorted(sessions.living(parts, person.account.id, now), key=lambda row: row.id != current.id)[:SHOWN]
     return [
         Place(
             sessions.reference(parts, row),
@@ -84,7 +88,8 @@ def services(parts: Parts, person: Person) -> list[Service]:
         c.client_id: c for c in parts.store.find(Consent, {"account_id": person.account.id, "withdrawn_at": None})
     }
     grants: dict[str, list[Grant]] = {}
-    for grant in parts.store.find(Grant, {"account_id": person.account.id, "ended_at": None}, order=("created_at",)):
+    mine = {"account_id": person.account.id, "ended_at": None}
+    for grant in parts.store.find(Grant, mine, order=("-created_at",), limit=GRANTS):
         grants.setdefault(grant.client_id, []).append(grant)
     found = []
     for client_id in {*consents, *grants}:
@@ -101,7 +106,7 @@ def _service(parts: Parts, person: Person, client: Client, consent: Consent | No
         reference=_reference(parts, person, client.client_id),
         client=client,
         since=min(began + [grant.created_at for grant in grants]),
-        last_used=grants[-1].created_at if grants else None,
+        last_used=grants[0].created_at if grants else None,
         sees=tuple(dict.fromkeys((*asked.claims, *(name for item in asked.items for name in item.allowed)))),
         offline=any(grant.offline for grant in grants),
     )

@@ -19,6 +19,8 @@ TOUCH_US: Final = 60 * SECOND
 """``last_seen_at`` is written at most this often."""
 SKEW_US: Final = 60 * SECOND
 """How far the clocks of two nodes may lie apart before a session of the one is refused by the other."""
+MOST: Final = 20_000
+"""More living sessions of one account are ended without telling each of their clients."""
 _OWN_PAGE: Final = "yimen/account"
 
 
@@ -201,7 +203,7 @@ def client_ids(parts: Parts, session: Session) -> list[str]:
 
 def living(parts: Parts, account_id: bytes, now: int) -> list[Session]:
     """An account's sessions that are alive, the last used first."""
-    rows = parts.store.find(Session, {"account_id": account_id, "ended_at": None}, order=("-last_seen_at",))
+    rows = parts.store.find(Session, {"account_id": account_id, "ended_at": None}, order=("-last_seen_at",), limit=MOST)
     return [row for row in rows if alive(row, now, parts.config.session_idle)]
 
 

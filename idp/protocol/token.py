@@ -17,6 +17,10 @@ _VERIFIER: Final = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
 """RFC 7636 §4.1."""
 
 
+SKEW_US: Final = 60_000_000
+"""How far the clocks of two nodes may lie apart."""
+
+
 class CodeGrant(Protocol):
     """What of a grant decides over its code; times in microseconds."""
 
@@ -28,6 +32,8 @@ class CodeGrant(Protocol):
     def code_challenge(self) -> str | None: ...
     @property
     def state(self) -> str: ...
+    @property
+    def created_at(self) -> int: ...
     @property
     def code_expires_at(self) -> int: ...
     @property
@@ -121,7 +127,7 @@ def judge_code(
         return Replayed()
     if grant.ended_at is not None:
         return Dead("grant_ended")
-    if now >= grant.code_expires_at:
+    if not grant.created_at - SKEW_US <= now < grant.code_expires_at:  # a clock set back makes no code live longer
         return Dead("code_expired")
     if not account_active:
         return Dead("account_inactive")

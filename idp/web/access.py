@@ -1,6 +1,8 @@
 """The access record and the last-resort log: one JSON line each, no query, no header, no exception text."""
 
 import os
+import select
+import threading
 import traceback
 from collections.abc import Callable
 
@@ -10,12 +12,31 @@ from idp.ports import Clock
 from idp.web import metrics
 
 
+class Sink:
+    """Writes lines to a file descriptor that may be a pipe whose reader has stopped: what it can't take at once is not waited for."""
+
+    MOST = select.PIPE_BUF
+    """A pipe that is ready takes so many bytes without waiting (POSIX, write)."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self._turn = descriptor, threading.Lock()
+
+    def __call__(self, line: bytes) -> None:
+        """Raises OSError when the line can't be written now."""
+        with self._turn:
+            ready = select.poll()
+            ready.register(self._descriptor, select.POLLOUT)
+            if len(line) > self.MOST or not any(event & select.POLLOUT for _, event in ready.poll(0)):
+                raise BlockingIOError
+            os.write(self._descriptor, line)
+
+
 class Access:
     """Writes lines to ``write`` (stderr by default) and counts requests. A blocked or broken sink drops lines, never requests."""
 
     def __init__(self, clock: Clock, *, every: bool, write: Callable[[bytes], object] | None = None) -> None:
         self._clock, self._every = clock, every
-        self._write = write or (lambda line: os.write(2, line))
+        self._write = write or Sink(2)
 
     def record(self, method: str, route: str, status: int, seconds: float, reference: str) -> None:
         """One answered request; written when everything is (debug) or when it was refused or failed."""

@@ -86,7 +86,9 @@ def test_unknown_kids_cause_one_fetch_in_half_a_minute(directory, department, cl
 
 
 @pytest.mark.parametrize("breakage", ["down", "status", "private", "weak", "syntax"])
+@pytest.mark.attack("F42")
 def test_the_last_good_set_serves_for_a_day(directory, department, clock, breakage):
+    """An address of keys that fails leaves the last good set in use for a day (OIDC Core §10.1.1)."""
     directory.keys_for(BY_ADDRESS)
     department.down = "timeout" if breakage == "down" else None
     department.status = 500 if breakage == "status" else 200
@@ -111,7 +113,9 @@ def test_failures_are_not_repeated_at_once_and_end_with_the_outage(directory, de
     assert directory.keys_for(BY_ADDRESS).has_kid("ec")
 
 
+@pytest.mark.attack("F42")
 def test_fifty_threads_make_one_fetch(directory, department):
+    """Single flight: many threads that need one document fetch it once (RFC 9700 §4)."""
     department.gate = threading.Event()
     found = []
     threads = [threading.Thread(target=lambda: found.append(directory.keys_for(BY_ADDRESS, "ec"))) for _ in range(50)]

@@ -125,7 +125,9 @@ def served(request: pytest.FixtureRequest, make_served: Callable[..., Served]) -
     return make_served(request.param)
 
 
+@pytest.mark.attack("F01", "F02", "F03", "F04")
 def test_what_was_acknowledged_is_there_and_nothing_works_twice(served: Served) -> None:
+    """Killed at any moment under load: nothing acknowledged is lost, nothing works twice (DESIGN §2.1, §2.2)."""
     driver = Driver(served)
     early = served.session(driver.account)
     keys = {row.kid for row in served.parts.store.find(SigningKey)}, served.parts.store.find(PurposeKey)
@@ -230,6 +232,7 @@ def intact(served: Served) -> None:
         connection.close()
 
 
+@pytest.mark.attack("F04")
 def test_the_background_worker_and_the_servers_come_back_by_themselves(make_served: Callable[..., Served]) -> None:
     """Both kinds are killed at once; the parent starts both again, and says so meanwhile."""
     served = make_served()

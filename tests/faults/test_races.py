@@ -29,6 +29,7 @@ def everything_is_dead(served: Served, app: App, tokens: dict[str, str]) -> None
     assert (again.status_code, again.get_json()["error"]) == (400, "invalid_grant")
 
 
+@pytest.mark.attack("F33")
 def test_of_fifty_at_once_one_works(served: Served) -> None:
     """RFC 6749 §4.1.2, RFC 9700 §4.14.2, RFC 9126 §4: codes, refresh tokens, pushed requests, initial access tokens."""
     app, account = served.register(), served.citizen()

@@ -73,7 +73,9 @@ KINDS = ("down", "slow", "moved", "failing", "endless")
 SICK = 3
 
 
+@pytest.mark.attack("F41")
 def test_one_citizen_many_receivers(make_served: Callable[..., Served], receivers: Receivers) -> None:
+    """Receivers that are down, slow, moved, failing or endless hold up neither the citizen nor the others (Back-Channel Logout §2.5)."""
     served = make_served(log_level="debug")
     account = served.citizen()
     session, cookie = served.session(account)

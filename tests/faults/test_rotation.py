@@ -40,7 +40,9 @@ class Caching:
         return dict(jwt.decode(token, keys, algorithms=["ES256", "RS256"]).claims)
 
 
+@pytest.mark.attack("F22")
 def test_rotation_is_never_seen(make_served: Callable[..., Served]) -> None:
+    """Twenty rotations under load: whoever follows the cache header never meets a key it does not know (OIDC Core §10.1.1)."""
     served = make_served(jwks_max_age=MAX_AGE_S)
     served.start(2)
     caching, account = Caching(served), served.citizen()

@@ -61,6 +61,7 @@ def test_requests_under_way_finish_while_the_balancer_is_told(served: Served) ->
     assert list(server.temporary.iterdir()) == []
 
 
+@pytest.mark.attack("F06")
 def test_who_heeds_readiness_loses_no_request(served: Served) -> None:
     """A balancer that looks every tenth of a second, and a server that goes on for a second: a rolling restart is not seen outside."""
     app = served.machine()

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.slow
 STORM = 24
 
 
+@pytest.mark.attack("F37")
 def test_a_storm_of_sign_ins_is_refused_in_time_and_leaves_room(make_served: Callable[..., Served]) -> None:
     """More sign-ins at once than threads: some are served, the others told when to come back, and a token never waits behind them."""
     served = make_served(argon2_memory_kib=64, hash_threads=1)

@@ -260,7 +260,9 @@ def test_audit_list_and_export(idp, department, tmp_path):
     assert idp.ask("audit", "list", "--limit", "1")[0]["kind"] == "audit.exported"
 
 
+@pytest.mark.attack("F29", "F30")
 def test_backup_verifies_and_comes_back_with_sessions_ended(idp, tmp_path):
+    """A copy never goes over what is there, and every session and grant in it is ended (DECISIONS 7)."""
     idp.ask("accounts", "add", idp.file("a.json", {"identifiers": ["li.wei"], "password": "a long enough sentence"}))
     idp.ask("backup", str(tmp_path / "copies"))
     report = idp.ask("restore", str(tmp_path / "copies"), "--verify")

@@ -27,6 +27,7 @@ def _jwks(house: House) -> VerifyKeys:
     return VerifyKeys.from_jwks(house.request("GET", "/jwks").get_json())
 
 
+@pytest.mark.attack("F22")
 def test_client_that_follows_the_cache_header_never_meets_an_unknown_key(quick):
     """F22: twenty rotations; the client refetches when its copy is older than max-age says"""
     app = quick.machine()
@@ -55,6 +56,7 @@ def test_tokens_of_a_retiring_key_stay_good_until_they_expire(quick):
     assert quick.userinfo(token).status_code == 200
 
 
+@pytest.mark.attack("F23")
 def test_two_nodes_rotating_at_once_agree_on_one_active_key(any_house):
     """F23"""
     any_house.clock.advance(86400)

@@ -19,6 +19,7 @@ class Row:
     redirect_uri: str = CB
     code_challenge: str | None = challenge()
     state: str = "issued"
+    created_at: int = 40
     code_expires_at: int = 100
     ended_at: int | None = None
 
@@ -35,6 +36,8 @@ def judged(row: Row, asked: law.CodeRequest = GOOD, client: str = "a", now: int 
     [
         pytest.param(Row(), GOOD, "a", 50, {}, law.Good(), id="good"),
         pytest.param(Row(), GOOD, "a", 99, {}, law.Good(), id="last-moment"),
+        pytest.param(Row(), GOOD, "a", 40 - law.SKEW_US, {}, law.Good(), id="another-nodes-clock"),
+        pytest.param(Row(), GOOD, "a", 39 - law.SKEW_US, {}, law.Dead("code_expired"), id="clock-set-back"),
         pytest.param(Row(), GOOD, "b", 50, {}, law.Misused("wrong_client"), id="other-client"),
         pytest.param(
             Row(), replace(GOOD, redirect_uri=CB + "/"), "a", 50, {}, law.Misused("wrong_redirect_uri"), id="uri"

@@ -214,6 +214,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
                 },
             ]
         },
+        "many": {"sessions": [], "more": True},
         "error": {"sessions": [], "errors": {"": FIELD_ERRORS["form_expired"]}},
     },
     "services": {

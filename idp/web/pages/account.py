@@ -136,7 +136,10 @@ def _sessions(here: Visit, person: Person, session: Session, status: int = 200) 
         }
         for place in flow.places(here.parts, person, session, here.caller.now)
     ]
-    return show(here, "sessions.html", status=status, sessions=listed, **frame(here, person, session, SESSIONS))
+    more = len(listed) >= flow.SHOWN
+    return show(
+        here, "sessions.html", status=status, sessions=listed, more=more, **frame(here, person, session, SESSIONS)
+    )
 
 
 def _end(here: Visit, person: Person, session: Session) -> Response:
