@@ -11,7 +11,7 @@ from idp.app import close_parts, open_parts
 from idp.audit import merkle, note, proof
 from idp.config import load
 from idp.flows.log_keeper import LogKeeper
-from tests.journeys.test_cli import Operator
+from tests.kit.operator import Operator
 
 
 @pytest.fixture
