@@ -35,19 +35,23 @@ def list_(follow: bool, kind: str | None, client: str | None, limit: int, as_jso
     """The latest events, oldest first. Persons appear by pseudonym."""
     where = {k: v for k, v in (("kind", kind), ("client_id", client)) if v is not None}
     with opened() as parts:
-        rows = parts.store.find(Event, where, order=("-seq",), limit=limit)[::-1]
         if not follow:
-            show([_row(e, as_json) for e in rows], as_json)
+            rows = parts.store.find(Event, where, order=("-seq",), limit=limit)
+            show([_row(e, as_json) for e in rows[::-1]], as_json)
             return
-        for event in rows:
-            click.echo(_line(event, as_json))
-        for event in _coming(parts, where):
+        for event in _followed(parts, where, limit):
             click.echo(_line(event, as_json))
 
 
-def _coming(parts: Parts, where: dict[str, Any]) -> Iterator[Event]:
-    """Each event from now on, once. PostgreSQL numbers an event before it commits it, so that a smaller number may come into sight later."""
+def _followed(parts: Parts, where: dict[str, Any], limit: int) -> Iterator[Event]:
+    """The last ``limit`` events, then each that comes, once.
+
+    PostgreSQL numbers an event before it commits it, so that a smaller number may come into sight later.
+    """
     newest = parts.store.find(Event, order=("-seq",), limit=OVERLAP)
+    if newest:
+        there = {**where, "seq": Op("<=", newest[0].seq)}
+        yield from parts.store.find(Event, there, order=("-seq",), limit=limit)[::-1]
     seen, last = {event.seq for event in newest}, newest[0].seq if newest else 0
     while True:
         after = max(0, last - OVERLAP)
