@@ -82,6 +82,10 @@ class Config:
     log_receivers: tuple[str, ...] = _f(
         (), "Where checkpoints are sent: file:///path, syslog://host:port, syslogs://host:port, https://…"
     )
+    log_retention: tuple[str, ...] = _f(
+        ("session=184", "account=1096"),
+        "Days that personal details of events are kept, by class; `idp audit purge` destroys older ones",
+    )
     management_bind: str = _f("127.0.0.1:9000", "Address of /health and /metrics")
     log_level: str = _f("info", "debug, info, warning or error")
 

@@ -487,6 +487,14 @@ class WitnessTold(Fact, frozen=True, kw_only=True):
     state: str
 
 
+class DetailsPurged(Fact, frozen=True, kw_only=True):
+    """The sealed details of ``events`` old events of the class ``group`` were destroyed: their time was over."""
+
+    KIND = "audit.purged"
+    events: int
+    group: str
+
+
 def record(
     fact: Fact,
     *,

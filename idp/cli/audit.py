@@ -211,6 +211,25 @@ def accept(reason: str, yes: bool, as_json: bool) -> None:
             )
 
 
+@audit.command()
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--yes", is_flag=True, help="Destroy them; there is no way back.")
+@verb
+def purge(dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Destroy the personal details (addresses, devices) of events that are older than IDP_LOG_RETENTION says.
+
+    Events and their leaves stay, and the log verifies as before. Copies of the database keep the sealed details until they end themselves.
+    """
+    from idp.flows.log_purge import plan
+    from idp.flows.log_purge import purge as destroy
+
+    if dry_run == yes:
+        raise click.UsageError("say --dry-run or --yes")
+    with opened() as parts, _bar(parts.store.count(Event), "reading", as_json) as progress:
+        counts = (plan if dry_run else destroy)(parts, lambda done: progress(done, 0))
+    show({"purged" if yes else "would_purge": counts}, as_json)
+
+
 def _index(parts: Parts, text: str | None) -> int | None:
     """A bound of a range: an index as it is, a time by the log's own order."""
     if text is None or text.isdigit():

@@ -18,7 +18,8 @@ from idp.records import Event, EventFacet, TreeBundle, TreeHead
 
 EVER_KEPT = 4096
 NEIGHBOURS = 16
-"""Bundles whose ranges of numbers may overlap: as many as events can commit out of order, by far."""
+"""Bundles whose ranges of numbers may overlap: as many as events commit out of order; a commit that hung for long is looked for farther away."""
+MANY_NEIGHBOURS = 10_000
 COSIGNED = "cosigned"
 """The head that the configured witnesses cosigned lastly."""
 BEHIND_US = 60 * 1_000_000
@@ -118,10 +119,12 @@ def event_by_id(parts: Parts, event_id: str) -> Event:
 
 def index_of(parts: Parts, seq: int) -> int:
     """Where the tree holds the event ``seq``. Raises Refusal(invalid_request)."""
-    for bundle in parts.store.find(TreeBundle, {"max_seq": Op(">=", seq)}, order=("max_seq",), limit=NEIGHBOURS):
-        numbers = seqs_of(bundle)
-        if seq in numbers:
-            return bundle.n * WIDTH + numbers.index(seq)
+    reaching = {"max_seq": Op(">=", seq)}
+    for where, limit in ((reaching, NEIGHBOURS), ({**reaching, "min_seq": Op("<=", seq)}, MANY_NEIGHBOURS)):
+        for bundle in parts.store.find(TreeBundle, where, order=("max_seq",), limit=limit):
+            numbers = seqs_of(bundle)
+            if seq in numbers:
+                return bundle.n * WIDTH + numbers.index(seq)
     raise Refusal(Code.INVALID_REQUEST, "The event is not in the tree.", reason="not_sequenced")
 
 

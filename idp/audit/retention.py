@@ -1,0 +1,39 @@
+"""How long an event's personal fields are kept, by class of event. Pure.
+
+What ends is the sealed detail (address, device); the event, its digests and its leaf stay, so that the log verifies for ever.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from idp.audit.entry import Field, pack, unpack
+
+DAY = 86_400 * 1_000_000
+LEAST_DAYS = 183
+"""Network logs are kept for six months at least (Cybersecurity Law of the PRC, Art. 21 (3))."""
+
+
+def rules(settings: Sequence[str], known: Sequence[str]) -> dict[str, int]:
+    """Class (an event's subject, like ``session``) → days. Raises ValueError for an unknown class or too few days."""
+    classes, found = {kind.partition(".")[0] for kind in known}, dict[str, int]()
+    for text in settings:
+        name, _, days = text.partition("=")
+        if name not in classes:
+            raise ValueError(f"{name} is no class of events: {', '.join(sorted(classes))}")
+        if not days.isascii() or not days.isdigit() or not LEAST_DAYS <= int(days) <= 36_500:
+            raise ValueError(f"{name} must be kept for {LEAST_DAYS} to 36500 days")
+        found[name] = int(days)
+    return found
+
+
+def ends(kind: str, at: int, kept: Mapping[str, int]) -> int | None:
+    """When the details of an event of ``at`` end (microseconds); None: never by themselves."""
+    days = kept.get(kind.partition(".")[0])
+    return None if days is None else at + days * DAY
+
+
+def without_details(fields: bytes) -> bytes | None:
+    """The stored fields with their digests alone; None when there is no detail left to destroy. Raises ValueError."""
+    found = unpack(fields)
+    if not any(field.sealed for field in found):
+        return None
+    return pack([Field(field.name, field.digest, b"") for field in found])

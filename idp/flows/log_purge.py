@@ -1,0 +1,66 @@
+"""The end of personal details whose time is over: the sealed fields of old events go, never an event, a digest or a leaf."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from idp.audit.events import DetailsPurged, record, vocabulary
+from idp.audit.retention import ends, rules, without_details
+from idp.config import ConfigError
+from idp.errors import Unavailable
+from idp.parts import Parts
+from idp.ports import Committed, Op, Update, Write
+from idp.records import Event
+
+PAGE = 500
+Progress = Callable[[int], object]
+"""``progress(events looked at)``."""
+
+
+def kept(parts: Parts) -> dict[str, int]:
+    """Days by class, as configured. Raises ConfigError."""
+    try:
+        return rules(parts.config.log_retention, tuple(vocabulary()))
+    except ValueError as error:
+        raise ConfigError(f"IDP_LOG_RETENTION: {error}") from None
+
+
+def plan(parts: Parts, progress: Progress = lambda _: None) -> dict[str, int]:
+    """How many events would lose their details, by class; nothing is changed. Raises ConfigError, Unavailable."""
+    return dict(Counter(event.kind.partition(".")[0] for event, _ in _over(parts, kept(parts), progress)))
+
+
+def purge(parts: Parts, progress: Progress = lambda _: None) -> dict[str, int]:
+    """Destroy them; how many, by class. Each batch carries its own event, so a death in between leaves nothing untold. Raises as :func:`plan`."""
+    done, batch, told = Counter[str](), list[Write](), Counter[str]()
+    for event, fields in _over(parts, kept(parts), progress):
+        batch.append(Update(Event, {"seq": event.seq, "entry": event.entry}, {"fields": fields}))
+        told[event.kind.partition(".")[0]] += 1
+        if len(batch) == PAGE:
+            _commit(parts, batch, told)
+            done.update(told)
+            batch, told = [], Counter()
+    if batch:
+        _commit(parts, batch, told)
+        done.update(told)
+    return dict(done)
+
+
+def _commit(parts: Parts, batch: list[Write], told: Counter[str]) -> None:
+    now = parts.clock()
+    facts = [DetailsPurged(events=n, group=name) for name, n in sorted(told.items())]
+    events = [record(fact, at=now, entropy=parts.entropy) for fact in facts]
+    if not isinstance(parts.store.commit([*batch, *events]), Committed):
+        raise Unavailable("database")
+
+
+def _over(parts: Parts, days: dict[str, int], progress: Progress) -> Iterator[tuple[Event, bytes]]:
+    """Each event whose details' time is over, with what of its fields stays."""
+    now, after, looked = parts.clock(), 0, 0
+    while rows := parts.store.find(Event, {"seq": Op(">", after)}, order=("seq",), limit=PAGE):
+        for event in rows:
+            end = ends(event.kind, event.at, days)
+            fields = without_details(event.fields) if event.fields and end is not None and end <= now else None
+            if fields is not None:
+                yield event, fields
+        after, looked = rows[-1].seq, looked + len(rows)
+        progress(looked)
