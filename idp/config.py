@@ -82,6 +82,11 @@ class Config:
     log_receivers: tuple[str, ...] = _f(
         (), "Where checkpoints are sent: file:///path, syslog://host:port, syslogs://host:port, https://…"
     )
+    log_sinks: tuple[str, ...] = _f(
+        (),
+        "Where every event is streamed: file:///path, syslog(s)://host:port or https://…, each with ?format=json, ocsf, ecs or cef",
+        secret=True,
+    )
     log_retention: tuple[str, ...] = _f(
         ("session=184", "account=1096"),
         "Days that personal details of events are kept, by class; `idp audit purge` destroys older ones",

@@ -1,19 +1,21 @@
-"""Where checkpoints go beside the database: a file, syslog (RFC 5424 over TCP or TLS), an HTTP receiver. Chosen by URL."""
+"""Where checkpoints and events go beside the database: a file, syslog (RFC 5424 over TCP or TLS), an HTTP receiver. Chosen by URL."""
 
 import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlencode, urlsplit, urlunsplit
 
 from clients.outbound import Limits, Outbound, OutboundError
+from idp.audit.siem import FORMATS
 from idp.config import Config, ConfigError
 
 TIMEOUT_S = 5.0
 FACILITY_AUDIT, NOTICE = 13, 5
+NDJSON = "application/x-ndjson"
 Send = Callable[[str, int], None]
 
 
@@ -34,6 +36,60 @@ def open_receivers(config: Config, outbound: Outbound) -> list[To]:
     return [To(_named(url), _receiver(url, config, outbound)) for url in config.log_receivers]
 
 
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Implements ``flows.log_stream.Sink``: gets every event, in the order of the log."""
+
+    name: str
+    format: str
+    deliver: Callable[[Sequence[str], int], None]
+
+    def send(self, lines: Sequence[str], now: int) -> None:
+        """Hand over whole lines, all or an error; ``now`` microseconds. Raises OSError."""
+        self.deliver(lines, now)
+
+
+def open_sinks(config: Config, outbound: Outbound) -> list[Sink]:
+    """By ``IDP_LOG_SINKS``. Raises ConfigError."""
+    found = [_sink(url, config, outbound) for url in config.log_sinks]
+    if len({sink.name for sink in found}) < len(found):
+        raise ConfigError("IDP_LOG_SINKS names one address in one format twice")
+    return found
+
+
+def _sink(url: str, config: Config, outbound: Outbound) -> Sink:
+    parts = urlsplit(url)
+    asked = parse_qs(parts.query)
+    format_ = asked.pop("format", ["json"])[-1]
+    if format_ not in FORMATS:
+        raise ConfigError(f"IDP_LOG_SINKS: format must be one of {', '.join(FORMATS)}")
+    plain = urlunsplit(parts._replace(query=urlencode(asked, doseq=True)))
+    name = f"{_named(url)}{parts.path if parts.scheme.startswith('http') else ''}?{format_}"
+    if parts.scheme == "file" and parts.path:
+        path = Path(unquote(parts.path))
+        return Sink(name, format_, lambda lines, _: append(path, "".join(f"{line}\n" for line in lines), end=""))
+    if parts.scheme in ("syslog", "syslogs") and parts.hostname:
+        address, context = _syslog(parts, config)
+        sender = config.host
+        return Sink(
+            name,
+            format_,
+            lambda lines, now: syslog(address, context, *(message(line, sender, "event", now) for line in lines)),
+        )
+    if parts.scheme in ("https", "http") and parts.hostname:
+        return Sink(name, format_, lambda lines, _: post(outbound, plain, "\n".join(lines) + "\n", NDJSON))
+    raise ConfigError(
+        "IDP_LOG_SINKS must hold addresses like file:///path, syslogs://host:6514?format=cef or https://…?format=ocsf"
+    )
+
+
+def _syslog(parts: SplitResult, config: Config) -> tuple[tuple[str, int], ssl.SSLContext | None]:
+    """Address and, for ``syslogs``, TLS."""
+    secure = parts.scheme == "syslogs"
+    context = ssl.create_default_context(cafile=config.outbound_ca or None) if secure else None
+    return (parts.hostname or "", parts.port or (6514 if secure else 601)), context
+
+
 def _named(url: str) -> str:
     """Without what may be a secret."""
     parts = urlsplit(url)
@@ -45,9 +101,7 @@ def _receiver(url: str, config: Config, outbound: Outbound) -> Send:
     if parts.scheme == "file" and parts.path:
         return lambda text, _: append(Path(unquote(parts.path)), text)
     if parts.scheme in ("syslog", "syslogs") and parts.hostname:
-        secure = parts.scheme == "syslogs"
-        context = ssl.create_default_context(cafile=config.outbound_ca or None) if secure else None
-        address = (parts.hostname, parts.port or (6514 if secure else 601))
+        address, context = _syslog(parts, config)
         sender = config.host
         return lambda text, now: syslog(address, context, message(text, sender, "checkpoint", now))
     if parts.scheme in ("https", "http") and parts.hostname:
@@ -57,11 +111,11 @@ def _receiver(url: str, config: Config, outbound: Outbound) -> Send:
     )
 
 
-def append(path: Path, text: str) -> None:
-    """One checkpoint behind the other, an empty line between: on disk when it returns. Raises OSError."""
+def append(path: Path, text: str, end: str = "\n") -> None:
+    """One text behind the other, checkpoints with an empty line between: on disk when it returns. Raises OSError."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(f"{text}\n")
+        file.write(text + end)
         file.flush()
         os.fsync(file.fileno())
 

@@ -95,9 +95,10 @@ def worker(parent: int | None, as_json: bool) -> None:
         signal.signal(name, lambda *_: stop.set())
     from idp.app import close_parts, open_parts
     from idp.flows.log_keeper import LogKeeper
+    from idp.flows.log_stream import Stream
     from idp.flows.worker import Worker
     from idp.notifiers import open_notifier
-    from idp.receivers import open_receivers
+    from idp.receivers import open_receivers, open_sinks
     from keys.backends import open_root
 
     config = configuration()
@@ -113,13 +114,16 @@ def worker(parent: int | None, as_json: bool) -> None:
     try:
         working = Worker(parts, open_root(config.keys_url), open_notifier(config, parts.outbound), trouble=_tell)
         keeping = LogKeeper(parts, open_receivers(config, parts.outbound), trouble=_tell)
-        keeper = threading.Thread(target=keeping.run, args=(stop, alive), name="log")
-        keeper.start()
+        streams = [Stream(parts, sink, trouble=_tell) for sink in open_sinks(config, parts.outbound)]
+        beside = [threading.Thread(target=one.run, args=(stop, alive), name="log") for one in (keeping, *streams)]
+        for thread in beside:
+            thread.start()
         try:
             working.run(stop, alive)
         finally:
             stop.set()
-            keeper.join()
+            for thread in beside:
+                thread.join()
     finally:
         close_parts(parts)
 
@@ -136,16 +140,19 @@ def _leave(*_: Any) -> None:
 def _check(config: Config) -> None:
     """A clear error now rather than workers that die at start: stores, keys, and the composition itself."""
     from idp.app import check_open, close_parts, create_app, open_parts
+    from idp.flows.log_purge import kept
     from idp.flows.log_witnesses import witnesses
     from idp.notifiers import open_notifier
-    from idp.receivers import open_receivers
+    from idp.receivers import open_receivers, open_sinks
 
     parts = open_parts(config)
     try:
         check_open(parts)
         open_notifier(config, parts.outbound)
         open_receivers(config, parts.outbound)
+        open_sinks(config, parts.outbound)
         witnesses(config.log_witnesses)
+        kept(parts)
         create_app(config, parts)
         _check_log(config, parts)
     finally:

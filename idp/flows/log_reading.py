@@ -89,8 +89,8 @@ def rows_of(parts: Parts, seqs: tuple[int, ...]) -> dict[int, Event]:
     return {event.seq: event for event in found}
 
 
-def events_between(parts: Parts, start: int, end: int) -> Iterator[tuple[int, Event]]:
-    """The leaves start ≤ index < end with their events, bundle by bundle. Raises Damaged where one is gone."""
+def events_between(parts: Parts, start: int, end: int, *, gaps: bool = False) -> Iterator[tuple[int, Event]]:
+    """The leaves start ≤ index < end with their events, bundle by bundle. Raises Damaged where one is gone; with ``gaps`` it is left out."""
     for n in range(start // WIDTH, -(-end // WIDTH)):
         bundle = parts.store.one(TreeBundle, n=n)
         if bundle is None:
@@ -98,9 +98,10 @@ def events_between(parts: Parts, start: int, end: int) -> Iterator[tuple[int, Ev
         numbers = list(enumerate(seqs_of(bundle), n * WIDTH))[max(start - n * WIDTH, 0) : end - n * WIDTH]
         rows = rows_of(parts, tuple(seq for _, seq in numbers))
         for index, seq in numbers:
-            if seq not in rows:
+            if seq in rows:
+                yield index, rows[seq]
+            elif not gaps:
                 raise Damaged
-            yield index, rows[seq]
 
 
 def event_by_id(parts: Parts, event_id: str) -> Event:
