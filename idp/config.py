@@ -87,6 +87,10 @@ class Config:
         "Where every event is streamed: file:///path, syslog(s)://host:port or https://…, each with ?format=json, ocsf, ecs or cef",
         secret=True,
     )
+    log_alerts: str = _f("", "File of alert rules (TOML); empty: the starter set, which `idp alerts rules` prints")
+    log_alerts_to: tuple[str, ...] = _f(
+        (), "Who hears of alerts: mailto:address, https://…, syslog(s)://host:port or file:///path", secret=True
+    )
     log_retention: tuple[str, ...] = _f(
         ("session=184", "account=1096"),
         "Days that personal details of events are kept, by class; `idp audit purge` destroys older ones",

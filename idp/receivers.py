@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlencode, urlsplit, ur
 from clients.outbound import Limits, Outbound, OutboundError
 from idp.audit.siem import FORMATS
 from idp.config import Config, ConfigError
+from idp.ports import Notifier
 
 TIMEOUT_S = 5.0
 FACILITY_AUDIT, NOTICE = 13, 5
@@ -55,6 +56,27 @@ def open_sinks(config: Config, outbound: Outbound) -> list[Sink]:
     if len({sink.name for sink in found}) < len(found):
         raise ConfigError("IDP_LOG_SINKS names one address in one format twice")
     return found
+
+
+def open_alert_sinks(config: Config, outbound: Outbound, notifier: Notifier | None) -> list[Sink]:
+    """By ``IDP_LOG_ALERTS_TO``: as sinks, and by e-mail. Raises ConfigError."""
+    found = []
+    for url in config.log_alerts_to:
+        kind, _, address = url.partition(":")
+        if kind != "mailto":
+            found.append(_sink(url, config, outbound))
+        elif notifier is None or not config.smtp_url or "@" not in address:
+            raise ConfigError("IDP_LOG_ALERTS_TO: mail needs IDP_SMTP_URL and an address")
+        else:
+            found.append(Sink(f"mailto:{address}", "json", _mail(notifier, address)))
+    return found
+
+
+def _mail(notifier: Notifier, address: str) -> Callable[[Sequence[str], int], None]:
+    def send(lines: Sequence[str], _: int) -> None:
+        notifier.send("email", address, f"Yimen: {len(lines)} alert(s)", "\n".join(lines))
+
+    return send
 
 
 def _sink(url: str, config: Config, outbound: Outbound) -> Sink:

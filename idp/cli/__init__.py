@@ -26,6 +26,7 @@ NOUNS = {
     "release": "release:release",
     "keys": "keys:keys",
     "audit": "audit:audit",
+    "alerts": "alerts:alerts",
     "witness": "witness:witness",
     "bench": "bench:bench",
 }

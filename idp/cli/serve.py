@@ -94,11 +94,12 @@ def worker(parent: int | None, as_json: bool) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     from idp.app import close_parts, open_parts
+    from idp.flows.log_alerts import RAISED, Watch
     from idp.flows.log_keeper import LogKeeper
     from idp.flows.log_stream import Stream
     from idp.flows.worker import Worker
     from idp.notifiers import open_notifier
-    from idp.receivers import open_receivers, open_sinks
+    from idp.receivers import open_alert_sinks, open_receivers, open_sinks
     from keys.backends import open_root
 
     config = configuration()
@@ -112,10 +113,18 @@ def worker(parent: int | None, as_json: bool) -> None:
         return parent is None or os.getppid() == parent
 
     try:
-        working = Worker(parts, open_root(config.keys_url), open_notifier(config, parts.outbound), trouble=_tell)
-        keeping = LogKeeper(parts, open_receivers(config, parts.outbound), trouble=_tell)
-        streams = [Stream(parts, sink, trouble=_tell) for sink in open_sinks(config, parts.outbound)]
-        beside = [threading.Thread(target=one.run, args=(stop, alive), name="log") for one in (keeping, *streams)]
+        notifier = open_notifier(config, parts.outbound)
+        working = Worker(parts, open_root(config.keys_url), notifier, trouble=_tell)
+        keeping: list[LogKeeper | Stream | Watch] = [
+            LogKeeper(parts, open_receivers(config, parts.outbound), trouble=_tell),
+            Watch(parts, trouble=_tell),
+            *(Stream(parts, sink, trouble=_tell) for sink in open_sinks(config, parts.outbound)),
+            *(
+                Stream(parts, sink, trouble=_tell, only=RAISED)
+                for sink in open_alert_sinks(config, parts.outbound, notifier)
+            ),
+        ]
+        beside = [threading.Thread(target=one.run, args=(stop, alive), name="log") for one in keeping]
         for thread in beside:
             thread.start()
         try:
@@ -140,17 +149,20 @@ def _leave(*_: Any) -> None:
 def _check(config: Config) -> None:
     """A clear error now rather than workers that die at start: stores, keys, and the composition itself."""
     from idp.app import check_open, close_parts, create_app, open_parts
+    from idp.flows.log_alerts import load_rules
     from idp.flows.log_purge import kept
     from idp.flows.log_witnesses import witnesses
     from idp.notifiers import open_notifier
-    from idp.receivers import open_receivers, open_sinks
+    from idp.receivers import open_alert_sinks, open_receivers, open_sinks
 
     parts = open_parts(config)
     try:
         check_open(parts)
-        open_notifier(config, parts.outbound)
+        notifier = open_notifier(config, parts.outbound)
         open_receivers(config, parts.outbound)
         open_sinks(config, parts.outbound)
+        open_alert_sinks(config, parts.outbound, notifier)
+        load_rules(config)
         witnesses(config.log_witnesses)
         kept(parts)
         create_app(config, parts)

@@ -33,11 +33,13 @@ class Sink(Protocol):
 
 
 class Stream:
-    """One sink's stream. Any number of processes may offer; one leads."""
+    """One sink's stream; ``only`` events of this kind, if given. Any number of processes may offer; one leads."""
 
-    def __init__(self, parts: Parts, sink: Sink, trouble: Callable[[str], object] = print) -> None:
-        self._parts, self._sink, self._trouble = parts, sink, trouble
-        self._key = "sink:" + sha256(sink.name.encode()).hexdigest()[:32]
+    def __init__(
+        self, parts: Parts, sink: Sink, trouble: Callable[[str], object] = print, *, only: str | None = None
+    ) -> None:
+        self._parts, self._sink, self._trouble, self._only = parts, sink, trouble, only
+        self._key = "sink:" + sha256(f"{sink.name} {only or ''}".encode()).hexdigest()[:32]
         self._failures = 0
 
     def run(self, stop: threading.Event, alive: Callable[[], bool] = lambda: True) -> None:
@@ -61,7 +63,9 @@ class Stream:
         now = self._parts.clock()
         try:
             found = events_between(self._parts, start, end, gaps=True)
-            self._sink.send([line(self._sink.format, index, event) for index, event in found], now)
+            lines = [line(self._sink.format, i, event) for i, event in found if self._only in (None, event.kind)]
+            if lines:
+                self._sink.send(lines, now)
         except OSError as error:
             self._failed(error)
             return 0

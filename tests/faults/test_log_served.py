@@ -4,12 +4,13 @@ import os
 import signal
 from typing import Any
 
+import msgspec
 import pytest
 
 from idp.audit import note
 from idp.flows.log_verify import verify
 from idp.flows.sequencer import head, log_signer
-from idp.records import Event
+from idp.records import Event, TreeHead
 from tests.faults.conftest import BACKENDS
 from tests.faults.ground import Served
 from tests.kit.process import wait_until
@@ -85,6 +86,24 @@ def test_checkpoints_go_to_a_file(make_served: Any, tmp_path: Any) -> None:
     wait_until(lambda: file.exists() and file.read_text().endswith("\n\n"), "a checkpoint")
     first = file.read_text().rstrip("\n") + "\n"
     note.opened(first, served.config.log_name, log_signer(served.parts).verifiers)
+
+
+def test_events_and_alerts_leave_for_who_watches(make_served: Any, tmp_path: Any) -> None:
+    """A sink gets every event, whoever hears of alerts the alert alone"""
+    events, alerts = tmp_path / "events.jsonl", tmp_path / "alerts.jsonl"
+    served: Served = make_served(log_sinks=(f"file://{events}",), log_alerts_to=(f"file://{alerts}",))
+    served.start(1)
+    wait_until(lambda: sequenced(served) and events.exists(), "the first events")
+    wait_until(lambda: served.parts.store.one(TreeHead, name="alerts") is not None, "the watch")
+    served.idp("audit", "export", "--out", str(tmp_path / "log.zip"))
+    wait_until(alerts.exists, "the alert")
+    (told,) = [msgspec.json.decode(line) for line in alerts.read_text().splitlines()]
+    assert (told["kind"], told["rule"]) == ("alert.raised", "log-taken-away")
+    assert "ALERT low: log-taken-away" in served.server.output()
+    wait_until(lambda: len(events.read_text().splitlines()) == served.parts.store.count(Event), "every event")
+    open_now = served.idp("alerts", "list")
+    served.idp("alerts", "ack", open_now[0]["id"], "--as", "harmless")
+    wait_until(lambda: served.idp("alerts", "list") == [], "the acknowledgement")
 
 
 def _token(served: Served, app: Any) -> int:

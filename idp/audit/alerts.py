@@ -1,0 +1,136 @@
+"""Alert rules over the log: what is searched for, how many, how soon, of whom. Pure: events in the log's order in, alerts out."""
+
+import tomllib
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+SECOND = 1_000_000
+MAX_RULES = 200
+MAX_GROUPS = 10_000
+"""Groups that a rule remembers at once; the longest silent is forgotten first."""
+PERSONS = ("person", "actor")
+_FIELD = "abcdefghijklmnopqrstuvwxyz_"
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One rule, field for field the file's. ``within`` seconds; ``where`` values as they stand in an event's head."""
+
+    about: str
+    kind: tuple[str, ...]
+    count: int
+    within: int
+    severity: Literal["low", "medium", "high"]
+    where: Mapping[str, str | int | bool] = {}
+    group: tuple[str, ...] = ()
+    distinct: str | None = None
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that was met: by how many events of which group, from index ``first`` to ``last``; ``at`` the last one's time."""
+
+    rule: str
+    severity: str
+    group: str
+    count: int
+    first: int
+    last: int
+    at: int
+
+
+class RulesError(ValueError):
+    """The file of rules can't be used; the text says which rule and why."""
+
+
+def parse(text: str, kinds: Sequence[str]) -> dict[str, Rule]:
+    """Rules by name. ``kinds``: those that there are. Raises RulesError."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RulesError(f"not TOML: {error}") from None
+    if len(tables) > MAX_RULES:
+        raise RulesError(f"more than {MAX_RULES} rules")
+    found = {}
+    for name, table in tables.items():
+        try:
+            found[name] = msgspec.convert(table, Rule)
+        except msgspec.ValidationError as error:
+            raise RulesError(f"{name}: {error}") from None
+        _judge(name, found[name], kinds)
+    return found
+
+
+def _judge(name: str, rule: Rule, kinds: Sequence[str]) -> None:
+    unknown = [kind for kind in rule.kind if kind not in kinds]
+    fields = [*rule.group, *rule.where, *([rule.distinct] if rule.distinct else [])]
+    if unknown or not rule.kind:
+        raise RulesError(f"{name}: there is no kind {unknown[0] if unknown else ''}")
+    if not 1 <= rule.count <= 1_000_000 or not 1 <= rule.within <= 7 * 86_400:
+        raise RulesError(f"{name}: count must be 1 to 1000000, within 1 second to 7 days")
+    if any(not field or set(field) - set(_FIELD) for field in fields) or len(rule.group) > 4:
+        raise RulesError(f"{name}: fields are words of an event's head, at most four of them group")
+
+
+class Watcher:
+    """The rules at work. Remembers of each group what lies within its window; one owner, events in the log's order."""
+
+    def __init__(self, rules: Mapping[str, Rule]) -> None:
+        self._rules = rules
+        self._seen: dict[str, OrderedDict[str, deque[tuple[int, int, str]]]] = {name: OrderedDict() for name in rules}
+        self._silent: dict[tuple[str, str], int] = {}
+        """Rule and group → until when it stays silent."""
+        self._by_kind: dict[str, list[str]] = {}
+        for name, rule in rules.items():
+            for kind in rule.kind:
+                self._by_kind.setdefault(kind, []).append(name)
+
+    def see(self, index: int, head: Mapping[str, Any]) -> list[Alert]:
+        """The alerts that this event completes. A head that is not ours in form completes none."""
+        kind, at = head.get("kind"), head.get("at")
+        if not isinstance(kind, str) or not isinstance(at, int):
+            return []
+        found = (self._see(name, index, at, head) for name in self._by_kind.get(kind, ()))
+        return [alert for alert in found if alert is not None]
+
+    def _see(self, name: str, index: int, at: int, head: Mapping[str, Any]) -> Alert | None:
+        rule = self._rules[name]
+        if any(head.get(field) != value for field, value in rule.where.items()):
+            return None
+        group = " ".join(f"{field}={_word(head.get(field))}" for field in rule.group)
+        window = self._window(name, group)
+        window.append((at, index, _word(head.get(rule.distinct)) if rule.distinct else ""))
+        while window[0][0] <= at - rule.within * SECOND:
+            window.popleft()
+        count = len({value for _, _, value in window}) if rule.distinct else len(window)
+        if count < rule.count or self._silent.get((name, group), -1) > at:
+            return None
+        self._silence(name, group, at + rule.within * SECOND, at)
+        alert = Alert(
+            rule=name, severity=rule.severity, group=group, count=count, first=window[0][1], last=index, at=at
+        )
+        window.clear()
+        return alert
+
+    def _window(self, name: str, group: str) -> deque[tuple[int, int, str]]:
+        groups = self._seen[name]
+        window = groups.get(group)
+        if window is None:
+            # A window holds what a rule needs to be met, and a little more for those that count different values.
+            window = groups[group] = deque(maxlen=20 * self._rules[name].count)
+        groups.move_to_end(group)
+        if len(groups) > MAX_GROUPS:
+            groups.popitem(last=False)
+        return window
+
+    def _silence(self, name: str, group: str, until: int, at: int) -> None:
+        if len(self._silent) > MAX_GROUPS:
+            self._silent = {key: end for key, end in self._silent.items() if end > at}
+        self._silent[name, group] = until
+
+
+def _word(value: object) -> str:
+    """A value as it stands in a group: one word, of bounded length."""
+    text = "" if value is None else str(value)
+    return "".join(c if c.isprintable() and c not in " =" else "?" for c in text[:128])
