@@ -325,7 +325,7 @@ class Objection(Record, frozen=True):
 
 
 class Erasure(Record, frozen=True):
-    """A citizen asked to be forgotten. ``state``: waiting, cancelled or done; nothing is destroyed before ``due_at``."""
+    """A citizen asked to be forgotten, or an order says so. ``state``: waiting (nothing goes before ``due_at``) → cancelled, or begun → done."""
 
     account_id: bytes
     state: str

@@ -73,7 +73,7 @@ class SteppedUp(Fact, frozen=True, kw_only=True):
 
 
 class SessionEnded(Fact, frozen=True, kw_only=True):
-    """A session ended. ``why``: logout, citizen, password_changed, factor_reset, staff, disabled, superseded."""
+    """A session ended. ``why``: logout, citizen, password_changed, factor_reset, staff, disabled, superseded, erasure_asked, erased."""
 
     KIND = "session.ended"
     session: str
@@ -580,4 +580,7 @@ def _sealed(
 
 def vocabulary() -> dict[str, type[Fact]]:
     """Every kind and the class that documents it."""
+    from idp.audit import rights  # facts of their own file are of the vocabulary too
+
+    del rights
     return {c.KIND: c for c in Fact.__subclasses__()}

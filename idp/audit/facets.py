@@ -12,6 +12,9 @@ from idp.records import Event
 
 ID, PERSON, STAFF, KIND, CLIENT, SESSION, REFERENCE = "id", "person", "staff", "kind", "client", "session", "reference"
 FACETS = (ID, PERSON, STAFF, KIND, CLIENT, SESSION, REFERENCE)
+TOLD = "told"
+TELLING = frozenset({"attributes.released", "consent.given", "consent.informed", "consent.denied", "consent.withdrawn"})
+"""What a citizen reads on *Who saw my data*: found by itself, so that their sign-ins are not read with it."""
 
 
 class _Head(msgspec.Struct):
@@ -26,11 +29,14 @@ _DECODER = msgspec.json.Decoder(_Head)
 
 
 def facets(event: Event) -> Iterator[tuple[str, bytes]]:
-    """``(facet, value)`` pairs: the event's id and kind; the person concerned and the staff who acted, by pseudonym; client; session; reference."""
+    """``(facet, value)`` pairs: the event's id and kind; the person concerned (again under ``told`` where something was told about them) and the
+    staff who acted, by pseudonym; client; session; reference."""
     yield ID, event.id
     yield KIND, event.kind.encode()
     if event.actor is not None:
         yield PERSON, event.actor
+        if event.kind in TELLING:
+            yield TOLD, event.actor
     try:
         head = _DECODER.decode(event.head)
         staff = bytes.fromhex(head.actor or "")

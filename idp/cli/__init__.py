@@ -24,6 +24,8 @@ NOUNS = {
     "items": "items:items",
     "attributes": "attributes:attributes",
     "release": "release:release",
+    "objections": "objections:objections",
+    "receipts": "receipts:receipts",
     "keys": "keys:keys",
     "audit": "audit:audit",
     "alerts": "alerts:alerts",

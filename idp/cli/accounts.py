@@ -94,6 +94,28 @@ def reset_factor(identifier: str, reason: str, as_json: bool) -> None:
         show({"identifier": identifier, "removed": removed}, as_json)
 
 
+@accounts.command()
+@click.argument("identifier")
+@click.option(
+    "--reason",
+    type=click.Choice(["court-order", "authority", "deceased", "requested"]),
+    required=True,
+    help="By which order; recorded.",
+)
+@click.confirmation_option(prompt="Everything about this person becomes unreadable for ever, in old copies too. Go on?")
+@verb
+def erase(identifier: str, reason: str, as_json: bool) -> None:
+    """Forget the account that signs in with IDENTIFIER, at once: its key is destroyed, its services are told. Nobody can undo it.
+
+    A citizen's own wish is better done on their page, which waits and can be cancelled.
+    """
+    from idp.flows.erasure import by_order
+
+    with opened() as parts:
+        by_order(parts, identifier, reason, now=parts.clock())
+        show({"erased": True, "reason": reason}, as_json)
+
+
 @accounts.command("staff-link")
 @click.argument("roles", nargs=-1, type=click.Choice(ROLES), required=True)
 @verb

@@ -14,6 +14,7 @@ from idp.audit.entry import entry, unpack
 from idp.audit.events import Restored, record
 from idp.audit.verify import Bad
 from idp.config import Config
+from idp.flows.erasure import after_restore
 from idp.flows.log_memory import check
 from idp.flows.sequencer import log_signer
 from idp.parts import Parts
@@ -51,14 +52,17 @@ def verify_copy(config: Config, main: Path, ring: Path) -> dict[str, Any]:
 
 
 def bring_back(config: Config, main: Path, ring: Path) -> dict[str, Any]:
-    """Restore both stores, check them, end every session and grant. Raises ClickException when a store is not empty."""
+    """Restore both stores, check them, end every session and grant, forget again whom the keyring forgot.
+
+    Raises ClickException when a store is not empty.
+    """
     _put(config.database_url, main)
     _put(config.keyring_url, ring)
     parts = open_parts(config)
     try:
         report = _read_all(parts)
         ended = _end_everything(parts)
-        return {"copy": main.name, **report, **ended, "log": _log(parts)}
+        return {"copy": main.name, **report, **ended, "erased_again": after_restore(parts, parts.clock()), "log": _log(parts)}
     finally:
         close_parts(parts)
 
@@ -114,7 +118,7 @@ def _check_events(parts: Parts) -> int:
 
 
 def _check_accounts(parts: Parts) -> int:
-    """Every living account's data key opens."""
+    """Every living account's data key opens, unless the keyring says that the account was erased."""
     count, after = 0, b""
     while rows := parts.store.find(Account, {"id": Op(">", after)}, order=("id",), limit=PAGE):
         for row in rows:
@@ -123,6 +127,8 @@ def _check_accounts(parts: Parts) -> int:
             try:
                 parts.vault.citizen(row.id)
             except KeyGone:
+                if parts.keyring.erased(row.id):  # forgotten since the copy was made
+                    continue
                 raise click.ClickException(
                     "an account's key is missing or does not open: is the keyring copy of the same house?"
                 ) from None

@@ -7,7 +7,7 @@ import msgspec
 
 from clients.model import Client
 from idp.audit.events import AccountChanged, ConsentWithdrawn
-from idp.flows import sessions
+from idp.flows import parting, sessions
 from idp.flows.consent import Wanted
 from idp.flows.people import Caller, Person, event
 from idp.flows.sessions import Where
@@ -135,8 +135,8 @@ def withdraw(parts: Parts, caller: Caller, person: Person, reference: str) -> bo
             person.citizen,
         ),
     ]
-    for session in sessions.living(parts, account_id, caller.now):
-        writes += sessions.deliveries(parts, session, caller.now, client_id)
+    writes += parting.logouts(parts, account_id, service.client, caller.now)
+    writes += parting.notice(parts, person.account, service.client, "client_withdrawn", caller.now)
     parts.store.commit(writes)
     return True
 

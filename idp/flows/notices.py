@@ -70,6 +70,38 @@ TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "zh-Hans": ("有人多次输错验证码", "有人已知道您的密码，并多次输错您的身份验证器代码。请尽快修改密码。"),
         "en": ("Wrong codes for your account", "Somebody who knows your password has entered many wrong codes. Change your password soon."),
     },
+    "erasure_asked": {
+        "zh-Hans": ("您的账号将被删除", "您要求删除账号，{days}天后您的信息将被永久删除。如果改变主意，请在此之前登录一次。" + _HELP["zh-Hans"]),
+        "en": (
+            "Your account will be deleted",
+            "You asked us to delete your account. In {days} days all is forgotten. To keep it, sign in once before then. " + _HELP["en"],
+        ),
+    },
+    "erasure_cancelled": {
+        "zh-Hans": ("您的账号不会被删除", "因为您刚刚登录，账号删除已取消。" + _HELP["zh-Hans"]),
+        "en": ("Your account stays", "The deletion of your account is cancelled because you just signed in. " + _HELP["en"]),
+    },
+    "attribute_corrected": {
+        "zh-Hans": ("个人信息已更改", "您账号中的个人信息刚刚被更改，可在“我的信息”中查看。" + _HELP["zh-Hans"]),
+        "en": ("Your information was changed", "Information in your account was just changed; see it under “My data”. " + _HELP["en"]),
+    },
+    "client_withdrawn": {
+        "zh-Hans": (
+            "一位公民撤回了授权",
+            "在贵服务（{client}）中编号为 {subject} 的公民撤回了授权，其登录和令牌已失效。请停止使用其信息，并删除法律不要求保存的内容。",
+        ),
+        "en": (
+            "A citizen withdrew an authorization",
+            "Whom your service ({client}) knows as {subject} withdrew the authorization. Stop using the data; delete what no law orders you to keep.",
+        ),
+    },
+    "objection_closed": {
+        "zh-Hans": ("您提出的异议已有答复", "您对一次个人信息访问提出的异议已处理完毕。请登录后在“谁看过我的信息”中查看答复。"),
+        "en": (
+            "Your objection was answered",
+            "The case that you opened about an access to your data is closed. Sign in and read the answer under “Who saw my data”.",
+        ),
+    },
 }  # fmt: skip
 """Kind → language → (subject, body)."""
 

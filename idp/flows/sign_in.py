@@ -8,7 +8,7 @@ from idp.authn import throttle
 from idp.authn.assurance import PASSWORD, acr, amr
 from idp.authn.throttle import Attempt, Throttled
 from idp.errors import Unavailable
-from idp.flows import pending, sessions
+from idp.flows import erasure, pending, sessions
 from idp.flows.people import Caller, Person, attempt, event, meant, note_failure, rehashed, totp
 from idp.flows.sessions import Where, alive
 from idp.parts import Parts
@@ -75,7 +75,11 @@ def with_password(parts: Parts, caller: Caller, typed: str, password: str) -> Ou
 def begin_session(
     parts: Parts, caller: Caller, person: Person, proofs: tuple[str, ...], writes: list[Write]
 ) -> SignedIn:
-    """Start or renew the session of a person who just proved who they are, in one batch with ``writes`` (none of which may conflict)."""
+    """Start or renew the session of a person who just proved who they are, in one batch with ``writes`` (none of which may conflict).
+
+    A deletion of the account that still waits is cancelled by it. Raises Unavailable when one has just begun.
+    """
+    writes = [*writes, *erasure.cancelling(parts, caller, person)]
     before, other = _same_sign_in(parts, caller, person), caller.session
     if before is not None and other is not None and other.id != before.id:
         writes = [*writes, *sessions.end(parts, other, "superseded", caller.now)]

@@ -67,8 +67,8 @@ def _send(parts: Parts, caller: Caller, name: Name, taken: Identifier | None, al
     """The same work whether the address is taken or not: its owner is read, and a message to one is made, also where there is none."""
     known = taken.account_id if taken is not None else NOBODY
     owner = load(parts, known)
-    language = owner.account.locale if owner else None
-    exists = notices.message(parts, name, "exists", language, caller.now, owner=owner.citizen if owner else None)
+    language, citizen = (owner.account.locale, owner.citizen) if owner else (None, None)
+    exists = notices.message(parts, name, "exists", language, caller.now, owner=citizen)
     to = name if allowed and taken is None else None
     facts = Facts(name.kind, name.canonical)
     instead = exists if allowed and taken is not None else None

@@ -1,4 +1,4 @@
-"""The background work, done by one leader: deliveries, clean-up, key rotation. It may die at any moment and be taken up by another."""
+"""The background work, done by one leader: deliveries, clean-up, key rotation, erasures. It may die at any moment and be taken up by another."""
 
 import threading
 from collections import Counter
@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 from idp.errors import Unavailable
-from idp.flows import cleanup, outbox
+from idp.flows import cleanup, erasure, outbox
 from idp.flows.keys import rotate
 from idp.parts import Parts
 from idp.ports import Notifier
@@ -41,7 +41,7 @@ class Worker:
         """Deliveries that failed in a way nobody foresaw → when they may be tried again."""
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._due_at = {"rotate": 0, "clean": 0}
+        self._due_at = {"rotate": 0, "clean": 0, "erase": 0}
 
     def run(self, stop: threading.Event, alive: Callable[[], bool] = lambda: True) -> None:
         """Work until ``stop`` is set or ``alive`` says no; while another leads, wait for it to go."""
@@ -65,6 +65,7 @@ class Worker:
             self._chore(partial(self._deliver_messages, now, self._notifier))
         self._now_and_then("rotate", ROTATE_EVERY_US, now, self._rotate)
         self._now_and_then("clean", CLEAN_EVERY_US, now, partial(cleanup.clean, self._parts))
+        self._now_and_then("erase", CLEAN_EVERY_US, now, partial(erasure.run_due, self._parts))
 
     def idle(self) -> bool:
         """No delivery is under way."""

@@ -6,10 +6,14 @@ the next epoch of the ``data`` key, which re-wraps the living and destroys the k
 """
 
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 
 from idp.ports import Conflict, Delete, Insert, Op, Update
 from idp.records import KeyringEntry
 from idp.store.sql import SqlStore
+
+GONE = b""
+"""In place of a wrapped key: this account was erased, and its id is never used again."""
 
 
 class SqlKeyring:
@@ -26,7 +30,7 @@ class SqlKeyring:
 
     def get(self, account_id: bytes) -> KeyringEntry | None:
         """The account's entry. Raises Unavailable."""
-        return self._store.one(KeyringEntry, account_id=account_id)
+        return self._store.one(KeyringEntry, account_id=account_id, wrapped=Op("!=", GONE))
 
     def swap_key(self, account_id: bytes, old_wrapped: bytes, new_wrapped: bytes) -> bool:
         """Replace the wrapped key if it still is ``old_wrapped``. Raises Unavailable."""
@@ -49,9 +53,20 @@ class SqlKeyring:
         self._scrub()
         return not isinstance(done, Conflict) and done.rows[0] > 0
 
+    def erase(self, account_id: bytes) -> None:
+        """Destroy the entry and leave a mark that there was one: no key, no pseudonym. Repeats harmlessly. Raises Unavailable."""
+        mark = KeyringEntry(account_id, GONE, sha256(b"yimen-erased/1" + account_id).digest()[:16], 0)
+        self._store.commit([Delete(KeyringEntry, {"account_id": account_id}), Insert(mark)])
+        self._scrub()
+
+    def erased(self, account_id: bytes) -> bool:
+        """Whether :meth:`erase` was done for this account. Raises Unavailable."""
+        return self._store.one(KeyringEntry, account_id=account_id, wrapped=GONE) is not None
+
     def all(self, after: bytes = b"", limit: int = 1000) -> list[KeyringEntry]:
         """Entries in the order of account ids, from behind ``after``. Raises Unavailable."""
-        return self._store.find(KeyringEntry, {"account_id": Op(">", after)}, order=("account_id",), limit=limit)
+        where = {"account_id": Op(">", after), "wrapped": Op("!=", GONE)}
+        return self._store.find(KeyringEntry, where, order=("account_id",), limit=limit)
 
     def check(self) -> None:
         """Raises SchemaUnknown, Unavailable."""

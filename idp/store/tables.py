@@ -118,11 +118,11 @@ _table(
     r.ServiceItemRow, "service_items", "code", "version", index=(("department_id",), ("state",)), refs=_OF_DEPARTMENT
 )
 _table(r.ClientKeySeen, "client_keys_seen", "client_id", "alg")
-_table(r.Objection, "objections", "id", index=(("account_id",), ("state", "created_at")))
+_table(r.Objection, "objections", "id", unique=(("account_id", "event_id"),), index=(("state", "created_at"),))
 _table(r.Erasure, "erasures", "account_id", index=(("state", "due_at"),))
 _table(r.Exchange, "exchanges", "id", unique=(("client_id", "to_client_id"),))
 _table(r.LogoutDelivery, "logout_deliveries", "id", index=(("state", "next_at"),))
-_table(r.Message, "messages", "id", index=(("state", "next_at"),))
+_table(r.Message, "messages", "id", index=(("state", "next_at"), Partial(("account_id",))))
 _table(
     r.Event,
     "events",

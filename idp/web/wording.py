@@ -206,6 +206,15 @@ FIELD_ERRORS: dict[str, LazyString] = {
     "saved_missing": _("Confirm that you have kept the codes"),
     "draft_changed": _("This draft changed or was decided meanwhile. Look at it again"),
     "form_expired": _("This form is too old. Please send it again"),
+    "date_invalid": _("Enter a day like 2026-11-23"),
+    "objection_kind": _("Choose what is wrong"),
+    "words_missing": _("Say in your words what you object to"),
+    "words_long": _("Enter at most 2000 characters"),
+    "value_text": _("Enter at most 200 characters in one line"),
+    "value_url": _("Enter an address that begins with https://"),
+    "value_zone": _("Enter a time zone like Asia/Shanghai"),
+    "value_language": _("Enter a language like zh-CN or en"),
+    "delete_sure": _("Confirm that you want this"),
 }
 """Messages for :func:`idp.web.theme.render`'s ``errors``, by a stable key."""
 
@@ -218,3 +227,97 @@ DONE: dict[str, tuple[LazyString, LazyString]] = {
     "withdrawn": (_("The authorization is withdrawn"), _("The service was told. It has to ask you again.")),
 }
 """Title and text of ``change_done.html``, by a stable key."""
+
+TOLD_KINDS: dict[str, LazyString] = {
+    "attributes.released": _("Your information was told"),
+    "consent.given": _("You gave an authorization"),
+    "consent.informed": _("You were informed of what the law orders"),
+    "consent.denied": _("You refused an authorization"),
+    "consent.withdrawn": _("You withdrew an authorization"),
+}
+"""What a line of *Who saw my data* is about, by the event's kind."""
+
+TOLD_REASONS: dict[str, LazyString] = {
+    "attributes.released": _("You authorized it"),
+    "consent.given": _("The service asked for it and you allowed it"),
+    "consent.informed": _("The law orders it"),
+    "consent.denied": _("The service asked for it and you cancelled"),
+    "consent.withdrawn": _("You took it back"),
+}
+
+TOLD_BY_LAW: dict[bool, LazyString] = {
+    True: _("The law orders it"),
+    False: _("Some of it the law orders, the rest you authorized"),
+}
+"""Why something was told for an item with a statutory basis: all of it, or a part."""
+
+TOLD_WAYS: dict[str, LazyString] = {
+    "userinfo": _("The service asked our server for it"),
+    "id_token": _("It was in the proof of your sign-in"),
+}
+"""By which way something was told, by the event's ``via``."""
+
+TOLD_HEADS: tuple[LazyString, ...] = (
+    _("When"),
+    _("Event"),
+    _("Department"),
+    _("Service"),
+    _("Service item"),
+    _("What"),
+    _("Why"),
+    _("By which way"),
+)
+
+OBJECTION_KINDS: dict[str, LazyString] = {
+    "not_me": _("This was not me"),
+    "object": _("I object to this use of my data"),
+}
+
+OBJECTION_OUTCOMES: dict[str, LazyString] = {
+    "upheld": _("You were right, and we acted"),
+    "explained": _("We found nothing wrong, and explain it"),
+    "unfounded": _("We could not find what you describe"),
+}
+
+SOURCES: dict[str, LazyString] = {
+    "self": _("You said so yourself; no office confirmed it"),
+    "staff": _("The office that registered you"),
+    "sample": _("Sample data of the demonstration"),
+    "police": _("The police's household register"),
+    "civil-affairs": _("The civil affairs bureau"),
+    "social-security": _("The social security bureau"),
+}
+"""Where a value comes from, and so whom to ask; another source is shown under its own name."""
+
+COPY_EVENTS: dict[str, LazyString] = {
+    "account.created": _("The account was made"),
+    "account.changed": _("The account was changed"),
+    "account.password_changed": _("The password was set"),
+    "account.factor_enrolled": _("A second factor was set up"),
+    "account.factor_removed": _("A second factor was removed"),
+    "account.recovery_code_used": _("A recovery code was used"),
+    "account.one_time_sent": _("A code was sent"),
+    "account.copy_taken": _("A copy was taken"),
+    "account.attribute_corrected": _("Information was corrected"),
+    "session.started": _("Signed in"),
+    "session.stepped_up": _("A second factor was proved"),
+    "session.refused": _("A sign-in failed"),
+    "session.throttled": _("Too many attempts"),
+    "session.ended": _("Signed out"),
+    "logout.delivered": _("A service was told of the sign-out"),
+    "consent.given": _("You gave an authorization"),
+    "consent.informed": _("You were informed of what the law orders"),
+    "consent.denied": _("You refused an authorization"),
+    "consent.withdrawn": _("You withdrew an authorization"),
+    "attributes.released": _("Your information was told"),
+    "code.issued": _("You were sent back to a service"),
+    "code.redeemed": _("A service received your sign-in"),
+    "token.refreshed": _("A service renewed its access"),
+    "token.revoked": _("A service gave up its access"),
+    "objection.opened": _("You opened a case"),
+    "objection.read": _("Security staff read your case"),
+    "objection.closed": _("Security staff answered your case"),
+    "erasure.asked": _("You asked to delete the account"),
+    "erasure.cancelled": _("The deletion was cancelled"),
+}
+"""What happened in an account, by the event's kind, for its owner's copy; a kind that is not here is shown as it is."""

@@ -93,7 +93,7 @@ def citizens() -> None:
         number("closed_at", nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_objections_account_id", "objections", ["account_id"])
+    op.create_index("ux_objections_account_id_event_id", "objections", ["account_id", "event_id"], unique=True)
     op.create_index("ix_objections_state_created_at", "objections", ["state", "created_at"])
     op.create_table(
         "erasures",
@@ -105,3 +105,5 @@ def citizens() -> None:
         sa.PrimaryKeyConstraint("account_id"),
     )
     op.create_index("ix_erasures_state_due_at", "erasures", ["state", "due_at"])
+    known = sa.text("account_id IS NOT NULL")
+    op.create_index("ix_messages_account_id", "messages", ["account_id"], sqlite_where=known, postgresql_where=known)

@@ -65,7 +65,19 @@ def test_services_of_another_citizen(li_wei: Person, zhang_min: Person) -> None:
 
 
 @pytest.mark.attack("A095")
-@pytest.mark.parametrize("path", ["/account", "/account/sessions", "/account/services", "/account/security"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/account",
+        "/account/sessions",
+        "/account/services",
+        "/account/security",
+        "/account/history",
+        "/account/data",
+        "/account/copy",
+        "/account/delete",
+    ],
+)
 def test_no_identifier_of_the_house_in_html(li_wei: Person, path: str) -> None:
     """Session keys, account and session identifiers stand on no page (CVE-2020-5224)."""
     page = li_wei.get(path).text

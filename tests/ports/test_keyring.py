@@ -58,6 +58,21 @@ def test_destroy_answers_whether_there_was_one(keyring: Keyring) -> None:
     assert keyring.get(key(1, 16)) is None
 
 
+def test_an_erased_account_is_known_and_never_comes_back(keyring: Keyring) -> None:
+    """DESIGN §6: the account id is never reused; a lawful end is told from a lost key"""
+    keyring.put(entry(1))
+    keyring.put(entry(2))
+    keyring.erase(key(1, 16))
+    keyring.erase(key(1, 16))
+    assert keyring.get(key(1, 16)) is None and keyring.erased(key(1, 16))
+    assert keyring.all() == [entry(2)] and not keyring.erased(key(2, 16)) and not keyring.erased(key(3, 16))
+    with pytest.raises(FileExistsError):
+        keyring.put(entry(1))
+    assert keyring.swap_key(key(1, 16), b"w" * 60, b"new") is False
+    keyring.erase(key(3, 16))
+    assert keyring.erased(key(3, 16))
+
+
 def test_entries_survive_reopening(keyring: Keyring, keyring_url: str) -> None:
     keyring.put(entry(1))
     keyring.close()
@@ -81,7 +96,7 @@ def test_a_destroyed_key_is_in_none_of_the_files(keyring: Keyring, tmp_path: Pat
     keyring.get(key(5, 16))
     assert keyring.swap_key(key(7, 16), secrets[7], b"swapped")
     for n in range(0, 60, 2):
-        keyring.destroy(key(n, 16))
+        (keyring.destroy if n % 4 else keyring.erase)(key(n, 16))
     assert [n for n in range(0, 60, 2) if holds(secrets[n])] == []
     assert not holds(entry(4).pseudonym)
     assert not holds(secrets[7])

@@ -12,13 +12,15 @@ import pyotp
 import pytest
 from werkzeug.test import TestResponse
 
+from idp.flows import objections
 from idp.flows.outbox import open_notice
 from idp.flows.provision import add_initial_token
-from idp.records import Message
+from idp.records import Message, Objection
 from tests.faults.conftest import BACKENDS
 from tests.faults.ground import Served
 from tests.kit.house import REDIRECT, basic, bearer
 from tests.kit.postgres import Postgres
+from tests.kit.process import wait_until
 from tests.kit.redis import Redis
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -144,6 +146,7 @@ def journey(served: Served, planted: Planted) -> None:
     browser = served.browser()
     tokens = sign_in(served, planted, browser, client)
     use(served, planted, client, tokens)
+    rights(served, planted, browser)
     mistakes(served, planted, client)
     second_factor(served, planted, browser)
     sign_up(served, planted)
@@ -209,6 +212,32 @@ def use(served: Served, planted: Planted, client: dict[str, Any], tokens: dict[s
     pushed = post(served, client, "/par", form).get_json()
     planted.add("request_uri", pushed["request_uri"].rpartition(":")[2])
     assert post(served, client, "/revoke", {"token": again["access_token"]}).status_code == 200
+
+
+def rights(served: Served, planted: Planted, browser: Any) -> None:
+    """A case with its answer, a receipt, a correction, a copy of everything."""
+
+    def line() -> str:
+        found = re.search(r'href="(/account/history/[A-Za-z0-9_-]+)"', browser.get("/account/history").text)
+        return found[1] if found else ""
+
+    wait_until(lambda: bool(line()), "the release's place in the history")
+    path = line()
+    page = browser.get(path)
+    words = planted.add("words of a case", "昨夜金丝雀并未登录")
+    page = served.submit(browser, page, kind="not_me", words=words)
+    assert words in page.text, page.text
+    (case,) = served.parts.store.find(Objection)
+    answer = planted.add("answer to a case", "金丝雀的访问已终止")
+    objections.close(served.parts, case.id.hex(), "upheld", answer, by="cli", now=served.clock())
+    assert answer in browser.get(path).text
+    assert browser.get(f"{path}/receipt.json").status_code == 200
+    page = browser.get("/account/correct?attribute=website")
+    corrected = planted.add("a correction", "https://canary.example.cn/feathers")
+    assert served.submit(browser, page, value=corrected).status_code == 200
+    for form in ("json", "html"):
+        copy = served.submit(browser, browser.get("/account/copy"), form=form)
+        assert corrected in copy.text and words in copy.text, copy.text
 
 
 def mistakes(served: Served, planted: Planted, client: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Two departments put everything together that they were ever told of one citizen in one session: nothing matches (SP 800-63C §5.4.1)."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -7,10 +8,13 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 import pytest
 
+from idp.flows import parting
+from idp.flows.outbox import open_notice
+from idp.flows.sequencer import catch_up, log_signer
 from idp.flows.sessions import end
 from idp.ports import Insert
 from idp.protocol.logout import logout_claims
-from idp.records import Department, LogoutDelivery, Session
+from idp.records import Account, Department, LogoutDelivery, Message, Session
 from keys.subjects import sid, subject
 from tests.kit.house import CLAIMS, App, House, claims_of, header_of
 
@@ -19,6 +23,13 @@ NOT_ABOUT_THE_PERSON = {
     "email_verified", "phone_number_verified",
 }  # fmt: skip
 """The same for everyone who is told it."""
+NOT_ABOUT_THE_PERSON |= {
+    "issuer", "origin", "schema_version", "privacy_notice", "language", "zh", "en", "basis", "retention_period", "jurisdiction",
+    "collection_method", "withdrawal_method", "privacy_rights", "pii_type", "pii_optional", "party_id", "party_role", "party_url", "event_type",
+    "event_state", "entity_id", "validity_duration",
+}  # fmt: skip
+"""The words of a receipt's form."""
+WORD = re.compile(r"[A-Za-z0-9_-]{16,}")
 RELEASED = {"name", "family_name", "given_name", "preferred_username", "birthdate", "email", "phone_number", "address"}
 
 
@@ -76,11 +87,33 @@ def told(house: House, app: App, browser: Any, session_id: bytes, scope: str) ->
         if isinstance(w, Insert) and isinstance(w.record, LogoutDelivery)
     ]
     (row,) = [row for row in rows if row.client_id == app.id]
+    everything["receipts"] = receipts(house, app, browser)
+    account = house.parts.store.one(Account, id=row.account_id)
+    assert account is not None
+    letters = parting.notice(house.parts, account, app.client, "client_withdrawn", house.clock())
+    notices = [
+        open_notice(house.parts, w.record) for w in letters if isinstance(w, Insert) and isinstance(w.record, Message)
+    ]
+    everything["notices"] = [word for n in notices if n is not None for word in (n.to, *WORD.findall(n.body))]
+    assert any(len(word) == 43 for word in everything["notices"])  # the subject, as this department alone knows it
     everything["logout"] = logout_claims(
         issuer=house.config.issuer, client_id=app.id, sub=subject(house.parts.ring, 1, row.account_id, app.client.sector_id),
         sid=sid(house.parts.ring, row.session_id, app.id), jti=row.id.hex(), now_s=house.clock.seconds,
     )  # fmt: skip
     return everything
+
+
+def receipts(house: House, app: App, browser: Any) -> list[dict[str, Any]]:
+    """What the citizen hands over of their own will: every receipt about this client."""
+    catch_up(house.parts, log_signer(house.parts), house.clock())
+    page = browser.get("/account/history", base_url=house.config.issuer).text
+    paths = re.findall(r'href="(/account/history/[A-Za-z0-9_-]+)"', page)
+    files = [browser.get(f"{path}/receipt.json", base_url=house.config.issuer).get_json() for path in paths]
+    mine = [
+        f for f in files if f["claims"]["record"]["pii_processing"]["purposes"][0]["service"]["client_id"] == app.id
+    ]
+    assert mine
+    return mine
 
 
 def shared(one: Any, two: Any) -> dict[str, set[str]]:
@@ -101,6 +134,7 @@ def two(house: House, **metadata: Any) -> tuple[App, App]:
             redirect_uris=[f"https://{name}.example/cb"],
             backchannel_logout_uri=f"https://{name}.example/bc",
             backchannel_logout_session_required=True,
+            contacts=[f"privacy@{name}.example"],
             **metadata,
         )
         for name in ("tax", "social")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from idp.web.wording import ALWAYS, CLAIMS, DONE, FIELD_ERRORS, LASTS, PROBLEMS
+from tests.web.face_samples_rights import RIGHTS
 
 NOW = 1_795_399_500_000_000  # 2026-11-23 10:05 in Beijing
 QR = (
@@ -306,7 +307,9 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 PAGES.update(_EXTRA)
+PAGES.update(RIGHTS)
 PLAIN = (
+    *RIGHTS,
     "account",
     "sessions",
     "services",

@@ -8,7 +8,7 @@ from flask_babel import LazyString, force_locale, ngettext
 
 from idp.authn.identifiers import masked
 from idp.flows import account as flow
-from idp.flows import people
+from idp.flows import erasure, people
 from idp.flows.account import Service
 from idp.flows.people import Person
 from idp.parts import Parts
@@ -112,9 +112,11 @@ def _home(here: Visit, person: Person, session: Session) -> Response:
         devices = str(ngettext("%(num)d device", "%(num)d devices", len(places)))
         used = str(ngettext("%(num)d service", "%(num)d services", len(services)))
     common = frame(here, person, session, HOME)
+    kept = erasure.cancelled_by(here.parts, person.account.id, session.created_at)
     return show(
         here,
         "account.html",
+        kept=kept,
         name=name,
         security_state="",
         sessions_state=devices,

@@ -19,6 +19,9 @@ PLACES = {
     "codes": "/account/recovery-codes",
     "security": "/account/security",
     "approvals": "/approvals",
+    "data": "/account/data",
+    "copy": "/account/copy",
+    "delete": "/account/delete",
 }
 """Where a confirmation may return to: a closed set, so that no link chooses it."""
 

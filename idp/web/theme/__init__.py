@@ -9,7 +9,7 @@ values. May be called by ``idp.web`` alone.
 
 from idp.web.theme.assets import StaticFile, asset, static_file, static_files
 from idp.web.theme.environment import DEFAULT_PATHS, LANGUAGE_KEY, install, make_environment, render
-from idp.web.theme.formats import date_text, instant_iso, instant_text
+from idp.web.theme.formats import date_text, day_begins, instant_iso, instant_text
 from idp.web.theme.language import ENGLISH, HANS, LANGUAGES, choose_language, locale_name
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "asset",
     "choose_language",
     "date_text",
+    "day_begins",
     "install",
     "instant_iso",
     "instant_text",

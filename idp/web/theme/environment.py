@@ -33,6 +33,10 @@ DEFAULT_PATHS = {
     "approvals": "/approvals",
     "directory": "/services",
     "logout": "/logout",
+    "history": "/account/history",
+    "data": "/account/data",
+    "copy": "/account/copy",
+    "delete": "/account/delete",
 }
 _CONTEXT: dict[str, Any] = {
     "service": None,

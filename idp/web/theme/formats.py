@@ -1,6 +1,6 @@
 """How values are written for people: instants and dates. Pure; instants are integer microseconds since 1970 UTC."""
 
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from babel.dates import format_date, get_timezone
 
@@ -29,6 +29,11 @@ def date_text(day: date, language: str) -> str:
     """``2026年11月23日`` or ``23 November 2026``."""
     pattern = "d MMMM y" if language == "en" else "y年M月d日"
     return str(format_date(day, pattern, locale=locale_name(language)))
+
+
+def day_begins(day: date, zone: str = "Asia/Shanghai") -> int:
+    """The instant at which a day begins, microseconds since 1970 UTC. Raises OverflowError at the ends of the calendar."""
+    return (datetime.combine(day, time(), get_timezone(zone)) - _EPOCH) // timedelta(microseconds=1)
 
 
 def _local(at: int, zone: tzinfo) -> datetime:

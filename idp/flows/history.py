@@ -1,0 +1,143 @@
+"""Who saw my data: every release and decision about one citizen, newest first, page by page, found by the log's search index alone.
+
+The index is made after the commit (``flows.sequencer``), so nothing here costs a release anything. Positions leave the house sealed to their owner.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from clients.model import Client
+from idp.audit.facets import TOLD
+from idp.flows.people import Person
+from idp.flows.purposes import purposes
+from idp.parts import Parts
+from idp.ports import Op
+from idp.records import Consent, Event, EventFacet, Grant, Objection
+from idp.release.receipts import Purpose
+from idp.release.told import Told, told
+from keys.subjects import sid
+from keys.tokens import open_flow, same, seal_flow
+
+PAGE: Final = 25
+FILE: Final = 10_000
+"""Lines in one file; a longer history goes on in the next."""
+STEP: Final = 200
+_END: Final = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which lines. ``service``: of :func:`services`; ``since``, ``until``: microseconds, the latter excluded; ``after``: where a page ended."""
+
+    service: str = ""
+    since: int | None = None
+    until: int | None = None
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line. ``reference`` names it to its owner; ``client`` None when it is registered no more; ``purposes``: what it was told for;
+    ``objection`` the case about it."""
+
+    reference: str
+    told: Told
+    client: Client | None
+    purposes: tuple[Purpose, ...]
+    objection: Objection | None
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Lines, and where the next page begins (empty: there is none)."""
+
+    lines: list[Line]
+    after: str
+
+
+class Unknown(LookupError):
+    """A reference that is nobody's or another citizen's."""
+
+
+def page(parts: Parts, person: Person, asked: Asked, limit: int = PAGE) -> Page:
+    """At most ``limit`` lines. Raises Unknown for a service or position that is not this citizen's."""
+    client_id = _service(parts, person, asked.service) if asked.service else None
+    below = _opened(parts, person, asked.after) if asked.after else _END
+    found = list(islice(_events(parts, person, asked, client_id, below), limit + 1))
+    cases = {o.event_id: o for o in parts.store.find(Objection, {"account_id": person.account.id}, limit=10_000)}
+    lines = [_line(parts, person, event, cases) for event in found[:limit]]
+    return Page(lines, _sealed(parts, person, found[limit - 1].seq) if len(found) > limit else "")
+
+
+def line(parts: Parts, person: Person, reference: str) -> Line:
+    """One line by its reference. Raises Unknown."""
+    event = parts.store.one(Event, seq=_opened(parts, person, reference))
+    if event is None or event.actor != person.citizen.pseudonym or told(event.head) is None:
+        raise Unknown
+    case = parts.store.one(Objection, account_id=person.account.id, event_id=event.id)
+    return _line(parts, person, event, {event.id: case} if case else {})
+
+
+def services(parts: Parts, person: Person) -> list[tuple[str, Client]]:
+    """Every client that ever asked this citizen's consent or holds a grant, as (reference, client), by name."""
+    mine = {"account_id": person.account.id}
+    names = {row.client_id for row in parts.store.find(Consent, mine, limit=10_000)}
+    names |= {row.client_id for row in parts.store.find(Grant, mine, limit=10_000)}
+    known = [client for name in names if (client := parts.clients.get(name)) is not None]
+    return [
+        (_reference(parts, person, c.client_id), c) for c in sorted(known, key=lambda c: (c.client_name, c.client_id))
+    ]
+
+
+def _events(parts: Parts, person: Person, asked: Asked, client_id: str | None, below: int) -> Iterator[Event]:
+    mine = person.citizen.pseudonym
+    only: dict[str, Any] = {} if client_id is None else {"client_id": client_id}
+    while True:
+        where = {"facet": TOLD, "value": mine, "seq": Op("<", below)}
+        seqs = tuple(f.seq for f in parts.store.find(EventFacet, where, order=("-seq",), limit=STEP))
+        if not seqs:
+            return
+        for event in parts.store.find(
+            Event, {"seq": Op("in", seqs), "actor": mine, **only}, order=("-seq",), limit=STEP
+        ):
+            if (asked.since is None or event.at >= asked.since) and (asked.until is None or event.at < asked.until):
+                yield event
+        below = seqs[-1]
+
+
+def _line(parts: Parts, person: Person, event: Event, cases: dict[bytes, Objection]) -> Line:
+    what = told(event.head)
+    assert what is not None
+    client = parts.clients.get(what.client_id)
+    reference = _sealed(parts, person, event.seq)
+    return Line(reference, what, client, purposes(parts, what), cases.get(event.id), event)
+
+
+def _service(parts: Parts, person: Person, reference: str) -> str:
+    for own, client in services(parts, person):
+        if same(own, reference):
+            return client.client_id
+    raise Unknown
+
+
+def _reference(parts: Parts, person: Person, client_id: str) -> str:
+    """Opaque, and of no meaning on another citizen's page."""
+    return sid(parts.ring, person.account.id, f"yimen/history/{client_id}")[:22]
+
+
+def _label(person: Person) -> str:
+    return f"history/{person.account.id.hex()}"
+
+
+def _sealed(parts: Parts, person: Person, seq: int) -> str:
+    return seal_flow(parts.ring, _label(person), seq.to_bytes(8, "big"), parts.entropy)
+
+
+def _opened(parts: Parts, person: Person, value: str) -> int:
+    plain = open_flow(parts.ring, _label(person), value)
+    if plain is None:
+        raise Unknown
+    return int.from_bytes(plain, "big")

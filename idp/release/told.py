@@ -1,0 +1,78 @@
+"""What the log says of one telling: who was told which attributes, when, why, by which way; and its lines for a file. Pure.
+
+Reads the heads of events (``audit.events``), which hold names and identifiers alone, never a value.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from idp.release.model import Value
+
+RELEASED, GIVEN, INFORMED = "attributes.released", "consent.given", "consent.informed"
+DENIED, WITHDRAWN = "consent.denied", "consent.withdrawn"
+KINDS: Final = (RELEASED, GIVEN, INFORMED, DENIED, WITHDRAWN)
+"""The events that a citizen reads on *Who saw my data*."""
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+
+
+class ToldItem(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """A service item 事项 at one version, with the attributes or claims that were told or allowed for it."""
+
+    code: str
+    version: int
+    attributes: tuple[str, ...] = ()
+
+
+class Told(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """One release or decision. ``event_id`` hex; ``at`` microseconds UTC; ``via`` userinfo or id_token; ``digest`` hex of what was shown."""
+
+    event_id: str
+    at: int
+    kind: str
+    client_id: str
+    scope: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+    via: str = ""
+    digest: str = ""
+    items: tuple[ToldItem, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every attribute that this is about, each once."""
+        return tuple(dict.fromkeys((*self.claims, *(name for item in self.items for name in item.attributes))))
+
+
+def told(head: bytes) -> Told | None:
+    """Read the head of an event; None for one of another kind."""
+    document: dict[str, Any] = msgspec.json.decode(head)
+    if document["kind"] not in KINDS or not document.get("client_id"):
+        return None
+    return Told(
+        event_id=document["id"],
+        at=document["at"],
+        kind=document["kind"],
+        client_id=document["client_id"],
+        scope=tuple((document.get("scope") or "").split()),
+        claims=tuple(document.get("claims") or ()),
+        via=document.get("via") or "",
+        digest=document.get("digest") or "",
+        items=msgspec.convert(document.get("items") or (), type=tuple[ToldItem, ...]),
+    )
+
+
+def cell(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula (OWASP CSV injection; attack A091): an apostrophe in front of what could begin one."""
+    return f"'{text}" if text.lstrip(" \u3000").startswith(_FORMULA) or text.startswith(_FORMULA) else text
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """RFC 4180 in UTF-8 with its mark, so that office programs read Chinese; every cell neutralised."""
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerow([cell(head) for head in heads])
+    writer.writerows([cell(text) for text in row] for row in rows)
+    return b"\xef\xbb\xbf" + out.getvalue().encode()

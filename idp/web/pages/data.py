@@ -1,0 +1,125 @@
+"""*My data*: what is held about me, from whom; correcting what I said myself."""
+
+from typing import Any
+
+from flask import Blueprint, Response
+
+from idp.flows import correction as flow
+from idp.flows import factors
+from idp.flows.correction import Held
+from idp.flows.people import Person
+from idp.parts import Parts
+from idp.records import Session
+from idp.release.correction import ADDRESS, BadValue
+from idp.release.mask import mask
+from idp.web.pages.account import View, frame, own_form, own_page
+from idp.web.pages.common import current, problem_page, see_other
+from idp.web.pages.telling import attribute_name
+from idp.web.pages.visit import Visit, field, show
+from idp.web.wording import CLAIMS, SOURCES, WORDS
+
+PATH, CORRECT = "/account/data", "/account/correct"
+CONFIRM_FIRST = "/account/confirm?to=data"
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """``/account/data`` and ``/account/correct``."""
+    pages = Blueprint("data", __name__)
+
+    @pages.get(PATH)
+    def data() -> Response:
+        return own_page(parts, _data)
+
+    @pages.get(CORRECT)
+    def form() -> Response:
+        return own_page(parts, _fresh(_form))
+
+    @pages.post(CORRECT)
+    def correct() -> Response:
+        return own_form(parts, CORRECT, _fresh(_correct))
+
+    return pages
+
+
+def _fresh(view: View) -> View:
+    """Only for whom all proofs are recent (OWASP ASVS 7.5.1)."""
+
+    def guarded(here: Visit, person: Person, session: Session) -> Response:
+        recent = factors.fresh(here.parts, session, here.caller.now)
+        return view(here, person, session) if recent else see_other(CONFIRM_FIRST)
+
+    return guarded
+
+
+def _data(here: Visit, person: Person, session: Session) -> Response:
+    known = sorted(flow.held(here.parts, person), key=lambda h: (_order(h.code), h.code))
+    return show(
+        here,
+        "data.html",
+        held=[_item(h) for h in known if h.source is not None],
+        missing=[_item(h) for h in known if h.source is None and h.code in CLAIMS],
+        **frame(here, person, session, PATH),
+    )
+
+
+def _item(held: Held) -> dict[str, Any]:
+    text = mask(held.code, held.value)
+    return {
+        "code": held.code,
+        "label": attribute_name(held.code),
+        "value": WORDS.get(text, text),
+        "source": SOURCES.get(held.source or "", held.source),
+        "own": held.source == "self",
+        "at": held.updated_at,
+        "correctable": held.correctable,
+    }
+
+
+def _order(code: str) -> int:
+    return list(CLAIMS).index(code) if code in CLAIMS else len(CLAIMS)
+
+
+def _form(here: Visit, person: Person, session: Session) -> Response:
+    held = flow.one(here.parts, person, current().query.one("attribute") or "")
+    return problem_page("not_found", 404) if held is None else _shown(here, person, session, held, _values(held), {})
+
+
+def _correct(here: Visit, person: Person, session: Session) -> Response:
+    held = flow.one(here.parts, person, field("attribute"))
+    if held is None:
+        return problem_page("not_found", 404)
+    typed = {name: field(name) for name in ("value", *ADDRESS)}
+    try:
+        flow.correct(here.parts, here.caller, person, held.code, typed)
+    except BadValue as error:
+        return _shown(here, person, session, held, typed, {error.field: error.error}, 422)
+    return see_other(PATH)
+
+
+def _shown(
+    here: Visit,
+    person: Person,
+    session: Session,
+    held: Held,
+    values: dict[str, str],
+    errors: dict[str, str],
+    status: int = 200,
+) -> Response:
+    common = frame(here, person, session, f"{CORRECT}?attribute={held.code}")
+    common["action"], common["hidden"] = CORRECT, here.hidden(CORRECT, session.token_hash, attribute=held.code)
+    return show(
+        here,
+        "correct.html",
+        status=status,
+        errors=errors,
+        values=values,
+        label=attribute_name(held.code),
+        members=ADDRESS if held.code == "address" else (),
+        **common,
+    )
+
+
+def _values(held: Held) -> dict[str, str]:
+    if isinstance(held.value, dict):
+        return {name: str(held.value.get(name, "")) for name in ADDRESS}
+    return {"value": "" if held.value is None else str(held.value)}

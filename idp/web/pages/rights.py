@@ -1,0 +1,116 @@
+"""Taking a copy of everything, and deleting the account: both for whom all proofs are recent alone."""
+
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response
+
+from idp.flows import copies, erasure, factors, history
+from idp.flows.people import Person
+from idp.parts import Parts
+from idp.records import Session
+from idp.web.cookies import SESSION, clear_cookie
+from idp.web.pages.account import View, frame, own_form, own_page
+from idp.web.pages.common import language, see_other
+from idp.web.pages.history import download
+from idp.web.pages.telling import attribute_name, document, heads, row
+from idp.web.pages.visit import Visit, field, show
+from idp.web.theme import instant_iso, instant_text, render
+from idp.web.wording import COPY_EVENTS, OBJECTION_KINDS, OBJECTION_OUTCOMES, SOURCES
+
+COPY, DELETE = "/account/copy", "/account/delete"
+_TIMES = ("_at", "at", "since", "due")
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """``/account/copy`` and ``/account/delete``."""
+    pages = Blueprint("rights", __name__)
+
+    @pages.get(COPY)
+    def copy_form() -> Response:
+        return own_page(parts, _fresh("copy", _copy))
+
+    @pages.post(COPY)
+    def copy() -> Response:
+        return own_form(parts, COPY, _fresh("copy", _copied))
+
+    @pages.get(DELETE)
+    def delete_form() -> Response:
+        return own_page(parts, _fresh("delete", _delete))
+
+    @pages.post(DELETE)
+    def delete() -> Response:
+        return own_form(parts, DELETE, _fresh("delete", _deleted))
+
+    return pages
+
+
+def _fresh(place: str, view: View) -> View:
+    """OWASP ASVS 7.5.1."""
+
+    def guarded(here: Visit, person: Person, session: Session) -> Response:
+        recent = factors.fresh(here.parts, session, here.caller.now)
+        return view(here, person, session) if recent else see_other(f"/account/confirm?to={place}")
+
+    return guarded
+
+
+def _copy(here: Visit, person: Person, session: Session) -> Response:
+    return show(here, "copy.html", **frame(here, person, session, COPY))
+
+
+def _copied(here: Visit, person: Person, session: Session) -> Response:
+    del session
+    form = "html" if field("form") == "html" else "json"
+    lang = language(None, person.account.locale)
+    lines = history.page(here.parts, person, history.Asked(), history.FILE)
+    whole = copies.take(here.parts, here.caller, person, form)
+    if form == "json":
+        told = [document(here.parts, line, lang) for line in lines.lines]
+        made = {**_dated(whole), "history": told, "history_complete": not lines.after}
+        return download(msgspec.json.format(msgspec.json.encode(made), indent=1), "application/json", "my-data.json")
+    body = render(
+        "_copy_file.html",
+        lang,
+        copy=whole,
+        names={a["name"]: attribute_name(a["name"]) for a in whole["attributes"]},
+        sources={a["source"]: SOURCES.get(a["source"], a["source"]) for a in whole["attributes"]},
+        told_heads=heads(lang),
+        told=[[instant_text(line.told.at, lang), *row(line, lang)[1:]] for line in lines.lines],
+        kinds=COPY_EVENTS,
+        objection_kinds=OBJECTION_KINDS,
+        outcomes=OBJECTION_OUTCOMES,
+        complete=whole["events_complete"] and not lines.after,
+    )
+    return download(body.encode(), "text/html; charset=utf-8", "my-data.html")
+
+
+def _dated(value: Any, name: str = "") -> Any:
+    """Instants as RFC 3339, so that a program needs no key to the file."""
+    if isinstance(value, dict):
+        return {key: _dated(inner, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_dated(inner) for inner in value]
+    if isinstance(value, int) and not isinstance(value, bool) and name.endswith(_TIMES):
+        return instant_iso(value)
+    return value
+
+
+def _delete(here: Visit, person: Person, session: Session, errors: dict[str, str] | None = None) -> Response:
+    return show(
+        here,
+        "delete.html",
+        status=422 if errors else 200,
+        errors=errors or {},
+        days=here.parts.config.erasure_days,
+        **frame(here, person, session, DELETE),
+    )
+
+
+def _deleted(here: Visit, person: Person, session: Session) -> Response:
+    if not field("sure"):
+        return _delete(here, person, session, {"sure": "delete_sure"})
+    due = erasure.ask(here.parts, here.caller, person)
+    answer = show(here, "delete_done.html", own="/", until=due, locale=person.account.locale)
+    answer.headers.add(*clear_cookie(here.parts.config, SESSION))
+    return answer

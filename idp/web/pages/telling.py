@@ -1,0 +1,140 @@
+"""How a line of the history is written for people and for files."""
+
+from datetime import date
+from typing import Any
+
+from flask_babel import force_locale
+
+from idp.flows.history import Line
+from idp.flows.objections import opened
+from idp.flows.people import Person
+from idp.parts import Parts
+from idp.records import Department, Objection
+from idp.release.model import Texts
+from idp.release.receipts import Purpose
+from idp.release.told import RELEASED
+from idp.web.pages.common import service_view
+from idp.web.theme import day_begins, instant_iso, locale_name
+from idp.web.wording import (
+    CLAIMS,
+    OBJECTION_KINDS,
+    OBJECTION_OUTCOMES,
+    TOLD_BY_LAW,
+    TOLD_HEADS,
+    TOLD_KINDS,
+    TOLD_REASONS,
+    TOLD_WAYS,
+)
+
+DAY_US = 86_400_000_000
+
+
+def attribute_name(claim: str) -> str:
+    """The attribute in words; its code when we have none."""
+    return str(CLAIMS.get(claim, claim))
+
+
+def view(line: Line, lang: str) -> dict[str, Any]:
+    """What the templates show of a line."""
+    service = service_view(line.client, lang) or {"name": "", "department": "", "logo_url": None}
+    with force_locale(locale_name(lang)):
+        return {
+            "handle": line.reference,
+            "kind": line.told.kind,
+            "title": str(TOLD_KINDS[line.told.kind]),
+            "at": line.told.at,
+            "service": service["name"],
+            "department": service["department"],
+            "items": [title for title in dict.fromkeys(_title(purpose, lang) for purpose in line.purposes) if title],
+            "attributes": [attribute_name(claim) for claim in line.told.names],
+            "way": str(TOLD_WAYS[line.told.via]) if line.told.via in TOLD_WAYS else "",
+            "why": _why(line),
+            "laws": [law for law in dict.fromkeys(_text(p.citation or {}, lang) for p in line.purposes) if law],
+            "case": line.objection.state if line.objection else "",
+        }
+
+
+def _why(line: Line) -> str:
+    """By the bases of what was told; a decision of the citizen speaks for itself."""
+    by_law = {purpose.basis == "statutory" for purpose in line.purposes if purpose.claims}
+    if line.told.kind == RELEASED and True in by_law:
+        return str(TOLD_BY_LAW[by_law == {True}])
+    return str(TOLD_REASONS[line.told.kind])
+
+
+def _title(purpose: Purpose, lang: str) -> str:
+    return _text(purpose.item_titles or {}, lang) or purpose.item
+
+
+def _text(texts: Texts, lang: str) -> str:
+    return texts.get("en" if lang == "en" else "zh", "")
+
+
+def case_view(person: Person, row: Objection) -> dict[str, Any]:
+    """A case as its citizen sees it: their words, and the answer once there is one."""
+    case = opened(person.citizen, row)
+    return {
+        "kind": OBJECTION_KINDS[row.kind],
+        "open": row.closed_at is None,
+        "since": row.created_at,
+        "closed": row.closed_at,
+        "words": case.words if case else "",
+        "outcome": OBJECTION_OUTCOMES[case.outcome] if case and case.outcome else "",
+        "answer": case.answer if case else "",
+    }
+
+
+def heads(lang: str) -> list[str]:
+    """The first line of a table file."""
+    with force_locale(locale_name(lang)):
+        return [str(text) for text in TOLD_HEADS]
+
+
+def row(line: Line, lang: str) -> list[str]:
+    """The cells of a line, in the order of :func:`heads`."""
+    seen = view(line, lang)
+    parted = "、" if lang == "zh-Hans" else ", "
+    return [
+        instant_iso(seen["at"]),
+        seen["title"],
+        seen["department"],
+        seen["service"],
+        parted.join(seen["items"]),
+        parted.join(seen["attributes"]),
+        seen["why"],
+        seen["way"],
+    ]
+
+
+def document(parts: Parts, line: Line, lang: str) -> dict[str, Any]:
+    """A line as JSON: names that programs know beside words that people read."""
+    seen = view(line, lang)
+    department = parts.store.one(Department, id=line.client.department_id) if line.client else None
+    return {
+        "time": instant_iso(seen["at"]),
+        "kind": line.told.kind,
+        "what": seen["title"],
+        "client_id": line.told.client_id,
+        "service": seen["service"],
+        "department": seen["department"],
+        "credit_code": department.credit_code if department else None,
+        "items": [{"code": item.code, "version": item.version} for item in line.told.items],
+        "attributes": [{"claim": c, "name": n} for c, n in zip(line.told.names, seen["attributes"], strict=True)],
+        "why": seen["why"],
+        "way": line.told.via or None,
+        "objection": seen["case"] or None,
+    }
+
+
+def span(since: str, until: str) -> tuple[int | None, int | None, dict[str, str]]:
+    """Two days as typed, the second included: microseconds from and before, and what is wrong: field → key of the wording."""
+    errors: dict[str, str] = {}
+    found: list[int | None] = []
+    for name, text in (("from", since), ("to", until)):
+        try:
+            found.append(day_begins(date.fromisoformat(text)) if text else None)
+        except (ValueError, OverflowError):
+            errors[name] = "date_invalid"
+            found.append(None)
+    first, last = found
+    return first, None if last is None else last + DAY_US, errors
