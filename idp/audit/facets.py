@@ -13,7 +13,16 @@ from idp.records import Event
 ID, PERSON, STAFF, KIND, CLIENT, SESSION, REFERENCE = "id", "person", "staff", "kind", "client", "session", "reference"
 FACETS = (ID, PERSON, STAFF, KIND, CLIENT, SESSION, REFERENCE)
 TOLD = "told"
-TELLING = frozenset({"attributes.released", "consent.given", "consent.informed", "consent.denied", "consent.withdrawn"})
+TELLING = frozenset(
+    [
+        "attributes.released",
+        "consent.given",
+        "consent.informed",
+        "consent.denied",
+        "consent.withdrawn",
+        "identifier.exchanged",
+    ]
+)
 """What a citizen reads on *Who saw my data*: found by itself, so that their sign-ins are not read with it."""
 
 

@@ -67,3 +67,22 @@ class AccountErased(Fact, frozen=True, kw_only=True):
     KIND = "account.erased"
     how: str
     reason: str = ""
+
+
+class ExchangeDecided(Fact, frozen=True, kw_only=True):
+    """An exchange of identifiers became ``state``: proposed, approved or ended. ``client_id`` may ask, ``to_client`` may read."""
+
+    KIND = "exchange.decided"
+    to_client: str
+    exchange: str
+    state: str
+    by: str
+
+
+class IdentifierExchanged(Fact, frozen=True, kw_only=True):
+    """A client got an identifier of the citizen that ``to_client`` alone can read."""
+
+    KIND = "identifier.exchanged"
+    to_client: str
+    exchange: str
+    grant: str

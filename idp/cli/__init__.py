@@ -26,6 +26,7 @@ NOUNS = {
     "release": "release:release",
     "objections": "objections:objections",
     "receipts": "receipts:receipts",
+    "exchanges": "exchanges:exchanges",
     "keys": "keys:keys",
     "audit": "audit:audit",
     "alerts": "alerts:alerts",

@@ -62,7 +62,13 @@ def bring_back(config: Config, main: Path, ring: Path) -> dict[str, Any]:
     try:
         report = _read_all(parts)
         ended = _end_everything(parts)
-        return {"copy": main.name, **report, **ended, "erased_again": after_restore(parts, parts.clock()), "log": _log(parts)}
+        return {
+            "copy": main.name,
+            **report,
+            **ended,
+            "erased_again": after_restore(parts, parts.clock()),
+            "log": _log(parts),
+        }
     finally:
         close_parts(parts)
 

@@ -48,6 +48,8 @@ class Line:
     purposes: tuple[Purpose, ...]
     objection: Objection | None
     event: Event
+    other: Client | None = None
+    """Who may read the identifier, of an exchange."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ def _line(parts: Parts, person: Person, event: Event, cases: dict[bytes, Objecti
     assert what is not None
     client = parts.clients.get(what.client_id)
     reference = _sealed(parts, person, event.seq)
-    return Line(reference, what, client, purposes(parts, what), cases.get(event.id), event)
+    other = parts.clients.get(what.to_client) if what.to_client else None
+    return Line(reference, what, client, purposes(parts, what), cases.get(event.id), event, other)
 
 
 def _service(parts: Parts, person: Person, reference: str) -> str:

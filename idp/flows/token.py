@@ -19,7 +19,7 @@ from idp.audit.events import (
     record,
 )
 from idp.errors import Code, Refusal
-from idp.flows import minting, refresh, standing
+from idp.flows import exchanges, minting, refresh, standing
 from idp.flows.authorize_refusals import lines
 from idp.flows.client_auth import AuthenticatedClient, authenticate, refuse_replay, refused, throttle_public
 from idp.flows.declined import Declined, declined, ended
@@ -28,6 +28,7 @@ from idp.flows.released import allowed, id_token_names, over
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Update, Write
 from idp.protocol import token as law
+from idp.protocol.exchange import GRANT_TYPE as EXCHANGE
 from idp.protocol.params import Params
 from idp.protocol.refresh import given, lives
 from idp.records import Grant, Refresh, grant_id
@@ -60,6 +61,8 @@ def token(parts: Parts, form: Params, authorization: str | None, now: int, remot
     asked = Asked(by, form, now, remote, reference)
     try:
         grant_type = form.required("grant_type")
+        if grant_type == EXCHANGE and exchanges.open_to(parts, by.client):
+            return exchanges.use(parts, by, form, now)
         law.check_grant_type(grant_type, by.client)
         law.check_resource(form, parts.config.issuer)
         law.check_details(form)

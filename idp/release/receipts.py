@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from idp.release.model import Texts, Value
-from idp.release.told import DENIED, GIVEN, INFORMED, RELEASED, WITHDRAWN, Told
+from idp.release.told import DENIED, EXCHANGED, GIVEN, INFORMED, RELEASED, WITHDRAWN, Told
 from keys.errors import TokenInvalid
 from keys.jose import VerifyKeys, verify
 from keys.wire import b64url
@@ -52,6 +52,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "record.event.entity_id": "6.3.7 event: entity_id, who acted",
     "record.event.validity_duration": "6.3.7 event: validity_duration",
     "record.event.notice_digest": "beyond the specification: SHA-256 of exactly what was shown (``flows.consent``)",
+    "record.event.recipient_client_id": "beyond the specification: whose own identifier of the citizen was handed over, encrypted to them",
     "log.origin": "beyond the specification: the audit log that holds the event",
     "log.entry": "beyond the specification: the event's entry there, salted; an inclusion proof for it may stand beside as ``log.proof``",
 }
@@ -62,6 +63,7 @@ _EVENTS: Final[Mapping[str, tuple[str, str, str]]] = {
     INFORMED: ("pii_principal_informed", "informed", "pii_principal"),
     DENIED: ("consent_refused", "refused", "pii_principal"),
     WITHDRAWN: ("consent_withdrawn", "withdrawn", "pii_principal"),
+    EXCHANGED: ("identifier_exchanged", "released", "pii_controller"),
     RELEASED: ("pii_released", "released", "pii_controller"),
 }
 _METHODS: Final[Mapping[str, str]] = {
@@ -239,6 +241,7 @@ def _event(told: Told) -> dict[str, Any]:
         "entity_id": who,
         "validity_duration": "until withdrawn" if told.kind == GIVEN else None,
         **({"notice_digest": told.digest} if told.digest else {}),
+        **({"recipient_client_id": told.to_client} if told.to_client else {}),
     }
 
 

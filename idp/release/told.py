@@ -13,8 +13,8 @@ import msgspec
 from idp.release.model import Value
 
 RELEASED, GIVEN, INFORMED = "attributes.released", "consent.given", "consent.informed"
-DENIED, WITHDRAWN = "consent.denied", "consent.withdrawn"
-KINDS: Final = (RELEASED, GIVEN, INFORMED, DENIED, WITHDRAWN)
+DENIED, WITHDRAWN, EXCHANGED = "consent.denied", "consent.withdrawn", "identifier.exchanged"
+KINDS: Final = (RELEASED, GIVEN, INFORMED, DENIED, WITHDRAWN, EXCHANGED)
 """The events that a citizen reads on *Who saw my data*."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
@@ -28,7 +28,8 @@ class ToldItem(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Told(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """One release or decision. ``event_id`` hex; ``at`` microseconds UTC; ``via`` userinfo or id_token; ``digest`` hex of what was shown."""
+    """One release or decision. ``event_id`` hex; ``at`` microseconds UTC; ``via`` userinfo or id_token; ``digest`` hex of what was shown;
+    ``to_client``: who may read the identifier of an exchange."""
 
     event_id: str
     at: int
@@ -39,6 +40,7 @@ class Told(Value, frozen=True, kw_only=True, omit_defaults=True):
     via: str = ""
     digest: str = ""
     items: tuple[ToldItem, ...] = ()
+    to_client: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -61,6 +63,7 @@ def told(head: bytes) -> Told | None:
         via=document.get("via") or "",
         digest=document.get("digest") or "",
         items=msgspec.convert(document.get("items") or (), type=tuple[ToldItem, ...]),
+        to_client=document.get("to_client") or "",
     )
 
 

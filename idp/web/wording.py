@@ -234,6 +234,7 @@ TOLD_KINDS: dict[str, LazyString] = {
     "consent.informed": _("You were informed of what the law orders"),
     "consent.denied": _("You refused an authorization"),
     "consent.withdrawn": _("You withdrew an authorization"),
+    "identifier.exchanged": _("Two services were allowed to match their records about you"),
 }
 """What a line of *Who saw my data* is about, by the event's kind."""
 
@@ -243,6 +244,7 @@ TOLD_REASONS: dict[str, LazyString] = {
     "consent.informed": _("The law orders it"),
     "consent.denied": _("The service asked for it and you cancelled"),
     "consent.withdrawn": _("You took it back"),
+    "identifier.exchanged": _("An exchange between two departments that we approved"),
 }
 
 TOLD_BY_LAW: dict[bool, LazyString] = {
@@ -309,6 +311,7 @@ COPY_EVENTS: dict[str, LazyString] = {
     "consent.informed": _("You were informed of what the law orders"),
     "consent.denied": _("You refused an authorization"),
     "consent.withdrawn": _("You withdrew an authorization"),
+    "identifier.exchanged": _("Two services were allowed to match their records about you"),
     "attributes.released": _("Your information was told"),
     "code.issued": _("You were sent back to a service"),
     "code.redeemed": _("A service received your sign-in"),

@@ -18,7 +18,7 @@ BACK = "https://tax.example/backchannel"
 def withdraw(person: Person) -> Any:
     handle = re.search(r'name="withdraw" value="([^"]+)"', person.get("/account/services").text)
     assert handle is not None
-    return person.submit(withdraw=handle[1])
+    return person.submit(withdraw=handle[1], sure="1")
 
 
 def offline(house: House, app: App, person: Person) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def test_the_history_shows_it_and_others_stay(house: House) -> None:
     kept = house.redeem(social, house.code(person.browser, social, scope="openid")).get_json()
     page = person.get("/account/services").text
     handles = re.findall(r'<bdi id="service-\d">([^<]+)</bdi>.*?name="withdraw" value="([^"]+)"', page, re.DOTALL)
-    person.submit(withdraw=dict(handles)["Tax"])
+    person.submit(withdraw=dict(handles)["Tax"], sure="1")
     sequenced(house)
     shown = person.get("/account/history?lang=en").text
     assert shown.index("You withdrew an authorization") < shown.index("You gave an authorization")

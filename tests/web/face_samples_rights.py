@@ -71,6 +71,7 @@ RIGHTS: dict[str, dict[str, dict[str, Any]]] = {
                 told(case="open"),
                 told("consent.given", way=""),
                 told("consent.withdrawn", way="", attributes=[]),
+                told("identifier.exchanged", way="", attributes=[], other="社会保险"),
             ],
             "services": [("s1", "个人所得税网上办理"), ("s2", "社会保险")],
             "first": True,

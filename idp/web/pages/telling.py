@@ -37,6 +37,7 @@ def attribute_name(claim: str) -> str:
 def view(line: Line, lang: str) -> dict[str, Any]:
     """What the templates show of a line."""
     service = service_view(line.client, lang) or {"name": "", "department": "", "logo_url": None}
+    other = service_view(line.other, lang) or {"name": line.told.to_client}
     with force_locale(locale_name(lang)):
         return {
             "handle": line.reference,
@@ -45,6 +46,7 @@ def view(line: Line, lang: str) -> dict[str, Any]:
             "at": line.told.at,
             "service": service["name"],
             "department": service["department"],
+            "other": other["name"],
             "items": [title for title in dict.fromkeys(_title(purpose, lang) for purpose in line.purposes) if title],
             "attributes": [attribute_name(claim) for claim in line.told.names],
             "way": str(TOLD_WAYS[line.told.via]) if line.told.via in TOLD_WAYS else "",
@@ -117,6 +119,7 @@ def document(parts: Parts, line: Line, lang: str) -> dict[str, Any]:
         "client_id": line.told.client_id,
         "service": seen["service"],
         "department": seen["department"],
+        "with": line.told.to_client or None,
         "credit_code": department.credit_code if department else None,
         "items": [{"code": item.code, "version": item.version} for item in line.told.items],
         "attributes": [{"claim": c, "name": n} for c, n in zip(line.told.names, seen["attributes"], strict=True)],
