@@ -125,7 +125,7 @@ def _subject(parts: Parts, client: Client, token: str, now: int) -> tuple[Grant,
     """The citizen behind the asking client's own living token. Raises Refusal(invalid_request) (RFC 8693 §2.2.2)."""
     try:
         verified = AccessTokens(parts, size=0).verify(token, now)
-        grant = check_alive(parts, verified)
+        grant = check_alive(parts, verified, now)
     except Refusal as error:
         raise _refused("subject_token is not good.", error.reason) from None
     citizen = standing.citizen_of(parts, grant.account_id) if grant else None

@@ -6,8 +6,7 @@ from typing import Final
 import msgspec
 
 from idp.parts import Parts
-from idp.records import AttributeRow, ServiceItemRow
-from idp.release.model import AttributeKind, Need, ServiceItem
+from idp.release.model import Need
 from idp.release.receipts import SIGN_IN, Purpose
 from idp.release.told import INFORMED, RELEASED, Told, ToldItem
 
@@ -24,7 +23,7 @@ def purposes(parts: Parts, told: Told) -> tuple[Purpose, ...]:
 
 
 def _of_item(parts: Parts, told: Told, item: ToldItem) -> Iterator[Purpose]:
-    published = _published(parts, item)
+    published = parts.catalogue.version(item.code, item.version)
     if published is None:
         basis = "statutory" if told.kind == INFORMED else "consent"
         yield Purpose(texts={}, claims=item.attributes, basis=basis, item=item.code, item_version=item.version)
@@ -49,15 +48,10 @@ def _of_item(parts: Parts, told: Told, item: ToldItem) -> Iterator[Purpose]:
         )
 
 
-def _published(parts: Parts, item: ToldItem) -> ServiceItem | None:
-    row = parts.store.one(ServiceItemRow, code=item.code, version=item.version)
-    return msgspec.json.decode(row.document, type=ServiceItem) if row else None
-
-
 def _codes(parts: Parts, claims: list[str]) -> Mapping[str, str]:
-    """Claim → code, where an operator's attribute has another claim."""
-    if not claims:
-        return {}
-    rows = parts.store.find(AttributeRow, limit=10_000)
-    kinds = (msgspec.json.decode(row.document, type=AttributeKind) for row in rows)
-    return {kind.claim: kind.code for kind in kinds if kind.claim in claims}
+    """Claim → code, where an attribute has another claim."""
+    return (
+        {kind.claim: code for code, kind in parts.catalogue.all_kinds().items() if kind.claim in claims}
+        if claims
+        else {}
+    )

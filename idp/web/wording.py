@@ -281,7 +281,7 @@ OBJECTION_OUTCOMES: dict[str, LazyString] = {
     "unfounded": _("We could not find what you describe"),
 }
 
-SOURCES: dict[str, LazyString] = {
+KEEPERS: dict[str, LazyString] = {
     "self": _("You said so yourself; no office confirmed it"),
     "staff": _("The office that registered you"),
     "sample": _("Sample data of the demonstration"),
@@ -289,7 +289,7 @@ SOURCES: dict[str, LazyString] = {
     "civil-affairs": _("The civil affairs bureau"),
     "social-security": _("The social security bureau"),
 }
-"""Where a value comes from, and so whom to ask; another source is shown under its own name."""
+"""Whom to ask about a value, by its source; another source is shown under its own name."""
 
 COPY_EVENTS: dict[str, LazyString] = {
     "account.created": _("The account was made"),

@@ -13,10 +13,10 @@ from idp.records import Session
 from idp.release.correction import ADDRESS, BadValue
 from idp.release.mask import mask
 from idp.web.pages.account import View, frame, own_form, own_page
-from idp.web.pages.common import current, problem_page, see_other
+from idp.web.pages.common import current, language, problem_page, see_other
 from idp.web.pages.telling import attribute_name
 from idp.web.pages.visit import Visit, field, show
-from idp.web.wording import CLAIMS, SOURCES, WORDS
+from idp.web.wording import CLAIMS, KEEPERS, WORDS
 
 PATH, CORRECT = "/account/data", "/account/correct"
 CONFIRM_FIRST = "/account/confirm?to=data"
@@ -52,23 +52,24 @@ def _fresh(view: View) -> View:
 
 
 def _data(here: Visit, person: Person, session: Session) -> Response:
+    lang = language(None, person.account.locale)
     known = sorted(flow.held(here.parts, person), key=lambda h: (_order(h.code), h.code))
     return show(
         here,
         "data.html",
-        held=[_item(h) for h in known if h.source is not None],
-        missing=[_item(h) for h in known if h.source is None and h.code in CLAIMS],
+        held=[_item(h, lang) for h in known if h.source is not None],
+        missing=[_item(h, lang) for h in known if h.source is None and h.code in CLAIMS],
         **frame(here, person, session, PATH),
     )
 
 
-def _item(held: Held) -> dict[str, Any]:
+def _item(held: Held, lang: str) -> dict[str, Any]:
     text = mask(held.code, held.value)
     return {
         "code": held.code,
-        "label": attribute_name(held.code),
+        "label": attribute_name(held.code, lang),
         "value": WORDS.get(text, text),
-        "source": SOURCES.get(held.source or "", held.source),
+        "source": KEEPERS.get(held.source or "", held.source),
         "own": held.source == "self",
         "at": held.updated_at,
         "correctable": held.correctable,
@@ -113,7 +114,7 @@ def _shown(
         status=status,
         errors=errors,
         values=values,
-        label=attribute_name(held.code),
+        label=attribute_name(held.code, language(None, person.account.locale)),
         members=ADDRESS if held.code == "address" else (),
         **common,
     )

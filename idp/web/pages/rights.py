@@ -16,7 +16,7 @@ from idp.web.pages.history import download
 from idp.web.pages.telling import attribute_name, document, heads, row
 from idp.web.pages.visit import Visit, field, show
 from idp.web.theme import instant_iso, instant_text, render
-from idp.web.wording import COPY_EVENTS, OBJECTION_KINDS, OBJECTION_OUTCOMES, SOURCES
+from idp.web.wording import COPY_EVENTS, KEEPERS, OBJECTION_KINDS, OBJECTION_OUTCOMES
 
 COPY, DELETE = "/account/copy", "/account/delete"
 _TIMES = ("_at", "at", "since", "due")
@@ -73,8 +73,8 @@ def _copied(here: Visit, person: Person, session: Session) -> Response:
         "_copy_file.html",
         lang,
         copy=whole,
-        names={a["name"]: attribute_name(a["name"]) for a in whole["attributes"]},
-        sources={a["source"]: SOURCES.get(a["source"], a["source"]) for a in whole["attributes"]},
+        names={a["name"]: attribute_name(a["name"], lang) for a in whole["attributes"]},
+        sources={a["source"]: KEEPERS.get(a["source"], a["source"]) for a in whole["attributes"]},
         told_heads=heads(lang),
         told=[[instant_text(line.told.at, lang), *row(line, lang)[1:]] for line in lines.lines],
         kinds=COPY_EVENTS,

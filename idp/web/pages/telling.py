@@ -13,7 +13,8 @@ from idp.records import Department, Objection
 from idp.release.model import Texts
 from idp.release.receipts import Purpose
 from idp.release.told import RELEASED
-from idp.web.pages.common import service_view
+from idp.web.pages.catalogue_words import spoken
+from idp.web.pages.common import parts_of_app, service_view
 from idp.web.theme import day_begins, instant_iso, locale_name
 from idp.web.wording import (
     CLAIMS,
@@ -29,9 +30,13 @@ from idp.web.wording import (
 DAY_US = 86_400_000_000
 
 
-def attribute_name(claim: str) -> str:
-    """The attribute in words; its code when we have none."""
-    return str(CLAIMS.get(claim, claim))
+def attribute_name(name: str, lang: str) -> str:
+    """An attribute, by code or claim, in words; itself when nobody has any."""
+    if name in CLAIMS:
+        return str(CLAIMS[name])
+    catalogue = parts_of_app().catalogue
+    kind = catalogue.kind(name) or next((k for k in catalogue.all_kinds().values() if k.claim == name), None)
+    return (spoken(kind.names, lang) if kind else "") or name
 
 
 def view(line: Line, lang: str) -> dict[str, Any]:
@@ -48,7 +53,7 @@ def view(line: Line, lang: str) -> dict[str, Any]:
             "department": service["department"],
             "other": other["name"],
             "items": [title for title in dict.fromkeys(_title(purpose, lang) for purpose in line.purposes) if title],
-            "attributes": [attribute_name(claim) for claim in line.told.names],
+            "attributes": [attribute_name(claim, lang) for claim in line.told.names],
             "way": str(TOLD_WAYS[line.told.via]) if line.told.via in TOLD_WAYS else "",
             "why": _why(line),
             "laws": [law for law in dict.fromkeys(_text(p.citation or {}, lang) for p in line.purposes) if law],
