@@ -14,10 +14,10 @@ from idp.flows.log_stream import Stream
 from idp.flows.sequencer import catch_up, head, log_signer
 from idp.receivers import open_alert_sinks
 from idp.records import Event
-from tests.journeys.test_cli import Operator
 from tests.journeys.test_cli_audit import keep
 from tests.journeys.test_log_verify import Insider, written
 from tests.kit.house import House
+from tests.kit.operator import Operator
 
 RULES = """
 [guessing]

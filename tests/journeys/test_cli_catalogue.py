@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from tests.journeys.test_cli import Operator, department, idp  # noqa: F401  fixtures
 from tests.kit.catalogue import LOAN
+from tests.kit.operator import Operator
 
 ITEM = {**LOAN, "department": "11330000mb0000001a"}
 
 
 @pytest.mark.parametrize("form", ["json", "csv"])
-def test_items_from_file_to_force_and_back(idp: Operator, department: str, form: str) -> None:  # noqa: F811
+def test_items_from_file_to_force_and_back(idp: Operator, department: str, form: str) -> None:
     source = idp.file("first.json", {"items": [{**ITEM, "department": department}]})
     dry = idp.ask("items", "import", source, "--dry-run")
     assert dry["dry_run"] and dry["entries"][0]["what"] == "new" and idp.ask("items", "list") == []
@@ -33,7 +33,7 @@ def test_items_from_file_to_force_and_back(idp: Operator, department: str, form:
     assert [row["state"] for row in idp.ask("items", "list")] == ["rejected", "retired"]
 
 
-def test_attributes_from_file_and_back(idp: Operator) -> None:  # noqa: F811
+def test_attributes_from_file_and_back(idp: Operator) -> None:
     source = idp.file(
         "kinds.json", {"attributes": [{"code": "card", "claim": "card", "names": {"zh": "卡号", "en": "Card"}}]}
     )
@@ -60,19 +60,19 @@ def test_attributes_from_file_and_back(idp: Operator) -> None:  # noqa: F811
         ("attributes", "import", "bad.json"),
     ],
 )
-def test_what_is_refused_says_why_in_one_line(idp: Operator, arguments: tuple[str, ...]) -> None:  # noqa: F811
+def test_what_is_refused_says_why_in_one_line(idp: Operator, arguments: tuple[str, ...]) -> None:
     bad = idp.file("bad.json", {"items": 1})
     result = idp.run(*(bad if a == "bad.json" else a for a in arguments))
     assert result.exit_code == 1 and result.stderr.startswith("idp: ") and len(result.stderr.splitlines()) == 1
 
 
-def test_a_file_of_another_kind(idp: Operator) -> None:  # noqa: F811
+def test_a_file_of_another_kind(idp: Operator) -> None:
     path = idp.folder / "items.xml"
     path.write_text(json.dumps({}), encoding="utf-8")
     assert idp.run("items", "import", str(path)).exit_code == 2
 
 
-def test_explain_says_why_for_each_attribute(idp: Operator, department: str) -> None:  # noqa: F811
+def test_explain_says_why_for_each_attribute(idp: Operator, department: str) -> None:
     app = {"client_name": "App", "redirect_uris": ["https://app.example/cb"], "scope": "openid email"}
     client = idp.ask("clients", "add", idp.file("app.json", app), "--department", department)["client_id"]
     idp.ask("items", "import", idp.file("i.json", {"items": [{**ITEM, "department": department}]}))

@@ -11,8 +11,8 @@ from idp.flows.log_purge import plan, purge
 from idp.flows.log_verify import verify
 from idp.flows.sequencer import catch_up, head, log_signer
 from idp.records import Event
-from tests.journeys.test_cli import Operator
 from tests.kit.house import House
+from tests.kit.operator import Operator
 
 
 def failed(house: House, count: int = 1) -> None:
