@@ -72,10 +72,9 @@ def held(rows: list[Attribute]) -> dict[str, Held]:
 def check(parts: Parts, client: Client, request: AuthorizeRequest) -> None:
     """Refuse what the catalogues do not allow this client: ``invalid_scope`` where the item was asked for by scope (RFC 6749 §4.1.2.1), else
     ``invalid_authorization_details`` (RFC 9396 §5). ``private`` of the refusal is the plan."""
-    what = asked(request)
-    if not what.items:
+    if not request.items:
         return
-    made = planned(parts, client, what)
+    made = planned(parts, client, asked(request))
     if not made.refusal:
         return
     line = next(line for line in made.lines if line.essential and line.reason == made.refusal)

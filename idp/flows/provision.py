@@ -164,7 +164,7 @@ def add_account(parts: Parts, document: AccountDocument | Mapping[str, Any], how
     """
     doc = document if isinstance(document, AccountDocument) else read_account(document)
     names = read_identifiers(doc.identifiers)
-    _check_values(parts, doc.claims)
+    check_values(parts, doc.claims)
     now, account_id = parts.clock(), parts.entropy(16)
     phc = parts.hasher.hash(doc.password) if doc.password is not None else None
     citizen = parts.vault.create(account_id)
@@ -207,7 +207,7 @@ def totp_row(citizen: Citizen, secret: bytes, now: int) -> Totp:
     return Totp(citizen.account_id, citizen.seal("totp", "secret", citizen.account_id, now, secret), 0, now, now)
 
 
-def _check_values(parts: Parts, claims: Mapping[str, Any]) -> None:
+def check_values(parts: Parts, claims: Mapping[str, Any]) -> None:
     """What registers tell has its standard's form; what people say of themselves (OIDC Core §5.1) is theirs. Computed attributes aren't kept."""
     for code, value in claims.items():
         kind = parts.catalogue.kind(code) if code not in STANDARD else None

@@ -17,6 +17,7 @@ from idp.flows.provision import (
     ROLES,
     AccountDocument,
     add_account,
+    check_values,
     identifier_row,
     password_row,
     read_account,
@@ -107,6 +108,7 @@ def enter_accounts(parts: Parts, documents: Sequence[Mapping[str, Any]]) -> list
     """
     read = [read_account(document) for document in documents]
     for number, document in enumerate(read, 1):
+        check_values(parts, document.claims)
         trouble = _password_trouble(parts, document)
         if trouble is not None:
             text = f"The password of account {number} is not accepted: {trouble}."

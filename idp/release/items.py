@@ -41,7 +41,7 @@ class Change(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 def check(entry: Entry, kind_of: Callable[[str], AttributeKind | None]) -> None:
     """Raises BadItem for the first thing that is wrong."""
-    if not CODE.fullmatch(entry.code) or entry.code == STANDARD_LOGIN:
+    if not CODE.fullmatch(entry.code) or entry.code == STANDARD_LOGIN or entry.code.endswith(".json"):
         raise BadItem(
             "A code has 1 to 64 small letters, digits, dots, hyphens or underscores, and begins with a letter or digit."
         )

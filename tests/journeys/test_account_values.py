@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from idp.errors import Refusal
+from idp.flows.staff import enter_accounts
 from idp.records import Account
 from tests.kit.house import House
 
@@ -25,6 +26,13 @@ def test_a_value_of_the_wrong_form(house: House, claims: dict[str, Any]) -> None
     with pytest.raises(Refusal) as error:
         house.citizen(claims=claims)
     assert error.value.reason == "account_value" and str(next(iter(claims.values()))) not in error.value.public
+    assert house.parts.store.count(Account) == 0
+
+
+def test_of_many_accounts_none_is_made_when_one_holds_a_wrong_value(house: House) -> None:
+    documents = [{"identifiers": ["one"]}, {"identifiers": ["two"], "claims": {"national_id": "110105194912310021"}}]
+    with pytest.raises(Refusal):
+        enter_accounts(house.parts, documents)
     assert house.parts.store.count(Account) == 0
 
 

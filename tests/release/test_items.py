@@ -35,6 +35,7 @@ def test_a_good_item() -> None:
         {"code": "a b"},
         {"code": "../x"},
         {"code": "standard-login"},
+        {"code": "loan.json"},
         {"code": "x" * 65},
         {"titles": {"zh": "只有中文"}},
         {"titles": {"zh": "一", "en": ""}},
