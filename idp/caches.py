@@ -13,7 +13,7 @@ import msgspec
 
 from clients.model import Client, from_json
 from idp.errors import Unavailable
-from idp.ports import Add, Clock, Insert, Op, Store, Update, Write
+from idp.ports import Add, Clock, Insert, Store, Update, Write
 from idp.records import AttributeRow, ClientKeySeen, ClientRow, Generation, PurposeKey, ServiceItemRow, SigningKey
 from idp.release.attributes import BUILT_IN, built_in
 from idp.release.model import AttributeKind, ServiceItem
@@ -190,7 +190,9 @@ class Catalogue:
 
     def __init__(self, store: Store, generations: Generations) -> None:
         self._store = store
-        self._items: Cache[str, dict[int, tuple[str, ServiceItem]]] = Cache(generations, CATALOGUE, self._load_item)
+        self._items: Cache[str, dict[int, tuple[str, ServiceItem | None]]] = Cache(
+            generations, CATALOGUE, self._load_item
+        )
         self._kinds: Cache[str, dict[str, AttributeKind]] = Cache(generations, CATALOGUE, self._load_kinds, size=1)
 
     def item(self, code: str) -> ServiceItem | None:
@@ -205,7 +207,7 @@ class Catalogue:
 
     def items(self, codes: Iterable[str]) -> dict[str, ServiceItem | None]:
         """Code → approved version, None where it has versions but none that is approved; unknown codes are left out (``release.plan``)."""
-        return {code: self.item(code) for code in codes if self._known(code)}
+        return {code: self.item(code) for code in codes if self._versions(code)}
 
     def kind(self, code: str) -> AttributeKind | None:
         """The attribute, built in or added by the operator."""
@@ -219,24 +221,24 @@ class Catalogue:
         """Every attribute that is stored."""
         return {**BUILT_IN, **self._added()}
 
-    def _known(self, code: str) -> bool:
-        return bool(self._versions(code)) or bool(
-            len(code) <= _LONGEST_CODE and self._store.count(ServiceItemRow, {"code": code})
-        )
-
-    def _versions(self, code: str) -> Mapping[int, tuple[str, ServiceItem]]:
+    def _versions(self, code: str) -> Mapping[int, tuple[str, ServiceItem | None]]:
         return (self._items.get(code) if 0 < len(code) <= _LONGEST_CODE else None) or {}
 
     def _added(self) -> Mapping[str, AttributeKind]:
         return self._kinds.get("") or {}
 
-    def _load_item(self, code: str) -> dict[int, tuple[str, ServiceItem]] | None:
-        rows = self._store.find(ServiceItemRow, {"code": code, "state": Op("in", (APPROVED, "retired"))})
-        return {row.version: (row.state, msgspec.json.decode(row.document, type=ServiceItem)) for row in rows} or None
+    def _load_item(self, code: str) -> dict[int, tuple[str, ServiceItem | None]] | None:
+        """Every version with its state; what it says only where it is or was in force."""
+        rows = self._store.find(ServiceItemRow, {"code": code})
+        return {row.version: (row.state, _in_force(row)) for row in rows} or None
 
     def _load_kinds(self, _: str) -> dict[str, AttributeKind]:
         rows = self._store.find(AttributeRow, limit=10_000)
         return {row.code: msgspec.json.decode(row.document, type=AttributeKind) for row in rows}
+
+
+def _in_force(row: ServiceItemRow) -> ServiceItem | None:
+    return msgspec.json.decode(row.document, type=ServiceItem) if row.state in (APPROVED, "retired") else None
 
 
 class SigningKeys:

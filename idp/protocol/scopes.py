@@ -9,6 +9,8 @@ from idp.errors import Code, Refusal
 
 MAX_SCOPES: Final = 100
 MAX_CHARS: Final = 4096
+MAX_ITEMS: Final = 20
+"""So many service items in one request: each is looked up."""
 OFFLINE: Final = "offline_access"
 STANDARD: Final = ("openid", "profile", "email", "phone", "address", OFFLINE)
 SERVICE: Final = "service:"
@@ -33,6 +35,8 @@ def granted(asked: tuple[str, ...], client: Client) -> tuple[str, ...]:
     it too (§11); a standard scope beyond the registration is refused. Raises Refusal(invalid_scope).
     """
     kept = tuple(value for value in asked if _understood(value, client))
+    if len(service_items(kept)) > MAX_ITEMS:
+        raise Refusal(Code.INVALID_SCOPE, f"At most {MAX_ITEMS} service items.", reason="items_many")
     beyond = [value for value in kept if value not in client.scope and not value.startswith(SERVICE)]
     if beyond:
         raise Refusal(

@@ -36,6 +36,8 @@ def post(house: House, browser: Browser, form: dict[str, str], **headers: str) -
     [
         ("openid " + " ".join(f"service:i{n}" for n in range(20_000)), "invalid_request"),
         ("openid " + " ".join(f"service:i{n}" for n in range(100)), "invalid_request"),
+        ("openid " + " ".join(f"service:i{n}" for n in range(21)), "invalid_scope"),
+        ("openid " + " ".join(f"service:i{n}" for n in range(20)), "invalid_scope"),
         ("openid service:" + "a" * 5000, "invalid_request"),
         ("openid service:" + "a" * 3000, "invalid_scope"),
         ("openid service:../../etc", "invalid_scope"),

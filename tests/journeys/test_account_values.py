@@ -30,7 +30,10 @@ def test_a_value_of_the_wrong_form(house: House, claims: dict[str, Any]) -> None
 
 
 def test_of_many_accounts_none_is_made_when_one_holds_a_wrong_value(house: House) -> None:
-    documents = [{"identifiers": ["one"]}, {"identifiers": ["two"], "claims": {"national_id": "110105194912310021"}}]
+    documents: list[dict[str, Any]] = [
+        {"identifiers": ["one"]},
+        {"identifiers": ["two"], "claims": {"national_id": "110105194912310021"}},
+    ]
     with pytest.raises(Refusal):
         enter_accounts(house.parts, documents)
     assert house.parts.store.count(Account) == 0
