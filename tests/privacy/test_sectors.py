@@ -16,6 +16,7 @@ from idp.ports import Insert
 from idp.protocol.logout import logout_claims
 from idp.records import Account, Department, LogoutDelivery, Message, Session
 from keys.subjects import sid, subject
+from tests.kit.catalogue import LOAN, item
 from tests.kit.house import CLAIMS, App, House, claims_of, header_of
 
 NOT_ABOUT_THE_PERSON = {
@@ -177,6 +178,28 @@ def test_what_they_share_is_what_the_citizen_released(house: House) -> None:
     found = {name: values for name, values in shared(one, other).items() if name not in HEADERS}
     values = {str(value) for _, value in flat(CLAIMS)}
     assert set().union(*found.values()) <= values, found
+
+
+@pytest.mark.attack("A083")
+def test_service_items_give_nothing_away_either(house: House) -> None:
+    """Authorization details (RFC 9396 §7) and receipts of two departments' items hold what each published, and nothing of the citizen in common."""
+    account = house.citizen(claims=CLAIMS)
+    browser = house.signed_in(account)
+    (live,) = house.parts.store.find(Session)
+    apps = two(house)
+    items = [
+        {**LOAN, "code": f"loan-{n}", "department": n, "retention_days": d} for n, d in (("tax", 10), ("social", 20))
+    ]
+    for entry in items:
+        item(house, entry)
+    one, other = (
+        told(house, app, browser, live.id, f"openid service:{entry['code']}")
+        for app, entry in zip(apps, items, strict=True)
+    )
+    assert one["tokens"]["authorization_details"][0]["item"] == "loan-tax"
+    found = {name: values for name, values in shared(one, other).items() if name not in HEADERS}
+    published = {str(value) for _, value in flat(LOAN)} | {"service_item", "1"}
+    assert set().union(*found.values()) <= published | {str(value) for _, value in flat(CLAIMS)}, found
 
 
 @pytest.mark.attack("A083")
