@@ -129,7 +129,7 @@ def _measure(plan: Plan, prepared: list[Prepared], folder: Path) -> list[Sample]
         for number in range(plan.rounds + 1)
         for name in plan.operations
         for one in prepared
-        if (name != "sign-in" or (one.target.signs_in and number))
+        if (name != "sign-in" or one.target.signs_in)
         and (name not in (release.ECDH, release.RSA) or one.target.releasing is not None)
     ]
     samples = []
