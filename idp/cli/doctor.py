@@ -21,6 +21,8 @@ from keys.errors import KeysError
 
 Finding = dict[str, Any]
 Check = Callable[[Config], str]
+LAGGING = 10_000
+"""So many events without a leaf are a worker that is away, not one that is busy."""
 MAX_SKEW_S = 5
 
 
@@ -56,6 +58,7 @@ def _findings(offline: bool) -> Iterator[Finding]:
         ("stores", _stores),
         ("clients", _clients),
         ("notices", _notices),
+        ("audit log", _log),
     ):
         yield _run(name, check, config)
     if not offline:
@@ -129,6 +132,30 @@ def _clients(config: Config) -> str:
     if broken:
         raise Wrong(f"these clients can't be read: {', '.join(broken[:10])}")
     return f"{count} clients can be read"
+
+
+def _log(config: Config) -> str:
+    """Whole at its end, remembered outside of the database, and no alarm; the rest is `idp audit verify`'s."""
+    from idp.app import close_parts, open_parts
+    from idp.audit.verify import Bad
+    from idp.flows.log_health import alarm, lag
+    from idp.flows.log_memory import ADVICE, check, had
+    from idp.flows.sequencer import log_signer
+
+    parts = open_parts(config)
+    try:
+        size, waiting, kept = check(parts, log_signer(parts)).size, lag(parts), had(parts)
+        if alarm(parts):
+            raise Wrong(f"there was an alarm: {ADVICE}")
+    except Bad as bad:
+        raise Wrong(f"{bad}; {ADVICE}") from None
+    finally:
+        close_parts(parts)
+    if waiting > LAGGING or (size and not kept):
+        raise Wrong(
+            f"{waiting} events wait for their place, {kept} are remembered: is a worker running, and can it write beside the root key?"
+        )
+    return f"{size} events in the tree, {waiting} waiting; the tree of {kept} is remembered"
 
 
 def _notices(config: Config) -> str:

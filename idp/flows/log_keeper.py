@@ -54,6 +54,13 @@ class LogKeeper:
         self._shown = self._remembered = b""
         self._slice = 0
         self._said: dict[str, str] = {}
+        self._chores: tuple[tuple[str, int, Callable[[], object]], ...] = (
+            ("check", CHECK_EVERY_US, self.check),
+            ("tail", TAIL_EVERY_US, self._tail),
+            ("remember", REMEMBER_EVERY_US, self._remember),
+            ("witness", WITNESS_EVERY_US, self._witness),
+            ("show", SHOW_EVERY_US, self._show),
+        )
 
     def run(self, stop: threading.Event, alive: Callable[[], bool] = lambda: True) -> None:
         """Keep it until ``stop`` is set or ``alive`` says no; while another leads, wait for it to go."""
@@ -79,13 +86,15 @@ class LogKeeper:
         return count
 
     def tick(self) -> None:
-        """One look at everything else that is due. Raises Unavailable."""
-        now = self._parts.clock()
-        self._now_and_then("check", CHECK_EVERY_US, now, self.check)
-        self._now_and_then("tail", TAIL_EVERY_US, now, self._tail)
-        self._now_and_then("remember", REMEMBER_EVERY_US, now, self._remember)
-        self._now_and_then("witness", WITNESS_EVERY_US, now, self._witness)
-        self._now_and_then("show", SHOW_EVERY_US, now, self._show)
+        """One look at everything else that is due; what can't be done keeps nothing else waiting. Raises the first Unavailable, at the end."""
+        now, troubles = self._parts.clock(), list[Unavailable]()
+        for name, every_us, work in self._chores:
+            try:
+                self._now_and_then(name, every_us, now, work)
+            except Unavailable as error:
+                troubles.append(error)
+        if troubles:
+            raise troubles[0]
 
     def check(self) -> bool:
         """The self-check; whether the log is whole. Raises Unavailable."""

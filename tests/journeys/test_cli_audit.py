@@ -123,3 +123,43 @@ def test_an_older_copy_is_not_served_until_it_is_accepted(idp, tmp_path):
     keep(idp)
     assert idp.ask("audit", "verify")["whole"] is True
     assert "audit.accepted" in [e["kind"] for e in idp.ask("audit", "list")]
+
+
+@pytest.mark.attack("A155", "F28")
+def test_the_doctor_looks_at_the_log(idp):
+    """An alarm is not over because nobody looked"""
+    import sqlite3
+
+    sending = {"IDP_SMTP_URL": "smtps://u:p@mail.example/?from=a@b.example"}
+    well = idp.run("doctor", "--offline", **sending)
+    assert (well.exit_code, "events in the tree, 0 waiting" in well.output) == (0, True), well.output
+    with sqlite3.connect(idp.folder / "main.db") as rows:
+        rows.execute("DELETE FROM events WHERE seq = (SELECT max(seq) FROM events)")
+    rows.close()
+    ill = idp.run("doctor", "--offline", **sending)
+    assert (ill.exit_code, "idp audit accept" in ill.output) == (1, True), ill.output
+    keep_alarmed(idp)
+    assert idp.run("audit", "accept", "--reason", "lost", "--yes").exit_code == 0
+    keep(idp)
+    assert idp.run("doctor", "--offline", **sending).exit_code == 0
+
+
+def keep_alarmed(operator: Operator) -> None:
+    """The worker's look at a log whose newest event is gone."""
+    parts = open_parts(load(operator.env))
+    LogKeeper(parts, trouble=lambda _: None).tick()
+    close_parts(parts)
+
+
+def test_the_keeper_goes_on_with_what_it_can_do(make_house, tmp_path):
+    """A memory that can't be written keeps no checkpoint from its receivers (F50)"""
+    from idp.errors import Unavailable
+    from idp.receivers import open_receivers
+    from tests.journeys.test_log_verify import written
+
+    file = tmp_path / "offsite"
+    house = make_house(log_checkpoint_file=str(tmp_path / "gone" / "x"), log_receivers=(f"file://{file}",))
+    written(house, 20)
+    with pytest.raises(Unavailable, match="IDP_LOG_CHECKPOINT_FILE"):
+        LogKeeper(house.parts, open_receivers(house.config, house.parts.outbound)).tick()
+    assert file.read_text().startswith("id.example/log\n20\n")
