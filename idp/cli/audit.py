@@ -65,6 +65,36 @@ def _followed(parts: Parts, where: dict[str, Any], limit: int) -> Iterator[Event
 
 
 @audit.command()
+@click.option("--person", default=None, help="A pseudonym in hex: whom it concerned.")
+@click.option("--staff", default=None, help="A pseudonym in hex: who of the staff acted.")
+@click.option("--client", default=None, help="A client's id.")
+@click.option("--kind", default=None, help="For example attributes.released.")
+@click.option("--session", default=None, help="A session's id, as events show it.")
+@click.option("--reference", default=None, help="The reference code of an error page.")
+@click.option("--since", default=None, help="A time: 2026-11-24 or 2026-11-24T08:00:00Z.")
+@click.option("--until", default=None, help="A time, itself not included.")
+@click.option("--before", type=int, default=None, help="Go on where the page before ended.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
+@verb
+def search(
+    since: str | None, until: str | None, before: int | None, limit: int, as_json: bool, **asked: str | None
+) -> None:
+    """Find events, newest first; all that is given must hold. Quick however large the log is; the last second is not in it yet."""
+    from idp.flows import log_search
+
+    wanted = log_search.query({k: v for k, v in asked.items() if v is not None}, _at(since), _at(until))
+    with opened() as parts:
+        page = log_search.search(parts, wanted, before=before, limit=limit)
+    rows = [_row(event, as_json) for event in page.events]
+    if as_json:
+        show({"events": rows, "before": page.before}, True)
+        return
+    show(rows, False)
+    if page.before is not None:
+        click.echo(f"There may be more: --before {page.before}", err=True)
+
+
+@audit.command()
 @click.option(
     "--out", default="-", help="File to write: FILE.zip with proofs, else JSON lines; standard output when absent."
 )
@@ -234,16 +264,25 @@ def _index(parts: Parts, text: str | None) -> int | None:
     """A bound of a range: an index as it is, a time by the log's own order."""
     if text is None or text.isdigit():
         return None if text is None else int(text)
-    from datetime import UTC, datetime
-
     from idp.flows.log_export import index_at
+
+    at = _at(text)
+    assert at is not None
+    return index_at(parts, at)
+
+
+def _at(text: str | None) -> int | None:
+    """A time in microseconds; UTC where no zone is given."""
+    if text is None:
+        return None
+    from datetime import UTC, datetime
 
     try:
         time_ = datetime.fromisoformat(text)
     except ValueError:
-        raise click.UsageError(f"{text} is neither an index nor a time like 2026-11-24T08:00:00Z") from None
+        raise click.UsageError(f"{text} is not a time like 2026-11-24T08:00:00Z") from None
     given = time_ if time_.tzinfo else time_.replace(tzinfo=UTC)
-    return index_at(parts, int(given.timestamp() * 1_000_000))
+    return int(given.timestamp() * 1_000_000)
 
 
 @contextmanager

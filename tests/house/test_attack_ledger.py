@@ -160,7 +160,6 @@ OUT_OF_REACH = {
     "CIBA isn't offered": "A136",
     "there are no other identity providers to sign in with": "A137 A138 A140 A141 A142 A143 A144",
     "SAML isn't offered": "A145",
-    "nothing can be searched for by words": "A158",
 }
 """Why a row can't be tried → rows. Offering the feature means taking its rows away here."""
 
