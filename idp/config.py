@@ -40,6 +40,8 @@ class Config:
     trusted_proxies: tuple[str, ...] = _f((), "Networks whose forwarded headers are believed, comma separated")
     outbound_allow: tuple[str, ...] = _f((), "Hosts and networks that back-channel calls may reach although private")
     outbound_ca: str = _f("", "PEM file of the CA that outbound TLS trusts instead of the system's")
+    encrypt: str = _f("sensitive", "Attributes that leave only encrypted to the client: sensitive, or all")
+    client_key_hold: int = _f(0, "Sensitive attributes wait so long after a client's encryption key changed, or for `idp clients confirm-key`")
     jwks_max_age: int = _f(900, "How long clients may cache the JWKS; a key is public this long before first use")
     code_ttl: int = _f(60, "Life of an authorization code")
     access_token_ttl: int = _f(600, "Life of an access token")
@@ -190,6 +192,7 @@ def loopback(host: str | None) -> bool:
 STORES = ("sqlite:///", "postgresql://", "postgres://")
 CACHES = ("sqlite:///", "redis://", "rediss://", "unix://")
 LOG_ALARMS = ("stop", "continue")
+ENCRYPTED = ("sensitive", "all")
 SEALINGS = {"aes": 1, "sm": 2}
 """Setting → suite of ``keys.purpose``."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -220,6 +223,7 @@ def _refuse_malformed(config: Config) -> None:
         ("IDP_LOG_LEVEL", config.log_level, LOG_LEVELS),
         ("IDP_LOG_ALARM", config.log_alarm, LOG_ALARMS),
         ("IDP_SEALING", config.sealing, SEALINGS),
+        ("IDP_ENCRYPT", config.encrypt, ENCRYPTED),
     ):
         if word not in words:
             raise ConfigError(f"{name} must be one of {', '.join(words)}")

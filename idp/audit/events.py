@@ -296,6 +296,16 @@ class AttributesReleased(Fact, frozen=True, kw_only=True):
     key: str | None = None
 
 
+class AttributesWithheld(Fact, frozen=True, kw_only=True):
+    """Attributes that were allowed and may leave only encrypted stayed. ``reason``: no_client_key or key_held; ``via`` as in the release."""
+
+    KIND = "attributes.withheld"
+    grant: str
+    claims: tuple[str, ...]
+    reason: str
+    via: str
+
+
 class RequestPushed(Fact, frozen=True, kw_only=True):
     """A pushed authorization request was stored (RFC 9126)."""
 
@@ -374,12 +384,14 @@ class ClientSecretReplaced(Fact, frozen=True, kw_only=True):
 
 
 class ClientKeyChanged(Fact, frozen=True, kw_only=True):
-    """Answers to a client are encrypted to a key that was not its last one. Thumbprints after RFC 7638; ``before`` empty for the first."""
+    """Answers to a client are encrypted to a key that was not its last one (RFC 7638; ``before`` empty for the first), or an operator stands
+    for the present one (``confirmed``)."""
 
     KIND = "client.key_changed"
     alg: str
     thumbprint: str
     before: str = ""
+    confirmed: bool = False
 
 
 class KeyMoved(Fact, frozen=True, kw_only=True):

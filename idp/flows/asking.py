@@ -1,11 +1,12 @@
 """What a request asks to know, as the one release plan that every journey reads: at the request, on the consent page, at release."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final
 
 from clients.model import Client
 from idp.errors import Code, Refusal
+from idp.flows.client_keys import key_now
 from idp.parts import Parts
 from idp.protocol.request import AuthorizeRequest
 from idp.protocol.scopes import SERVICE
@@ -13,8 +14,10 @@ from idp.records import Attribute
 from idp.release import plan as law
 from idp.release.claims import ABOUT_THE_SIGN_IN, STANDARD, of_scopes
 from idp.release.items import plain
-from idp.release.model import STANDARD_LOGIN, Asked, AskedItem, ClientFacts, Held, Plan
+from idp.release.model import STANDARD_LOGIN, Asked, AskedItem, AttributeKind, ClientFacts, Held, KeyState, Plan
 
+KEY_REASONS: Final = ("no_client_key", "key_held")
+"""Why an attribute that leaves only encrypted stays."""
 PLAN_REASONS: Final = frozenset(
     (
         "item_unknown",
@@ -45,9 +48,22 @@ def asked(request: AuthorizeRequest) -> Asked:
     return Asked(items=items, claims=tuple(claim for claim in STANDARD if claim in names))
 
 
-def facts(client: Client) -> ClientFacts:
-    """What of a client decides."""
-    return ClientFacts(department_id=client.department_id, claims=frozenset(of_scopes(client.scope)))
+def facts(parts: Parts, client: Client, kinds: Iterable[AttributeKind], key: KeyState | None) -> ClientFacts:
+    """What of a client decides. ``key`` None: looked at now, for UserInfo, where something is asked that leaves only encrypted."""
+    everything = encrypts_all(parts)
+    if key is None and (everything or any(kind.sensitive for kind in kinds)):
+        key = key_now(parts, client, "userinfo", parts.clock())
+    return ClientFacts(
+        department_id=client.department_id,
+        claims=frozenset(of_scopes(client.scope)),
+        key=key or "no_client_key",
+        all_sensitive=everything,
+    )
+
+
+def encrypts_all(parts: Parts) -> bool:
+    """Whether the house lets no attribute leave but encrypted."""
+    return parts.config.encrypt == "all"
 
 
 def planned(
@@ -57,11 +73,12 @@ def planned(
     *,
     held: Mapping[str, Held] | None = None,
     chosen: Mapping[str, AbstractSet[str]] | None = None,
+    key: KeyState | None = None,
 ) -> Plan:
     """:func:`release.plan.plan` with the catalogues as they are now."""
     items = parts.catalogue.items(item.code for item in what.items)
     kinds = parts.catalogue.kinds((*law.needs(items), *what.claims))
-    return law.plan(what, items, kinds, facts(client), held=held, chosen=chosen)
+    return law.plan(what, items, kinds, facts(parts, client, kinds.values(), key), held=held, chosen=chosen)
 
 
 def held(rows: list[Attribute]) -> dict[str, Held]:

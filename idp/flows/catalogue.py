@@ -10,10 +10,11 @@ import msgspec
 from idp.audit.events import AttributeKindChanged, ItemDecided, ItemDrafted, record
 from idp.caches import APPROVED, CATALOGUE, bump
 from idp.errors import Code, Refusal
+from idp.flows.client_keys import key_now
 from idp.flows.provision import department_of
 from idp.parts import Parts
 from idp.ports import Committed, Delete, Insert, Op, Update, Write
-from idp.records import AttributeRow, ServiceItemRow
+from idp.records import AttributeRow, ClientRow, ServiceItemRow
 from idp.release import attributes as attribute_law
 from idp.release import items as law
 from idp.release import sheets
@@ -96,9 +97,11 @@ def decide(
 ) -> None:
     """Approve or reject just what ``draft`` shows: what changed since conflicts. ``by``: the approver's account id in hex, or ``cli``.
 
-    Raises Refusal when the draft or what it replaces is not what was looked at.
+    Raises Refusal when the draft or what it replaces is not what was looked at, ``no_client_key`` where nobody could receive what it needs.
     """
     now, item = parts.clock(), draft.item
+    if approve:
+        _check_receivable(parts, item, now)
     key = {"code": item.code, "version": item.version, "state": DRAFT, "document": _document(item)}
     state = APPROVED if approve else REJECTED
     writes: list[Write] = [Update(ServiceItemRow, key, {"state": state, "decided_at": now, "decided_by": by})]
@@ -211,6 +214,20 @@ def _waiting(parts: Parts, row: ServiceItemRow) -> Waiting:
     item, before = _read(row), approved(parts, row.code)
     shown = sha256(row.document + (_document(before) if before else b"")).hexdigest()
     return Waiting(item, before, law.difference(before, item), row.created_at, shown)
+
+
+def _check_receivable(parts: Parts, item: ServiceItem, now: int) -> None:
+    """What leaves only encrypted needs a client of the department with a key to encrypt to (DESIGN §7)."""
+    if not any(kind.sensitive for kind in parts.catalogue.kinds(need.attribute for need in item.needs).values()):
+        return
+    rows = parts.store.find(ClientRow, {"department_id": item.department_id, "status": "active"}, limit=10_000)
+    clients = (parts.clients.get(row.client_id) for row in rows)
+    if not any(key_now(parts, client, "userinfo", now) != "no_client_key" for client in clients if client is not None):
+        text = (
+            f"{item.code} needs sensitive attributes, which are released only encrypted, and no client of its department has registered "
+            "userinfo_encrypted_response_alg with a usable key."
+        )
+        raise _refused(text, "no_client_key")
 
 
 def _still(parts: Parts, draft: Waiting) -> bool:

@@ -14,9 +14,10 @@ from idp.parts import Parts
 from idp.protocol import authorization_details
 from idp.protocol.scopes import service_items
 from idp.records import Grant
-from idp.release.claims import askable, for_id_token, for_userinfo
+from idp.release.claims import askable, for_userinfo
+from idp.release.claims import for_id_token as asked_in_id_token
 from idp.release.minimise import computed
-from idp.release.model import Allowed, AllowedItem, Asked, AskedItem, Line
+from idp.release.model import Allowed, AllowedItem, Asked, AskedItem, KeyState, Line
 from idp.release.plan import sources
 from idp.release.times import day
 from idp.release.vault import Citizen
@@ -28,6 +29,8 @@ class Released:
 
     values: dict[str, Any]
     items: tuple[ItemTold, ...] = ()
+    withheld: tuple[Line, ...] = ()
+    """What leaves only encrypted, and can't."""
 
     def __repr__(self) -> str:
         return "Released(…)"
@@ -44,7 +47,7 @@ def userinfo_names(registered: tuple[str, ...], scope: str, requested: bytes | N
 def id_token_names(registered: tuple[str, ...], requested: bytes | None) -> tuple[str, ...]:
     """Names for the ID token: asked for there alone (OIDC Core §5.5)."""
     may = askable(registered)
-    return tuple(name for name in for_id_token(requested) if name in may)
+    return tuple(name for name in asked_in_id_token(requested) if name in may)
 
 
 @lru_cache(maxsize=2048)
@@ -73,25 +76,48 @@ def details(grant: Grant, scope: str) -> dict[str, Any]:
 
 
 def released_for(
-    parts: Parts, client: Client, grant: Grant, citizen: Citizen, scope: str, names: tuple[str, ...], now: int
+    parts: Parts,
+    client: Client,
+    grant: Grant,
+    citizen: Citizen,
+    scope: str,
+    names: tuple[str, ...],
+    now: int,
+    key: KeyState,
 ) -> Released:
     """What UserInfo tells: of ``names`` (standard claims) what is known; of a grant's items requested ∩ approved ∩ known ∩ chosen, as all that
-    is today. ``scope``: the token's. Raises ``keys.errors.SealBroken``.
+    is today. ``scope``: the token's; ``key``: whether this answer may hold what leaves only encrypted. Raises ``keys.errors.SealBroken``.
     """
-    if grant.plan is None:
+    if grant.plan is None and not asking.encrypts_all(parts):
         values = parts.vault.claims(citizen, names)
         return Released({name: values[name] for name in names if name in values})
     items = tuple(item for item in granted(grant, scope) if item.attributes)
     what = Asked(items=tuple(AskedItem(code=item.code, attributes=item.attributes) for item in items), claims=names)
     chosen = {item.code: frozenset(item.attributes) for item in items}
-    rows = parts.vault.rows(citizen, sources(asking.planned(parts, client, what, chosen=chosen)))
-    planned = asking.planned(parts, client, what, held=asking.held(rows), chosen=chosen)
+    first = asking.planned(parts, client, what, chosen=chosen, key=key)
+    rows = parts.vault.rows(citizen, sources(first))
+    planned = asking.planned(parts, client, what, held=asking.held(rows), chosen=chosen, key=key)
     wanted = set(sources(planned))
     values = {row.code: citizen.open_claim(row) for row in rows if row.code in wanted}
     told = {line.claim: (line, _value(parts, line, values, now)) for line in planned.released}
     told = {claim: found for claim, found in told.items() if found[1] is not None}
     return Released(
-        {claim: value for claim, (_, value) in told.items()}, _items(planned.released, items, frozenset(told))
+        {claim: value for claim, (_, value) in told.items()},
+        _items(planned.released, items, frozenset(told)),
+        tuple(line for line in first.lines if line.reason in asking.KEY_REASONS),
+    )
+
+
+def for_id_token(parts: Parts, client: Client, grant: Grant, citizen: Citizen, key: KeyState) -> Released:
+    """What the ID token tells: standard claims asked for there; encrypted alone what leaves only so. Raises ``keys.errors.SealBroken``."""
+    names = id_token_names(client.scope, grant.claims) if grant.claims else ()
+    if not names:
+        return Released({})
+    planned = asking.planned(parts, client, Asked(claims=names), key=key)
+    values = parts.vault.claims(citizen, (line.attribute for line in planned.released))
+    return Released(
+        {name: values[name] for name in names if name in values},
+        withheld=tuple(line for line in planned.lines if line.reason in asking.KEY_REASONS),
     )
 
 

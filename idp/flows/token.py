@@ -6,7 +6,7 @@ goes out, together with the assertion that authenticated the client.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from clients.model import Client
 from idp.audit.events import (
@@ -19,12 +19,12 @@ from idp.audit.events import (
     record,
 )
 from idp.errors import Code, Refusal
-from idp.flows import exchanges, minting, refresh, standing
+from idp.flows import exchanges, minting, refresh, standing, withheld
 from idp.flows.authorize_refusals import lines
 from idp.flows.client_auth import AuthenticatedClient, authenticate, refuse_replay, refused, throttle_public
+from idp.flows.client_keys import key_state, thumbprint
 from idp.flows.declined import Declined, declined, ended
-from idp.flows.recipients import thumbprint
-from idp.flows.released import allowed, id_token_names, over
+from idp.flows.released import allowed, for_id_token, over
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Update, Write
 from idp.protocol import token as law
@@ -152,7 +152,8 @@ def _redeem(parts: Parts, asked: Asked, grant: Grant, citizen: Citizen, session_
     """Consume the code and mint; None when another request was faster."""
     now, client, config = asked.now, asked.client, parts.config
     with_keys = minting.signers(parts, client, grant.scope, now)
-    released = _released(parts, client, grant, citizen)
+    key = key_state(parts, client, with_keys.recipient, now)
+    told = for_id_token(parts, client, grant, citizen, key)
     word = allowed(grant.plan)
     lasting = given(client) and not word.once
     successor = new_token(parts.ring, "refresh", parts.entropy) if lasting else None
@@ -167,7 +168,10 @@ def _redeem(parts: Parts, asked: Asked, grant: Grant, citizen: Citizen, session_
         *asked.by.writes,
         Update(Grant, where, {"state": "redeemed", "expires_at": last_at}),
         *_first_refresh(successor, grant, now, family_at, config.refresh_idle),
-        *_facts(parts, grant, now, citizen, with_keys, refresh_given=successor is not None, released=tuple(released)),
+        *_facts(
+            parts, grant, now, citizen, with_keys, refresh_given=successor is not None, released=tuple(told.values)
+        ),
+        *withheld.writes(parts, client, grant, citizen, told, "id_token", now, asked.reference),
     ]
     result = parts.store.commit(writes)
     if not isinstance(result, Committed):
@@ -181,13 +185,8 @@ def _redeem(parts: Parts, asked: Asked, grant: Grant, citizen: Citizen, session_
         now,
         refresh_token=successor.token if successor else None,
         nonce=grant.nonce,
-        released=released,
+        released=told.values,
     )
-
-
-def _released(parts: Parts, client: Client, grant: Grant, citizen: Citizen) -> dict[str, Any]:
-    """Claims that the request asked for in the ID token."""
-    return parts.vault.claims(citizen, id_token_names(client.scope, grant.claims)) if grant.claims else {}
 
 
 def _first_refresh(made: Opaque | None, grant: Grant, now: int, family_at: int, idle_s: int) -> list[Write]:

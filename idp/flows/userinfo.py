@@ -6,11 +6,13 @@ from typing import Any
 from clients.model import Client
 from idp.audit.events import AttributesReleased, TokenRequestRefused, record
 from idp.errors import Code, Refusal, Unavailable
-from idp.flows import standing
+from idp.flows import standing, withheld
 from idp.flows.access_tokens import AccessTokens, check_alive
+from idp.flows.client_auth import refused
+from idp.flows.client_keys import key_state, thumbprint
 from idp.flows.minting import subject_of
-from idp.flows.recipients import or_recorded, thumbprint
-from idp.flows.released import released_for, userinfo_names
+from idp.flows.recipients import or_recorded
+from idp.flows.released import Released, released_for, userinfo_names
 from idp.parts import Parts
 from idp.ports import Committed
 from idp.protocol.access_token import invalid
@@ -82,10 +84,25 @@ def _released(
     within = " ".join(value for value in grant.scope.split() if value in scope)
     names = userinfo_names(client.scope, within, grant.claims)
     try:
-        released = released_for(parts, client, grant, citizen, " ".join(scope), names, now)
+        key = key_state(parts, client, to, now)
+        released = released_for(parts, client, grant, citizen, " ".join(scope), names, now, key)
     except SealBroken:
         _note_broken(parts, client, now)
         raise Refusal(Code.SERVER_ERROR, "The answer can't be given.", reason="seal_broken") from None
+    stopped = withheld.refusal(released)
+    if stopped is not None:
+        left = withheld.writes(parts, client, grant, citizen, released, "userinfo", now, "")
+        parts.store.commit([*left, *refused(parts, client, stopped, "userinfo", now, "")])
+        raise stopped
+    _record(parts, client, grant, citizen, released, to, now)
+    return released.values
+
+
+def _record(
+    parts: Parts, client: Client, grant: Grant, citizen: Citizen, released: Released, to: Recipient | None, now: int
+) -> None:
+    """On disk before it is told; what was left out is on record too. Raises Unavailable."""
+    writes = withheld.writes(parts, client, grant, citizen, released, "userinfo", now, "")
     if released.values:
         fact = AttributesReleased(
             client_id=client.client_id,
@@ -95,10 +112,9 @@ def _released(
             items=released.items,
             key=thumbprint(to),
         )
-        result = parts.store.commit([record(fact, at=now, entropy=parts.entropy, person=citizen)])
-        if not isinstance(result, Committed):
-            raise Unavailable("event log")
-    return released.values
+        writes.append(record(fact, at=now, entropy=parts.entropy, person=citizen))
+    if writes and not isinstance(parts.store.commit(writes), Committed):
+        raise Unavailable("event log")
 
 
 def _note_broken(parts: Parts, client: Client, now: int) -> None:

@@ -81,13 +81,16 @@ class Held(Value, frozen=True, kw_only=True, omit_defaults=True):
     updated_at: int = 0
 
 
+KeyState = Literal["usable", "no_client_key", "key_held"]
+
+
 class ClientFacts(Value, frozen=True, kw_only=True, omit_defaults=True):
     """What of a client decides. ``claims``: standard claims that it is registered for; ``key``: whether an answer can be encrypted to it (DESIGN
     §7: sensitive attributes only so); ``all_sensitive``: the house encrypts everything."""
 
     department_id: str
     claims: frozenset[str] = frozenset()
-    key: Literal["usable", "no_client_key", "key_held"] = "no_client_key"
+    key: KeyState = "no_client_key"
     all_sensitive: bool = False
 
 

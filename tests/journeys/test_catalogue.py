@@ -12,6 +12,7 @@ from idp.release.items import read_entry
 from idp.release.model import AttributeKind
 from tests.kit.catalogue import LOAN, draft, item
 from tests.kit.house import House
+from tests.kit.sealed import encrypting
 
 
 def propose(house: House, *documents: dict[str, Any], **more: Any) -> list[Proposal]:
@@ -110,6 +111,7 @@ def test_an_operator_adds_an_attribute_and_items_may_need_it(any_house: House) -
     catalogue.extend(house.parts, [CARD])
     assert house.parts.catalogue.kind("card_number") == CARD
     assert [p.what for p in catalogue.extend(house.parts, [CARD])] == ["same"]
+    house.register(**encrypting("ECDH-ES+A256KW", "userinfo"))
     item(house, needing)
     with pytest.raises(Refusal) as error:
         catalogue.drop(house.parts, "card_number")

@@ -10,6 +10,7 @@ from idp.records import ServiceItemRow
 from tests.kit.catalogue import LAW, LOAN, draft, item
 from tests.kit.house import House
 from tests.kit.person import PASSWORD, Person, totp_now
+from tests.kit.sealed import encrypting
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
@@ -102,6 +103,12 @@ def test_an_approver_sees_the_difference_and_decides(house: House, approver: Per
     page = approver.get("/approvals?lang=en").text
     for word in ("Housing loan", "tax bureau", "730", "900", "Identity number", "asked again", "only encrypted"):
         assert word in page, word
+    for lang, words in (("zh-Hans", "没有任何服务能够加密接收"), ("en", "can receive it encrypted yet")):
+        approver.get(f"/approvals?lang={lang}")
+        answer = approver.submit(decide=button(approver, "approve"))
+        assert answer.status_code == 409 and words in answer.text, answer.text
+    assert states(house) == [(1, "approved"), (2, "draft")]
+    house.register(**encrypting("ECDH-ES+A256KW", "userinfo"))
     assert "公民身份号码" in approver.get("/approvals?lang=zh-Hans").text
     approver.submit(decide=button(approver, "approve"))
     assert states(house) == [(1, "retired"), (2, "approved")]

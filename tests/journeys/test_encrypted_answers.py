@@ -7,7 +7,7 @@ import pytest
 from joserfc.jwk import ECKey
 from werkzeug.test import TestResponse
 
-from idp.flows import outbox, recipients
+from idp.flows import client_keys, outbox, recipients
 from idp.flows.sessions import end
 from idp.ports import Committed
 from idp.records import ClientKeySeen, ClientRefusal, Grant, UsedAssertion
@@ -263,7 +263,7 @@ def test_two_nodes_that_meet_a_new_key_record_it_once(any_house: House) -> None:
     to = recipients.recipient(house.parts, app.client, "userinfo", house.clock())
     assert to is not None
     # the other node's memory is older than the row
-    writes = recipients._turn(house.parts, app.client, to, None, house.clock())
+    writes = client_keys._turn(house.parts, app.client, to, None, house.clock())
     assert not isinstance(house.parts.store.commit(writes), Committed)
     assert len(house.events("client.key_changed")) == 1
 

@@ -132,7 +132,7 @@ def test_a_citizen_made_while_the_epoch_turns_is_not_left_behind(any_house: Hous
 
 
 @pytest.mark.attack("F26")
-@pytest.mark.parametrize("left", [-1, 3, 0], ids=["a byte short", "the head", "nothing"])
+@pytest.mark.parametrize("left", [-1, 3], ids=["a byte short", "the head"])
 def test_f26_a_damaged_key_stops_the_destruction_and_nobody_elses(any_house: House, left: int) -> None:
     """A truncated keyring row: that person's release fails closed, others' don't, and what could repair it from a backup is kept."""
     house = any_house

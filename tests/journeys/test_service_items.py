@@ -14,6 +14,7 @@ from idp.ports import Update
 from idp.records import Attribute, ClientRefusal, Consent, Grant
 from tests.kit.catalogue import BY_LAW, LOAN, draft, item
 from tests.kit.house import CLAIMS, App, House, claims_of
+from tests.kit.sealed import encrypting
 
 EVERYTHING = {**CLAIMS, "marital_status": "married"}
 TICKED = {"allow/loan/marital_status": "1"}
@@ -299,10 +300,11 @@ def test_what_the_catalogue_does_not_allow(house: House, params: dict[str, str],
     item(house)
     draft(house, {**LOAN, "code": "waiting"})
     item(house, {**LOAN, "code": "theirs", "department": "social"})
+    receiver = house.register(**encrypting("ECDH-ES+A256KW", "userinfo"))
     item(house, {**LOAN, "code": "secret", "needs": [{"attribute": "national_id", "essential": True}]})
     app, browser = house.register(), house.signed_in(house.citizen())
     answer = house.authorize(browser, app, **{"scope": "openid", **params})
-    assert error_of(answer) == error
+    assert error_of(answer) == error and receiver.id != app.id
     (line,) = house.parts.store.find(ClientRefusal)
     assert (line.code, line.reason) == (error, reason) and f":{reason}" in line.registered
     assert house.parts.store.find(Consent) == []
@@ -311,6 +313,7 @@ def test_what_the_catalogue_does_not_allow(house: House, params: dict[str, str],
 def test_an_optional_sensitive_attribute_is_left_out(house: House) -> None:
     """DESIGN §7: never in the clear; what the service can do without is left out."""
     needs = [{"attribute": "name", "essential": True}, {"attribute": "national_id"}]
+    house.register(**encrypting("ECDH-ES+A256KW", "userinfo"))
     item(house, {**LOAN, "needs": needs})
     app = house.register()
     browser = house.signed_in(house.citizen(claims={**CLAIMS, "national_id": "11010519491231002X"}))

@@ -80,8 +80,9 @@ def _decided(here: Visit, person: Person, session: Session) -> Response:
             actor=person.citizen,
             reference=here.caller.reference,
         )
-    except Refusal:
-        return _listed(here, person, session, "draft_changed", 409)
+    except Refusal as refusal:
+        error = "no_client_key" if refusal.reason == "no_client_key" else "draft_changed"
+        return _listed(here, person, session, error, 409)
     return see_other(PATH)
 
 
