@@ -17,6 +17,7 @@ WORDS = {
     "foreign_key": "none of the given keys signed this: it is another issuer's, or the keys are too new or too old",
     "altered": "this was altered after it was signed",
     "issuer": "this is another issuer's receipt",
+    "log": "the log's proof in it does not hold: tell an auditor",
 }
 
 
@@ -36,18 +37,35 @@ def receipts() -> None:
 @click.option(
     "--issuer", default=None, help="Who must have issued it; by default this installation, or with --jwks anyone."
 )
+@click.option(
+    "--log-keys",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=None,
+    help="The log's verifier keys, as `idp audit checkpoint --keys` prints them: checks the tree head's own signatures too.",
+)
 @verb
-def verify(file: Path, jwks: Path | None, issuer: str | None, as_json: bool) -> None:
-    """Check that FILE is a receipt, signed by the issuer and unaltered. Exit code 1 and a plain reason when it is not."""
+def verify(file: Path, jwks: Path | None, issuer: str | None, log_keys: Path | None, as_json: bool) -> None:
+    """Check that FILE is a receipt, signed by the issuer and unaltered, and that its event stands in the log.
+
+    Exit code 1 and a plain reason when it is not.
+    """
+    from idp.audit.merkle import ProofError
+    from idp.audit.note import NoteError, verifier
+    from idp.flows.receipts import proved
+
     keys, issuer = _keys(jwks, issuer)
     try:
+        signers = [verifier(line) for line in log_keys.read_text(encoding="utf-8").split()] if log_keys else []
         claims = check(file.read_text(encoding="utf-8"), keys, issuer)
+        in_log = proved(claims, signers)
+    except (ProofError, NoteError):
+        fail(WORDS["log"])
     except NotAReceipt as error:
         fail(WORDS[error.reason])
     except UnicodeDecodeError:
         fail(WORDS["form"])
     else:
-        show(_told(claims), as_json)
+        show(_told(claims) | {"in_the_log": in_log}, as_json)
 
 
 @receipts.command()

@@ -183,6 +183,8 @@ def _event(person: Person, row: Event) -> dict[str, Any]:
 def _personal(person: Person, row: Event) -> dict[str, str]:
     found: dict[str, str] = {}
     for field in unpack(row.fields) if row.fields else ():
+        if not field.sealed:  # its time is over (``audit.retention``)
+            continue
         try:
             found[field.name] = person.citizen.open("event", field.name, row.id, 0, field.sealed)[16:].decode()
         except SealBroken:

@@ -137,12 +137,11 @@ def _subject(parts: Parts, client: Client, token: str, now: int) -> tuple[Grant,
 
 def _key(parts: Parts, other: Client, now: int) -> tuple[EncryptionKey, str | None]:
     """The other client's encryption key. Raises Refusal(invalid_target): never in the clear."""
-    del now
     try:
         keys = parts.client_keys.keys_for(other)
     except KeysUnavailable as error:
         raise _no_key(error.reason) from None
-    found = next((key for alg in ALGS if (key := keys.encrypter(alg)) is not None), None)
+    found = next((key for alg in ALGS if (key := keys.encrypter(alg, now // SECOND)) is not None), None)
     if found is None or not isinstance(found.key, EncryptionKey):
         raise _no_key("jwks_no_encrypter")
     return found.key, found.kid

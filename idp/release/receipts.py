@@ -54,7 +54,8 @@ FIELDS: Final[Mapping[str, str]] = {
     "record.event.notice_digest": "beyond the specification: SHA-256 of exactly what was shown (``flows.consent``)",
     "record.event.recipient_client_id": "beyond the specification: whose own identifier of the citizen was handed over, encrypted to them",
     "log.origin": "beyond the specification: the audit log that holds the event",
-    "log.entry": "beyond the specification: the event's entry there, salted; an inclusion proof for it may stand beside as ``log.proof``",
+    "log.entry": "beyond the specification: the event's entry there, salted",
+    "log.proof": "beyond the specification: that the entry stands in the signed tree (C2SP tlog-proof), once it does",
 }
 """Member → clause and field of ISO/IEC TS 27560:2023. Members inside lists stand without an index."""
 
@@ -103,12 +104,14 @@ class Party(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Facts(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """Everything that goes into one receipt. ``subject``: pairwise, or None; ``entry`` the event's in the log, 32 bytes."""
+    """Everything that goes into one receipt. ``subject``: pairwise, or None; ``entry`` the event's in the log, 32 bytes;
+    ``proof`` a tlog-proof, empty while the event is on its way into the tree."""
 
     issuer: str
     origin: str
     told: Told
     entry: bytes
+    proof: str = ""
     issued_at: int
     subject: str | None
     controller: Party
@@ -150,7 +153,11 @@ def claims_of(facts: Facts) -> dict[str, Any]:
             "party_identification": [_party(party) for party in (facts.controller, facts.provider)],
             "event": _event(told),
         },
-        "log": {"origin": facts.origin, "entry": b64url(facts.entry)},
+        "log": {
+            "origin": facts.origin,
+            "entry": b64url(facts.entry),
+            **({"proof": facts.proof} if facts.proof else {}),
+        },
     }
 
 

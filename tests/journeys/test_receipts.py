@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from idp.audit.merkle import ProofError
+from idp.audit.note import NoteError
 from idp.cli import main
 from idp.flows.keys import rotate
+from idp.flows.receipts import proved
+from idp.flows.sequencer import log_signer
 from idp.records import Event
 from keys.file_backend import open_root
 from keys.wire import b64url
@@ -66,6 +70,34 @@ def test_a_receipt_is_verified_offline_with_the_published_keys(any_house: House,
     assert (
         "another issuer" in verified(saved(tmp_path, "r.jwt", file["jws"]), "--jwks", jwks, "--issuer", "https://x")[1]
     )
+
+
+def test_a_receipt_proves_its_place_in_the_log(any_house: House, tmp_path: Path) -> None:
+    """Issue 4.2: citizens' receipts carry an inclusion proof; it holds under the log's keys, and nothing in it leads to another event"""
+    house = any_house
+    account, person = citizen(house)
+    told(house, house.register(), account)
+    file = receipt(person)
+    signer = log_signer(house.parts)
+    assert proved(file["claims"], signer.verifiers) and proved(file["claims"], ())
+    pseudonym = house.parts.vault.citizen(account).pseudonym
+    assert pseudonym.hex() not in file["claims"]["log"]["proof"] and "extra" not in file["claims"]["log"]["proof"]
+    jwks = saved(tmp_path, "jwks.json", house.request("GET", "/jwks").text)
+    keys = saved(tmp_path, "log.keys", "\n".join(key.text() for key in signer.verifiers))
+    path = saved(tmp_path, "r.json", file)
+    for more in ([], ["--log-keys", keys]):
+        code, said = verified(path, "--jwks", jwks, "--json", *more)
+        assert code == 0 and json.loads(said)["in_the_log"] is True
+    foreign = "example.com/log+6d3d9e8f+AQ=="
+    code, said = verified(path, "--jwks", jwks, "--log-keys", saved(tmp_path, "no.keys", foreign))
+    assert code == 1 and "log's proof" in said
+    for changed in (
+        {"entry": b64url(b"x" * 32)},
+        {"proof": file["claims"]["log"]["proof"].replace("index ", "index 1")},
+    ):
+        with pytest.raises((ProofError, NoteError)):
+            proved({"log": {**file["claims"]["log"], **changed}}, signer.verifiers)
+    assert 'id="proved"' in person.get(f"/account/history/{lines(person.get('/account/history'))[0]}/receipt").text
 
 
 def test_the_readable_page(house: House) -> None:

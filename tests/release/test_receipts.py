@@ -26,6 +26,7 @@ def facts(kind: str = "attributes.released", **more: Any) -> Facts:
             to_client="t" if kind == "identifier.exchanged" else "",
         ),
         "entry": b"e" * 32,
+        "proof": "c2sp.org/tlog-proof@v1",
         "issued_at": 1_767_225_601_000_000,
         "subject": "s",
         "controller": Party(id="11330000MB0000001A", names={"zh": "税务局", "en": "Tax"}, role="pii_controller", region="330000"),

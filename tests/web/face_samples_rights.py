@@ -106,7 +106,10 @@ RIGHTS: dict[str, dict[str, dict[str, Any]]] = {
         "normal": {
             "line": told(),
             "record": RECORD,
-            "claims": {"jti": "00112233445566778899aabbccddeeff", "log": {"entry": "3vz0mC5wYh2bqJk1"}},
+            "claims": {
+                "jti": "00112233445566778899aabbccddeeff",
+                "log": {"entry": "3vz0mC5wYh2bqJk1", "proof": "c2sp.org/tlog-proof@v1"},
+            },
             "jws": "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJodHRwcyJ9.c2lnbmF0dXJl",
         },
     },
