@@ -371,3 +371,24 @@ def test_the_command_of_a_lawful_order(house: House) -> None:
     assert forgotten(house, account)
     again = run.invoke(main, ["accounts", "erase", "li.wei", "--reason", "court-order", "--yes"])
     assert again.exit_code == 1 and "no such account" in again.output
+
+
+KEPT = {
+    "Account": "its id must never be used again; it is emptied",
+    "Session": "tells a replay from an unknown; device and address are sealed",
+    "Grant": "refuses what comes late; names no person",
+    "LogoutDelivery": "services are told after the key is gone",
+    "Objection": "staff close the case; words are sealed",
+    "Erasure": "that it was done",
+    "KeyringEntry": "the mark that somebody was erased: no key, no pseudonym",
+}
+"""Rows of an account that outlive it, and why."""
+
+
+def test_every_row_of_an_account_goes_or_has_a_reason_to_stay() -> None:
+    """A new table with an account in it is met here without being named"""
+    from idp.store.tables import TABLES
+
+    of_accounts = {kind.__name__ for kind in TABLES if "account_id" in kind.__struct_fields__} | {"Account"}
+    gone = {kind.__name__ for kind in erasure.OF_THE_PERSON}
+    assert of_accounts == gone | set(KEPT) and not gone & set(KEPT)
