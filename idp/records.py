@@ -404,6 +404,19 @@ class EventFacet(Record, frozen=True):
     seq: int
 
 
+class EventCount(Record, frozen=True):
+    """How many events of a kind there were in the hour or day (``span``, microseconds) from ``start``; ``client_id`` empty: of all.
+
+    Added up by the sequencer with the leaf, so that each event counts once.
+    """
+
+    span: int
+    client_id: str
+    start: int
+    kind: str
+    n: int
+
+
 class EventPending(Record, frozen=True):
     """An event that the log's tree does not hold yet.
 

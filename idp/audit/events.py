@@ -464,12 +464,16 @@ class Restored(Fact, frozen=True, kw_only=True):
 
 
 class ExportMade(Fact, frozen=True, kw_only=True):
-    """The log was exported; exporting is itself an event. ``events`` from index ``start`` on; ``form``: jsonl or zip."""
+    """The log was exported; exporting is itself an event. ``events`` from index ``start`` on; ``form``: jsonl, csv or zip.
+
+    ``search``: the names of the conditions where the answer of a search in the console was taken; ``events`` is then -1: they are not counted before.
+    """
 
     KIND = "audit.exported"
     events: int
     start: int = 0
     form: str = "jsonl"
+    search: tuple[str, ...] = ()
 
 
 class LogAlarmed(Fact, frozen=True, kw_only=True):

@@ -11,7 +11,8 @@ import msgspec
 from idp.records import Event
 
 ID, PERSON, STAFF, KIND, CLIENT, SESSION, REFERENCE = "id", "person", "staff", "kind", "client", "session", "reference"
-FACETS = (ID, PERSON, STAFF, KIND, CLIENT, SESSION, REFERENCE)
+GRANT, ITEM, DEPARTMENT = "grant", "item", "department"
+FACETS = (ID, PERSON, STAFF, KIND, CLIENT, SESSION, REFERENCE, GRANT, ITEM, DEPARTMENT)
 TOLD = "told"
 TELLING = frozenset(
     [
@@ -26,12 +27,22 @@ TELLING = frozenset(
 """What a citizen reads on *Who saw my data*: found by itself, so that their sign-ins are not read with it."""
 
 
+class _Item(msgspec.Struct):
+    """A service item that a release or a consent names."""
+
+    code: str = ""
+
+
 class _Head(msgspec.Struct):
     """What of a head is searched by; fields of single kinds may be missing."""
 
     actor: str | None = None
     session: str | None = None
     reference: str | None = None
+    grant: str | None = None
+    department: str | None = None
+    item: str | None = None
+    items: tuple[_Item, ...] = ()
 
 
 _DECODER = msgspec.json.Decoder(_Head)
@@ -39,7 +50,7 @@ _DECODER = msgspec.json.Decoder(_Head)
 
 def facets(event: Event) -> Iterator[tuple[str, bytes]]:
     """``(facet, value)`` pairs: the event's id and kind; the person concerned (again under ``told`` where something was told about them) and the
-    staff who acted, by pseudonym; client; session; reference."""
+    staff who acted, by pseudonym; client; session; reference; grant; service items; department."""
     yield ID, event.id
     yield KIND, event.kind.encode()
     if event.actor is not None:
@@ -53,6 +64,13 @@ def facets(event: Event) -> Iterator[tuple[str, bytes]]:
         return
     if staff:
         yield STAFF, staff
-    for facet, text in ((CLIENT, event.client_id), (SESSION, head.session), (REFERENCE, head.reference)):
-        if text:
-            yield facet, text.encode()
+    yield from ((facet, text.encode()) for facet, text in _texts(event, head) if text)
+
+
+def _texts(event: Event, head: _Head) -> Iterator[tuple[str, str | None]]:
+    yield CLIENT, event.client_id
+    yield SESSION, head.session
+    yield REFERENCE, head.reference
+    yield GRANT, head.grant
+    yield DEPARTMENT, head.department
+    yield from ((ITEM, code) for code in sorted({head.item or "", *(item.code for item in head.items)}))

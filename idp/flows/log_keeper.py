@@ -7,14 +7,17 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+import msgspec
+
 from idp.audit.tiles import WIDTH
 from idp.audit.verify import Bad
 from idp.errors import Unavailable
 from idp.flows.log_memory import ADVICE, check, remember, sound_alarm
-from idp.flows.log_reading import checkpoint
+from idp.flows.log_reading import CHECKED, checkpoint
 from idp.flows.log_witnesses import Witnessing
 from idp.flows.sequencer import MANY, SECOND, Damaged, catch_up, check_tail, head, log_signer, sign_again
 from idp.parts import Parts
+from idp.ports import Insert
 
 TICK_S: Final = 0.2
 REST_S: Final = 1.0
@@ -102,11 +105,14 @@ class LogKeeper:
         start = self._slice if self._slice < bundles else 0
         part = range(start, min(start + SLICE, bundles))
         try:
-            check(self._parts, self._signer, part)
+            whole = check(self._parts, self._signer, part)
         except Bad as bad:
             self._alarm(bad)
             return False
         self._slice = part.stop
+        if whole.note:
+            seen = msgspec.structs.replace(whole, name=CHECKED, at=self._parts.clock())
+            self._parts.store.commit([Insert(seen, on_conflict="replace")])
         return True
 
     def _lead(self, stop: threading.Event, alive: Callable[[], bool]) -> None:

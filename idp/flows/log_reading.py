@@ -22,6 +22,8 @@ NEIGHBOURS = 16
 MANY_NEIGHBOURS = 10_000
 COSIGNED = "cosigned"
 """The head that the configured witnesses cosigned lastly."""
+CHECKED = "checked"
+"""The head that the self-check found whole lastly, and when."""
 BEHIND_US = 60 * 1_000_000
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from idp.audit import note
+from idp.audit.counts import counts
 from idp.audit.facets import facets
 from idp.audit.growth import Growth, grow
 from idp.audit.merkle import EMPTY
@@ -16,8 +17,8 @@ from idp.audit.note import Checkpoint, Signing, Verifier
 from idp.audit.tiles import HASH, WIDTH
 from idp.errors import Unavailable
 from idp.parts import Parts
-from idp.ports import Committed, Delete, Insert, InsertMany, Op, Update, Write
-from idp.records import Event, EventFacet, EventPending, TreeBundle, TreeHead, TreeTile
+from idp.ports import Add, Committed, Delete, Insert, InsertMany, Op, Update, Write
+from idp.records import Event, EventCount, EventFacet, EventPending, Record, TreeBundle, TreeHead, TreeTile
 from keys.log_keys import log_keys
 
 LOG: Final = "log"
@@ -155,13 +156,26 @@ def _writes(old: TreeHead, grown: Growth, events: Sequence[Event], signer: LogSi
         *(Insert(TreeTile(level, n, hashes), on_conflict="replace") for (level, n), hashes in grown.tiles.items()),
         *(Insert(_bundle(n, *both), on_conflict="replace") for n, both in grown.bundles.items()),
         *_index(events),
+        *_counts(events),
         Delete(EventPending, {"seq": Op("in", seqs)}),
     ]
 
 
 def _index(events: Sequence[Event]) -> Iterator[Write]:
     """The lines of the search index, in few statements of few lengths."""
-    lines = [EventFacet(name, value, e.seq) for e in events for name, value in facets(e)]
+    yield from _many([EventFacet(name, value, e.seq) for e in events for name, value in facets(e)])
+
+
+def _counts(events: Sequence[Event]) -> Iterator[Write]:
+    """What the events add to the counts by hour and day."""
+    added = counts(events)
+    yield from _many([EventCount(*key, 0) for key in added])
+    for (span, client_id, start, kind), n in added.items():
+        where = {"span": span, "client_id": client_id, "start": start, "kind": kind}
+        yield Update(EventCount, where, {"n": Add(n)})
+
+
+def _many(lines: Sequence[Record]) -> Iterator[Write]:
     at = 0
     while at < len(lines):
         count = min(MOST_ROWS, 1 << (len(lines) - at).bit_length() - 1)

@@ -125,10 +125,11 @@ def rotate(parts: Parts, citizen: Citizen, session: Session, now: int) -> Starte
     return step_up(parts, citizen, session, session.amr, session.acr, now, where)
 
 
-def end(parts: Parts, session: Session, why: str, now: int) -> list[Write]:
+def end(parts: Parts, session: Session, why: str, now: int, actor: Citizen | None = None) -> list[Write]:
     """The writes that end a session, its online grants, and tell every client in it that can be told (Back-Channel Logout §2).
 
-    ``why`` is a word of ``SessionEnded``. Safe to commit twice; the update of an ended session touches nothing.
+    ``why`` is a word of ``SessionEnded``; ``actor`` the member of staff who ends it. Safe to commit twice; the update of an
+    ended session touches nothing.
     """
     ended = {"ended_at": now, "ended_why": why}
     return [
@@ -140,11 +141,14 @@ def end(parts: Parts, session: Session, why: str, now: int) -> list[Write]:
             at=now,
             entropy=parts.entropy,
             person=person(parts, session.account_id),
+            actor=actor,
         ),
     ]
 
 
-def end_all(parts: Parts, account_id: bytes, why: str, now: int, keep: Session | None = None) -> list[Write]:
+def end_all(
+    parts: Parts, account_id: bytes, why: str, now: int, keep: Session | None = None, actor: Citizen | None = None
+) -> list[Write]:
     """The writes that end an account's sessions and every grant, offline ones too, but ``keep`` with its online grants (ASVS 7.4.3)."""
     others: dict[str, object] = {"account_id": account_id, "ended_at": None}
     mine: dict[str, object] = {"account_id": account_id, "ended_at": None}
@@ -154,7 +158,7 @@ def end_all(parts: Parts, account_id: bytes, why: str, now: int, keep: Session |
     writes: list[Write] = []
     for session in living(parts, account_id, now):
         if keep is None or session.id != keep.id:
-            writes += end(parts, session, why, now)
+            writes += end(parts, session, why, now, actor)
     # Whatever began between the reading and the commit ends too.
     writes.append(Update(Session, others, ended, rows=None))
     writes.append(Update(Grant, mine, ended, rows=None))

@@ -32,6 +32,10 @@ class SqlKeyring:
         """The account's entry. Raises Unavailable."""
         return self._store.one(KeyringEntry, account_id=account_id, wrapped=Op("!=", GONE))
 
+    def whose(self, pseudonym: bytes) -> KeyringEntry | None:
+        """The entry with this pseudonym. Raises Unavailable."""
+        return self._store.one(KeyringEntry, pseudonym=pseudonym, wrapped=Op("!=", GONE))
+
     def swap_key(self, account_id: bytes, old_wrapped: bytes, new_wrapped: bytes) -> bool:
         """Replace the wrapped key if it still is ``old_wrapped``. Raises Unavailable."""
         where = {"account_id": account_id, "wrapped": old_wrapped}

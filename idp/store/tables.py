@@ -131,6 +131,7 @@ _table(
     identity="seq",
 )
 _table(r.EventFacet, "event_facets", "facet", "value", "seq", narrow=True)
+_table(r.EventCount, "event_counts", "span", "client_id", "start", "kind", narrow=True)
 _table(r.EventPending, "events_pending", "seq", narrow=True)
 _table(r.TreeTile, "tree_tiles", "level", "n")
 _table(r.TreeBundle, "tree_bundles", "n", index=(("min_seq",), ("max_seq",)))

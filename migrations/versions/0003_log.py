@@ -47,6 +47,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("facet", "value", "seq"),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "event_counts",
+        alone("span"),
+        text("client_id"),
+        alone("start"),
+        text("kind"),
+        number("n"),
+        sa.PrimaryKeyConstraint("span", "client_id", "start", "kind"),
+        sqlite_with_rowid=False,
+    )
     op.create_table("events_pending", alone("seq"), sa.PrimaryKeyConstraint("seq"), sqlite_with_rowid=False)
     op.create_table("tree_tiles", number("level"), number("n"), binary("hashes"), sa.PrimaryKeyConstraint("level", "n"))
     op.create_table(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from idp.web.wording import ALWAYS, CLAIMS, DONE, FIELD_ERRORS, LASTS, PROBLEMS
+from tests.web.face_samples_console import CONSOLE
 from tests.web.face_samples_rights import RIGHTS
 
 NOW = 1_795_399_500_000_000  # 2026-11-23 10:05 in Beijing
@@ -308,6 +309,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
 }
 PAGES.update(_EXTRA)
 PAGES.update(RIGHTS)
+PAGES.update(CONSOLE)
 PLAIN = (
     *RIGHTS,
     "account",
@@ -320,6 +322,7 @@ PLAIN = (
     "new_codes",
     "outbox",
     "home",
+    *CONSOLE,
 )
 """Pages that know no service."""
 

@@ -196,7 +196,6 @@ def test_looking_changes_nothing(house: House) -> None:
         "/health/live",
         "/health/ready",
         "/debug",
-        "/console",
         "/admin",
         "/admin/",
         "/docs",

@@ -16,6 +16,7 @@ from idp.web.pages import (
     account,
     approvals,
     consent,
+    console,
     data,
     directory,
     dispatch,
@@ -64,6 +65,7 @@ JOURNEYS: tuple[ModuleType, ...] = (
     logout,
     outbox,
     log,
+    console,
 )
 """Each has ``blueprint(parts)``; where outcomes of protocol operations need a page, ``renderers(parts)`` too."""
 

@@ -1,0 +1,260 @@
+"""Looking for events: what stands in the log's index in the order of the log, newest first, each search bounded in what it reads."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from idp.audit import facets
+from idp.audit.counts import ALL, DAY, HOUR, start_of
+from idp.audit.events import vocabulary
+from idp.audit.search import MINUTE, Bad, Budget, Line, Query, Spent, Union, conditions, intersect, kinds, window
+from idp.parts import Parts
+from idp.ports import Op
+from idp.records import ClientRow, Event, EventCount, EventFacet
+
+SHOWN: Final = 50
+COUNTED: Final = 2000
+"""So many events of a narrow search are counted one by one for the chart."""
+MOST_CLIENTS: Final = 400
+"""A department with more clients is looked for by client."""
+MOST_COUNTS: Final = 200_000
+CHUNK: Final = 64
+BARS: Final = 60
+SKEW: Final = MINUTE
+"""Event times may lie so far out of the order of the log: numbers are given at the commit, times at the request's beginning."""
+FEWER: Final = (HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 28 * DAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One event of a search with its decoded head."""
+
+    seq: int
+    at: int
+    kind: str
+    head: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Hexadecimal."""
+        return str(self.head.get("id", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a search shows. ``more``: the id to go on behind, empty at the end; ``stopped``: how far back it looked when it ended early."""
+
+    events: list[Found]
+    more: str
+    stopped: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Counts from ``start`` on in steps of ``step`` microseconds. ``partial``: only the newest ``COUNTED``
+    events, or what could be read, are counted."""
+
+    start: int
+    step: int
+    bars: tuple[int, ...]
+    partial: bool
+
+
+def search(parts: Parts, query: Query, now: int, limit: int = SHOWN) -> Page:
+    """One page. Raises Bad for a department with too many clients or an unknown ``before``; Unavailable."""
+    events: list[Found] = []
+    walk = _Walk(parts, query, now)
+    for event in walk:
+        if len(events) == limit:
+            return Page(events, events[-1].id, None)
+        events.append(event)
+    return Page(events, *walk.rest())
+
+
+def chart(parts: Parts, query: Query, now: int) -> Chart:
+    """The whole window of the search as bars: from the counts by hour where action and client are all that is asked, else one by one."""
+    since, until = window(query, now)
+    if not any((query.person, query.staff, query.session, query.grant, query.reference, query.item, query.department)):
+        return _added_up(parts, query, since, until)
+    whole = msgspec.structs.replace(query, before="")
+    walk, times = _Walk(parts, whole, now), list[int]()
+    for event in walk:
+        if len(times) == COUNTED:
+            break
+        times.append(event.at)
+    since = max(since, min(times, default=until - HOUR))
+    partial = len(times) == COUNTED or walk.rest()[1] is not None
+    return _bars(((at, 1) for at in times), since, until, HOUR, partial=partial)
+
+
+def event(parts: Parts, event_id: str) -> Found | None:
+    """The event of an id in hex, None for anything else."""
+    row = _by_id(parts, event_id)
+    return None if row is None else _found(row)
+
+
+def jump(parts: Parts, typed: str) -> tuple[str, str] | None:
+    """What one word names: (``event``, id), (``person``, pseudonym), (``session``, id), (``grant``, id), (``reference``, text), (``client``, id)."""
+    word = typed.strip()
+    if not word or len(word) > 256 or not word.isprintable():
+        return None
+    try:
+        raw = bytes.fromhex(word) if len(word) == 32 else b""
+    except ValueError:
+        raw = b""
+    lower, upper = word.lower(), word.upper()
+    tries: list[tuple[str, bytes, str, str]] = []
+    if len(raw) == 16:
+        tries += [(facets.ID, raw, "event", lower), (facets.PERSON, raw, "person", lower)]
+        tries += [(facets.STAFF, raw, "staff", lower)]
+        tries += [(facets.SESSION, lower.encode(), "session", lower), (facets.GRANT, lower.encode(), "grant", lower)]
+    tries += [(facets.REFERENCE, upper.encode(), "reference", upper), (facets.CLIENT, word.encode(), "client", word)]
+    tries += [(facets.ITEM, word.encode(), "item", word)]
+    for facet, value, name, shown in tries:
+        if parts.store.find(EventFacet, {"facet": facet, "value": value}, limit=1):
+            return name, shown
+    return None
+
+
+class _Walk:
+    """The events of a query, newest first. After the end, :meth:`rest` says whether everything was looked at."""
+
+    def __init__(self, parts: Parts, query: Query, now: int) -> None:
+        self._parts = parts
+        self._since, self._until = window(query, now)
+        clients = _clients_of(parts, query.department) if query.department else None
+        lines = conditions(query, tuple(vocabulary()), clients)
+        self._top, self._floor = _top(parts, query, self._until), _first_at(parts, self._since - SKEW)
+        budget = Budget()
+        self._unions = [
+            Union([Line(self._read, budget, facet, value, self._floor) for facet, value in lines_of])
+            for lines_of in lines
+        ]
+        self._stopped: int | None = None
+
+    def __iter__(self) -> Iterator[Found]:
+        numbers = intersect(self._unions, self._top) if self._unions else self._all()
+        for chunk in _chunks(self._until_spent(numbers), CHUNK):
+            rows = {row.seq: row for row in self._parts.store.find(Event, {"seq": Op("in", chunk)}, limit=len(chunk))}
+            for seq in chunk:
+                if seq in rows and self._since <= rows[seq].at < self._until:
+                    yield _found(rows[seq])
+
+    def rest(self) -> tuple[str, int | None]:
+        """(id to go on behind, how far back it looked) when the search ended early, else nothing."""
+        if self._stopped is None:
+            return "", None
+        later = self._parts.store.find(Event, {"seq": Op(">", self._stopped)}, order=("seq",), limit=1)
+        return (later[0].id.hex(), later[0].at) if later else ("", None)
+
+    def _until_spent(self, numbers: Iterator[int]) -> Iterator[int]:
+        try:
+            yield from numbers
+        except Spent as spent:
+            self._stopped = spent.at
+
+    def _read(self, facet: str, value: bytes, top: int, limit: int) -> list[int]:
+        where = {"facet": facet, "value": value, "seq": Op("<=", top)}
+        return [line.seq for line in self._parts.store.find(EventFacet, where, order=("-seq",), limit=limit)]
+
+    def _all(self) -> Iterator[int]:
+        top = self._top
+        while top >= self._floor:
+            where = {"seq": Op("<=", top)}
+            rows = self._parts.store.find(Event, where, order=("-seq",), limit=CHUNK)
+            yield from (row.seq for row in rows if row.seq >= self._floor)
+            if len(rows) < CHUNK:
+                return
+            top = rows[-1].seq - 1
+
+
+def _top(parts: Parts, query: Query, until: int) -> int:
+    """The highest number that may be shown."""
+    newest = parts.store.find(Event, order=("-seq",), limit=1)
+    top = newest[0].seq if newest else 0
+    if query.until is not None:
+        top = min(top, _first_at(parts, until + SKEW) - 1)
+    if query.before:
+        row = _by_id(parts, query.before)
+        if row is None:
+            raise Bad({"before": "unknown"})
+        top = min(top, row.seq - 1)
+    return top
+
+
+def _first_at(parts: Parts, at: int) -> int:
+    """The first number from which on events are not older than ``at``: found by halving, in about as many reads as the number has bits."""
+    newest = parts.store.find(Event, order=("-seq",), limit=1)
+    if not newest or at <= 0:
+        return 0
+    low, high = 0, newest[0].seq + 1
+    while low < high:
+        middle = (low + high) // 2
+        found = parts.store.find(Event, {"seq": Op(">=", middle)}, order=("seq",), limit=1)
+        if not found or found[0].at >= at:
+            high = middle
+        else:
+            low = found[0].seq + 1
+    return low
+
+
+def _clients_of(parts: Parts, department: str) -> list[str]:
+    rows = parts.store.find(ClientRow, {"department_id": department}, order=("client_id",), limit=MOST_CLIENTS + 1)
+    if len(rows) > MOST_CLIENTS:
+        raise Bad({"department": "many"})
+    return [row.client_id for row in rows]
+
+
+def _by_id(parts: Parts, event_id: str) -> Event | None:
+    try:
+        raw = bytes.fromhex(event_id)
+    except ValueError:
+        return None
+    lines = parts.store.find(EventFacet, {"facet": facets.ID, "value": raw}, limit=1) if len(raw) == 16 else []
+    row = parts.store.one(Event, seq=lines[0].seq) if lines else None
+    return row if row is not None and row.id == raw else None
+
+
+def _found(row: Event) -> Found:
+    try:
+        head = msgspec.json.decode(row.head)
+    except msgspec.DecodeError:  # not written by us: the verifier names it
+        head = {}
+    return Found(row.seq, row.at, row.kind, {**(head if isinstance(head, dict) else {}), "id": row.id.hex()})
+
+
+def _chunks(numbers: Iterable[int], size: int) -> Iterator[tuple[int, ...]]:
+    chunk: list[int] = []
+    for number in numbers:
+        chunk.append(number)
+        if len(chunk) == size:
+            yield tuple(chunk)
+            chunk = []
+    if chunk:
+        yield tuple(chunk)
+
+
+def _added_up(parts: Parts, query: Query, since: int, until: int) -> Chart:
+    span = HOUR if 0 < until - since <= 15 * DAY else DAY
+    where: dict[str, Any] = {
+        "span": span,
+        "client_id": query.client or ALL,
+        "start": Op(">=", start_of(since, span) if since else -DAY),
+    }
+    wanted = kinds(query, tuple(vocabulary()))
+    rows = parts.store.find(EventCount, where, order=("start",), limit=MOST_COUNTS)
+    hit = [row for row in rows if row.start < until and (wanted is None or row.kind in wanted)]
+    since = since or min((row.start for row in hit), default=until - DAY)
+    return _bars(((row.start, row.n) for row in hit), since, until, span, partial=False)
+
+
+def _bars(counted: Iterable[tuple[int, int]], since: int, until: int, span: int, *, partial: bool) -> Chart:
+    wanted = max(until - since, span)
+    step = next((s for s in FEWER if s >= span and wanted // s < BARS), 0) or -(-wanted // BARS // DAY + 1) * DAY
+    start = start_of(since, min(step, DAY))
+    bars = [0] * (-(-(until - MINUTE - start) // step) or 1)
+    for at, n in counted:
+        bars[min(max((at - start) // step, 0), len(bars) - 1)] += n
+    return Chart(start, step, tuple(bars), partial)

@@ -1,0 +1,176 @@
+"""Words of the console: what each kind of event says, its group, how it ended, the names of its fields. Lazy strings in the page's language."""
+
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _
+
+KINDS: dict[str, LazyString] = {
+    "session.started": _("Signed in"),
+    "session.refused": _("Sign-in failed"),
+    "session.throttled": _("Sign-in held back: too many tries"),
+    "session.stepped_up": _("Second factor proved"),
+    "session.ended": _("Session ended"),
+    "logout.delivered": _("Sign-out told to a client"),
+    "account.created": _("Account made"),
+    "account.changed": _("Account changed"),
+    "account.password_changed": _("Password changed"),
+    "account.factor_enrolled": _("Second factor set up"),
+    "account.factor_removed": _("Second factor removed"),
+    "account.recovery_code_used": _("Recovery code used"),
+    "account.one_time_sent": _("One-time code or link made"),
+    "account.copy_taken": _("Copy of own data taken"),
+    "account.attribute_corrected": _("Own data corrected"),
+    "account.erased": _("Account erased"),
+    "erasure.asked": _("Erasure asked for"),
+    "erasure.cancelled": _("Erasure cancelled"),
+    "objection.opened": _("Objection made"),
+    "objection.read": _("Objection read by staff"),
+    "objection.closed": _("Objection closed"),
+    "authorization.refused": _("Authorization refused"),
+    "authorization.pushed": _("Authorization request pushed"),
+    "consent.given": _("Consent given"),
+    "consent.informed": _("Citizen informed"),
+    "consent.denied": _("Consent denied"),
+    "consent.withdrawn": _("Consent withdrawn"),
+    "code.issued": _("Code issued"),
+    "code.redeemed": _("Code redeemed"),
+    "code.replayed": _("Code came a second time"),
+    "code.misused": _("Code tried wrongly"),
+    "token.refreshed": _("Tokens renewed"),
+    "token.refresh_replayed": _("Used refresh token came again"),
+    "token.client_issued": _("Token for the client itself"),
+    "token.revoked": _("Token revoked"),
+    "token.refused": _("Token request refused"),
+    "attributes.released": _("Data released"),
+    "exchange.decided": _("Exchange of identifiers decided"),
+    "identifier.exchanged": _("Identifier exchanged"),
+    "department.added": _("Department added"),
+    "client.initial_token_made": _("Right to register handed out"),
+    "client.registered": _("Client registered"),
+    "client.registration_refused": _("Registration refused"),
+    "client.changed": _("Client changed"),
+    "client.removed": _("Client removed"),
+    "client.disabled": _("Client paused"),
+    "client.enabled": _("Client let on again"),
+    "client.key_changed": _("Client uses another encryption key"),
+    "client.secret_replaced": _("Client secret replaced"),
+    "item.drafted": _("Service item drafted"),
+    "item.decided": _("Service item decided"),
+    "attribute_kind.changed": _("Attribute catalogue changed"),
+    "key.moved": _("Signing key moved"),
+    "key.epoch_moved": _("New epoch of the data key"),
+    "key.escrowed": _("Root key escrowed"),
+    "seal.failed": _("Sealed data did not open"),
+    "store.restored": _("Restored from a copy"),
+    "audit.exported": _("Log exported"),
+    "audit.alarmed": _("Log alarm"),
+    "audit.accepted": _("Log accepted after an alarm"),
+    "audit.witness": _("Witness of the log"),
+    "audit.purged": _("Old details destroyed"),
+    "alert.raised": _("Alert raised"),
+    "alert.acknowledged": _("Alert acknowledged"),
+}
+"""What happened, in a few words. The vocabulary is ``idp.audit.events.vocabulary``."""
+
+GROUPS: dict[str, LazyString] = {
+    "sign-in": _("Sign-in and sessions"),
+    "accounts": _("Accounts"),
+    "authorizations": _("Authorizations and consents"),
+    "tokens": _("Tokens"),
+    "releases": _("Releases of data"),
+    "clients": _("Clients and catalogue"),
+    "house": _("Keys, log, operation"),
+}
+
+OUTCOMES: dict[str, LazyString] = {
+    "done": _("Done"),
+    "refused": _("Refused"),
+    "watch": _("Worth a look"),
+}
+
+WINDOWS: dict[str, LazyString] = {
+    "1h": _("Last hour"),
+    "24h": _("Last 24 hours"),
+    "7d": _("Last 7 days"),
+    "30d": _("Last 30 days"),
+    "all": _("All time"),
+}
+
+FIELDS: dict[str, LazyString] = {
+    "within": _("Time"),
+    "from": _("From"),
+    "to": _("Until"),
+    "action": _("What happened"),
+    "outcome": _("Outcome"),
+    "client": _("Client"),
+    "client_id": _("Client"),
+    "by_client": _("Tried by client"),
+    "to_client": _("Receiving client"),
+    "department": _("Department"),
+    "person": _("Person (pseudonym)"),
+    "staff": _("Staff (pseudonym)"),
+    "actor": _("Staff (pseudonym)"),
+    "session": _("Session"),
+    "grant": _("Grant"),
+    "reference": _("Reference"),
+    "item": _("Service item"),
+    "before": _("Place in the list"),
+    "reason": _("Reason"),
+    "why": _("Why"),
+    "code": _("Error code"),
+    "stage": _("Shown to"),
+    "endpoint": _("Endpoint"),
+    "scope": _("Scope"),
+    "claims": _("Data"),
+    "via": _("Way"),
+    "amr": _("Methods"),
+    "acr": _("Level"),
+    "rule": _("Rule"),
+    "how": _("How"),
+    "what": _("What"),
+    "value": _("Value"),
+    "by": _("By"),
+    "factor": _("Factor"),
+    "purpose": _("Purpose"),
+    "state": _("State"),
+    "status": _("State"),
+    "members": _("Members"),
+    "attempts": _("Tries"),
+    "search": _("Search"),
+    "events": _("Events"),
+    "form": _("Format"),
+    "attribute": _("Attribute"),
+    "version": _("Version"),
+}
+"""Fields of the search and of events; one that is not here is shown by its own name."""
+
+ERRORS: dict[str, LazyString] = {
+    "time": _("Enter a time like 2026-11-24T08:00"),
+    "range": _("The end must be later than the beginning"),
+    "unknown": _("Choose one of the values offered"),
+    "text": _("Enter at most 256 printable characters"),
+    "hex": _("Enter 32 hexadecimal digits"),
+    "many": _("This department has very many clients. Search by client instead"),
+    "jump": _("Nothing in the log bears this reference or identifier"),
+    "reason": _("Choose a reason"),
+}
+"""By the words of ``idp.audit.search.Bad`` and of the console's forms."""
+
+LINES: dict[str, LazyString] = {
+    "sign_ins": _("Sign-ins"),
+    "failures": _("Failed sign-ins"),
+    "releases": _("Releases of data"),
+    "refusals": _("Refused requests"),
+}
+
+REASONS: dict[str, LazyString] = {
+    "compromised": _("Taken over by somebody else"),
+    "misuse": _("Misuse"),
+    "requested": _("Requested by the citizen"),
+    "resolved": _("Resolved"),
+}
+
+STATES: dict[str, LazyString] = {
+    "active": _("Active"),
+    "disabled": _("Locked"),
+    "paused": _("Paused"),
+}

@@ -1,0 +1,28 @@
+"""``POST /console/export``: the answer of a search as CSV or JSON lines, streamed. A form's doing, since the taking is recorded."""
+
+from flask import Response
+
+from idp.audit.search import TEXTS, Bad, parse
+from idp.flows.console_export import FORMS
+from idp.flows.console_export import export as flow
+from idp.flows.people import Person
+from idp.records import Session
+from idp.web.pages.common import problem_page
+from idp.web.pages.visit import Visit, field
+
+
+def export(here: Visit, person: Person, session: Session) -> Response:
+    """The file; 400 for a search that can't be."""
+    del session
+    form = field("form")
+    typed = {name: field(name) for name in ("within", "from", "to", "action", "outcome", *TEXTS)}
+    try:
+        if form not in FORMS:
+            raise Bad({"form": "unknown"})
+        lines = flow(here.parts, here.caller, person, parse(typed), form)
+    except Bad:
+        return problem_page("bad_request", 400, service=None)
+    answer = Response(lines, content_type=FORMS[form])
+    answer.headers["Content-Disposition"] = f'attachment; filename="yimen-events.{form}"'
+    answer.headers["X-Yimen-Class"] = "text"
+    return answer

@@ -1,0 +1,261 @@
+"""The console's views: overview, the log and its verification, clients, an account by pseudonym."""
+
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import msgspec
+from flask import Response
+
+from idp.audit.search import Query
+from idp.flows import console_accounts, console_clients, console_overview, console_search
+from idp.flows.console_accounts import REASONS, Subject
+from idp.flows.console_clients import Known
+from idp.flows.people import Person
+from idp.records import Session
+from idp.web.console_words import LINES, STATES
+from idp.web.console_words import REASONS as REASON_WORDS
+from idp.web.pages.common import current, problem_page, see_other
+from idp.web.pages.console_charts import chart
+from idp.web.pages.console_events import client as client_link
+from idp.web.pages.console_events import everything, moment_of, rows
+from idp.web.pages.console_frame import reader, shown
+from idp.web.pages.visit import Visit, field
+
+FEW: Final = 10
+LINE_SEARCHES: Final = {
+    "sign_ins": {"action": "session.started"},
+    "failures": {"action": "sign-in", "outcome": "refused"},
+    "releases": {"action": "attributes.released"},
+    "refusals": {"outcome": "refused"},
+}
+SECOND: Final = 1_000_000
+
+
+def overview(here: Visit, person: Person, session: Session) -> Response:
+    """``GET /console``."""
+    period = current().query.one("within") or "24h"
+    if period not in console_overview.PERIODS:
+        return problem_page("bad_request", 400, service=None)
+    told = console_overview.overview(here.parts, period, here.caller.now)
+    lines = [
+        {
+            "name": name,
+            "label": LINES[name],
+            "chart": chart(told.start, told.step, bars),
+            "url": f"/console/events?{urlencode({'within': period, **LINE_SEARCHES[name]})}",
+        }
+        for name, bars in told.lines.items()
+    ]
+    latest = console_search.search(here.parts, Query(within="7d", outcome="watch"), here.caller.now, FEW)
+    watched = rows(here.parts, latest.events, reader(person))
+    return shown(
+        here, person, session, "console_overview.html", "overview", period=period, lines=lines, log=_log(here),
+        watched=watched,
+    )  # fmt: skip
+
+
+def log(here: Visit, person: Person, session: Session) -> Response:
+    """``GET /console/log``: how the log does, its checkpoint, and whether it is what was seen at the last visit."""
+    keep = current().method == "GET"
+    text, proof = console_overview.verification(here.parts, person.account.id, here.caller.now, keep=keep)
+    seen = {"size": proof.seen.size, "at": moment_of(proof.seen.at)} if proof.seen else None
+    return shown(
+        here,
+        person,
+        session,
+        "console_log.html",
+        "log",
+        log=_log(here),
+        checkpoint=text,
+        seen=seen,
+        holds=proof.holds,
+        keys=console_overview.verifier_keys(here.parts),
+        issuer=here.parts.config.issuer,
+    )
+
+
+def clients(here: Visit, person: Person, session: Session) -> Response:
+    """``GET /console/clients``."""
+    query, lang = current().query, reader(person)
+    department, after = query.one("department") or "", query.one("after") or ""
+    known, more = console_clients.listed(here.parts, department, after)
+    kept = {"department": department} if department else {}
+    offices = [(o.id, o.name_en if lang == "en" else o.name_zh) for o in console_clients.departments(here.parts)]
+    return shown(
+        here,
+        person,
+        session,
+        "console_clients.html",
+        "clients",
+        clients=[_client(one, lang) for one in known],
+        more=f"/console/clients?{urlencode({**kept, 'after': more})}" if more else None,
+        first=f"/console/clients?{urlencode(kept)}" if after else None,
+        departments=offices,
+        values=kept,
+    )
+
+
+def client(here: Visit, person: Person, session: Session, client_id: str) -> Response:
+    """``GET /console/clients/<id>``."""
+    found, lang, now = console_clients.seen(here.parts, client_id), reader(person), here.caller.now
+    if found is None:
+        return problem_page("not_found", 404, service=None)
+    lists = []
+    for name, action in (
+        ("releases", "attributes.released"),
+        ("changes", "clients"),
+        ("sign_outs", "logout.delivered"),
+    ):
+        query = Query(within="all", client=client_id, action=action)
+        page = console_search.search(here.parts, query, now, FEW)
+        url = f"/console/events?{urlencode({'within': 'all', 'client': client_id, 'action': action})}"
+        lists.append({"name": name, "url": url, "events": rows(here.parts, page.events, lang)})
+    refusals = [
+        {"time": moment_of(r.at), "refusal": r, "url": everything("reference", r.reference)} for r in found.refusals
+    ]
+    key = found.key
+    return shown(
+        here,
+        person,
+        session,
+        "console_client.html",
+        "clients",
+        client=_client(found.known, lang),
+        document=msgspec.json.decode(found.known.row.document),
+        refusals=refusals,
+        key={"thumbprint": key.thumbprint, "first": moment_of(key.first_seen_at), "held": key.held_until}
+        if key
+        else None,
+        lists=lists,
+        events_url=everything("client", client_id),
+    )
+
+
+def account(here: Visit, person: Person, session: Session, pseudonym: str) -> Response:
+    """``GET /console/accounts/<pseudonym>``."""
+    return _account(here, person, session, pseudonym)
+
+
+def act(here: Visit, person: Person, session: Session, pseudonym: str) -> Response:
+    """``POST /console/accounts/<pseudonym>``: ``end=<session>``, or ``status=disabled|active`` with ``reason``."""
+    if field("end"):
+        done = console_accounts.end_session(here.parts, here.caller, person, pseudonym, field("end"))
+    elif field("status") in ("disabled", "active"):
+        if field("reason") not in REASONS:
+            return _account(here, person, session, pseudonym, status=422, wrong={"reason": "reason"})
+        done = console_accounts.set_status(here.parts, here.caller, person, pseudonym, field("status"), field("reason"))
+    else:
+        return problem_page("bad_request", 400, service=None)
+    return see_other(f"/console/accounts/{quote(pseudonym)}") if done else problem_page("not_found", 404, service=None)
+
+
+def _account(
+    here: Visit,
+    person: Person,
+    session: Session,
+    pseudonym: str,
+    *,
+    status: int = 200,
+    wrong: dict[str, str] | None = None,
+) -> Response:
+    found, lang, path = console_accounts.subject(here.parts, pseudonym, here.caller.now), reader(person), ""
+    page = _latest(here, pseudonym, lang)
+    if found is None and not page:
+        return problem_page("not_found", 404, service=None)
+    path = f"/console/accounts/{quote(pseudonym)}"
+    return shown(
+        here,
+        person,
+        session,
+        "console_account.html",
+        "events",
+        status=status,
+        action=path,
+        own=path if status != 200 else None,
+        wrong=wrong,
+        pseudonym=pseudonym,
+        nobody=found is None and pseudonym == console_accounts.pseudonym_of_nobody(here.parts),
+        subject=_subject(here, found, lang) if found else None,
+        own_account=found is not None and found.account.id == person.account.id,
+        reasons=REASON_WORDS,
+        events=page,
+        events_url=everything("person", pseudonym),
+        staff_url=everything("staff", pseudonym),
+    )
+
+
+def _latest(here: Visit, pseudonym: str, lang: str) -> list[dict[str, Any]]:
+    if len(pseudonym) != 32 or not set(pseudonym) <= set("0123456789abcdef"):
+        return []
+    query = Query(within="all", person=pseudonym)
+    return rows(here.parts, console_search.search(here.parts, query, here.caller.now, FEW).events, lang)
+
+
+def _subject(here: Visit, found: Subject, lang: str) -> dict[str, Any]:
+    return {
+        "status": found.account.status,
+        "state": STATES.get(found.account.status, found.account.status),
+        "roles": found.account.roles,
+        "since": moment_of(found.account.created_at),
+        "password": moment_of(found.password_at) if found.password_at else None,
+        "totp": moment_of(found.totp_at) if found.totp_at else None,
+        "codes": found.codes,
+        "sessions": [
+            {
+                "id": s.id.hex(),
+                "since": moment_of(s.created_at),
+                "seen": moment_of(s.last_seen_at),
+                "amr": s.amr,
+                "acr": s.acr,
+                "url": everything("session", s.id.hex()),
+            }
+            for s in found.sessions
+        ],
+        "consents": [
+            {"client": client_link(here.parts, c.client_id, lang), "since": moment_of(c.created_at)}
+            for c in found.consents
+        ],
+        "grants": [
+            {
+                "client": client_link(here.parts, g.client_id, lang),
+                "id": g.id.hex(),
+                "since": moment_of(g.created_at),
+                "scope": g.scope,
+                "offline": bool(g.offline),
+                "url": everything("grant", g.id.hex()),
+            }
+            for g in found.grants
+        ],
+    }
+
+
+def _client(known: Known, lang: str) -> dict[str, Any]:
+    office = known.department
+    return {
+        "id": known.row.client_id,
+        "name": known.client.in_language("client_name", (lang,)) or known.row.client_id,
+        "department": (office.name_en if lang == "en" else office.name_zh) if office else known.row.department_id,
+        "department_id": known.row.department_id,
+        "status": known.row.status,
+        "state": STATES["paused"] if known.row.status == "disabled" else STATES.get(known.row.status, known.row.status),
+        "since": moment_of(known.row.created_at),
+        "changed": moment_of(known.row.updated_at),
+        "url": f"/console/clients/{quote(known.row.client_id, safe='')}",
+        "auth": known.client.token_endpoint_auth_method,
+        "scope": " ".join(known.client.scope),
+    }
+
+
+def _log(here: Visit) -> dict[str, Any]:
+    state = console_overview.log_state(here.parts)
+    age = None if state.signed_at is None else max(0, here.caller.now - state.signed_at) // SECOND
+    return {
+        "size": state.size,
+        "age": age,
+        "signed": moment_of(state.signed_at) if state.signed_at is not None else None,
+        "checked": moment_of(state.checked_at) if state.checked_at is not None else None,
+        "checked_size": state.checked_size,
+        "witnessed": moment_of(state.witnessed_at) if state.witnessed_at is not None else None,
+        "lag": state.lag,
+        "alarm": state.alarm,
+    }

@@ -1,0 +1,233 @@
+"""Sample contexts of the console's pages, by the same functions that the pages use."""
+
+from typing import Any
+
+from idp.records import ClientRefusal
+from idp.web.console_words import ERRORS, FIELDS, GROUPS, KINDS, LINES, OUTCOMES, REASONS, STATES, WINDOWS
+from idp.web.pages.console_charts import chart
+
+HOUR = 3_600_000_000
+START = 1_795_399_200_000_000
+WHO, STAFF, EVENT, GRANT = "3fa9c1d2" * 4, "77aa00bb" * 4, "0123abcd" * 4, "99ffee00" * 4
+DRAWN = chart(START, HOUR, [0, 3, 7, 12, 5, 0, 0, 1, 44, 20, 18, 9, 3, 2, 8, 4, 1, 0, 0, 0, 2, 6, 9, 4])
+CLIENT = {"id": "c-8841", "name": "个人所得税", "url": "/console/clients/c-8841"}
+PERSON = {"id": WHO, "short": WHO[:8], "url": f"/console/accounts/{WHO}", "events": f"/console/events?person={WHO}"}
+
+
+def event(kind: str, outcome: str, **more: Any) -> dict[str, Any]:
+    return {
+        "id": EVENT,
+        "url": f"/console/events/{EVENT}",
+        "iso": "2026-11-23T10:05:00+08:00",
+        "time": "2026-11-23 10:05:00",
+        "kind": kind,
+        "label": KINDS[kind],
+        "group": "tokens",
+        "outcome": outcome,
+        "outcome_label": OUTCOMES[outcome],
+        "client": CLIENT,
+        "person": PERSON,
+        "actor": None,
+        "gist": "wrong_password",
+        "facts": [
+            {"name": "grant", "label": FIELDS["grant"], "text": GRANT, "url": f"/console/events?grant={GRANT}"},
+            {"name": "claims", "label": FIELDS["claims"], "text": "name, birthdate, address", "url": None},
+        ],
+        **more,
+    }
+
+
+EVENTS = [
+    event("attributes.released", "done", gist="userinfo"),
+    event("session.refused", "refused", client=None),
+    event("code.replayed", "watch", person=None, gist=""),
+]
+LOG = {
+    "size": 1_204_331,
+    "age": 12,
+    "signed": "2026-11-23 10:05:00",
+    "checked": "2026-11-23 09:30:00",
+    "checked_size": 1_204_002,
+    "witnessed": "2026-11-23 10:04:50",
+    "lag": 3,
+    "alarm": False,
+}
+FORM: dict[str, Any] = {
+    "place": "events",
+    "values": {"within": "7d", "outcome": "refused"},
+    "windows": WINDOWS,
+    "actions": [(group, label, [("code.replayed", KINDS["code.replayed"])]) for group, label in GROUPS.items()],
+    "outcomes": OUTCOMES,
+    "departments": [("tax", "税务局"), ("social", "人社局")],
+    "rare": [],
+    "labels": FIELDS,
+}
+FOUND = FORM | {
+    "chips": [
+        {"name": "within", "label": FIELDS["within"], "text": WINDOWS["7d"], "url": "/console/events?outcome=refused"},
+        {
+            "name": "outcome",
+            "label": FIELDS["outcome"],
+            "text": OUTCOMES["refused"],
+            "url": "/console/events?within=7d",
+        },
+    ],
+    "events": EVENTS,
+    "chart": DRAWN,
+    "partial": True,
+    "more": f"/console/events?before={EVENT}",
+    "newest": "/console/events",
+    "stopped": "2026-11-20 08:00:00",
+    "export": {"within": "7d", "outcome": "refused"},
+}
+KNOWN = CLIENT | {
+    "department": "税务局",
+    "department_id": "tax",
+    "status": "active",
+    "state": STATES["active"],
+    "since": "2026-10-01 09:00:00",
+    "changed": "2026-11-01 09:00:00",
+    "auth": "private_key_jwt",
+    "scope": "openid profile email phone address offline_access",
+}
+REFUSAL = ClientRefusal(
+    b"r" * 16, "c-8841", START, "invalid_request", "redirect_uri_unknown", "https://evil.example/callback?with=a-long-tail",
+    "https://tax.example/callback", "ABCDE12345",
+)  # fmt: skip
+ACCOUNT: dict[str, Any] = {
+    "place": "events",
+    "pseudonym": WHO,
+    "nobody": False,
+    "own_account": False,
+    "reasons": REASONS,
+    "events": EVENTS,
+    "events_url": f"/console/events?person={WHO}",
+    "staff_url": f"/console/events?staff={WHO}",
+    "subject": {
+        "status": "active",
+        "state": STATES["active"],
+        "roles": "",
+        "since": "2026-01-01 08:00:00",
+        "password": "2026-02-01 08:00:00",
+        "totp": None,
+        "codes": 7,
+        "sessions": [
+            {
+                "id": GRANT,
+                "since": "2026-11-23 09:00:00",
+                "seen": "2026-11-23 10:00:00",
+                "amr": "pwd otp",
+                "acr": "urn:yimen:acr:2",
+                "url": f"/console/events?session={GRANT}",
+            }
+        ],
+        "consents": [{"client": CLIENT, "since": "2026-11-23 09:00:00"}],
+        "grants": [
+            {
+                "client": CLIENT,
+                "id": GRANT,
+                "since": "2026-11-23 09:00:00",
+                "scope": "openid profile",
+                "offline": True,
+                "url": f"/console/events?grant={GRANT}",
+            }
+        ],
+    },
+}
+CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
+    "console_overview": {
+        "normal": {
+            "place": "overview",
+            "period": "24h",
+            "lines": [
+                {"name": name, "label": label, "chart": DRAWN, "url": "/console/events"}
+                for name, label in LINES.items()
+            ],
+            "watched": EVENTS[2:],
+            "log": LOG,
+        },
+        "empty": {
+            "place": "overview",
+            "period": "7d",
+            "lines": [
+                {"name": name, "label": label, "chart": chart(START, HOUR, [0] * 24), "url": "/console/events"}
+                for name, label in LINES.items()
+            ],
+            "watched": [],
+            "log": LOG | {"alarm": True, "signed": None, "checked": None, "witnessed": None},
+        },
+    },
+    "console_events": {
+        "normal": FOUND,
+        "empty": FOUND | {"events": [], "more": None, "newest": None, "stopped": None, "partial": False, "chips": []},
+        "rare": FOUND | {"rare": ["grant"], "values": {"grant": GRANT, "from": "2026-11-23T08:00"}, "more": None},
+        "error": FORM
+        | {"events": None, "errors": {"from": ERRORS["time"], "person": ERRORS["hex"]}, "values": {"person": "xyz"}},
+    },
+    "console_event": {
+        "normal": {
+            "place": "events",
+            "event": EVENTS[0] | {"actor": PERSON},
+            "together": [
+                {"name": "grant", "label": FIELDS["grant"], "id": GRANT, "url": "/console/events", "events": EVENTS}
+            ],
+        },
+    },
+    "console_clients": {
+        "normal": {
+            "place": "clients",
+            "clients": [KNOWN],
+            "departments": FORM["departments"],
+            "more": "/console/clients?after=c-8841",
+            "first": "/console/clients",
+        },
+        "empty": {"place": "clients", "clients": [], "departments": [], "more": None, "first": None},
+    },
+    "console_client": {
+        "normal": {
+            "place": "clients",
+            "client": KNOWN,
+            "refusals": [{"time": "2026-11-23 10:05:00", "refusal": REFUSAL, "url": "/console/events"}],
+            "key": {"thumbprint": "c0ff33c0ff33-c0ff33c0ff33_c0ff33c0ff33c0ff33c", "first": "2026-11-01", "held": 1},
+            "lists": [{"name": "releases", "url": "/console/events", "events": EVENTS[:1]}],
+            "events_url": "/console/events",
+        },
+        "quiet": {
+            "place": "clients",
+            "client": KNOWN,
+            "refusals": [],
+            "key": None,
+            "lists": [{"name": "changes", "url": "/console/events", "events": []}],
+            "events_url": "/console/events",
+        },
+    },
+    "console_account": {
+        "normal": ACCOUNT,
+        "locked": ACCOUNT
+        | {
+            "subject": ACCOUNT["subject"]
+            | {"status": "disabled", "state": STATES["disabled"], "sessions": [], "consents": [], "grants": []},
+            "errors": {"reason": ERRORS["reason"]},
+        },
+        "gone": ACCOUNT | {"subject": None, "events": []},
+    },
+    "console_log": {
+        "normal": {
+            "place": "log",
+            "log": LOG,
+            "checkpoint": "id.example/log\n1204331\nc0ff33c0ff33c0ff33c0ff33c0ff33c0ff33c0ff33c=\n\n— id.example/log c0ff33c0ff33",
+            "keys": ("id.example/log+c45d1f2c+c0ff33", "id.example/log+a11b2c3d+c0ff34"),
+            "seen": {"size": 1_200_000, "at": "2026-11-20 08:00:00"},
+            "holds": True,
+        },
+        "cut": {
+            "place": "log",
+            "log": LOG,
+            "checkpoint": "",
+            "keys": (),
+            "seen": {"size": 1_300_000, "at": "2026-11-20 08:00:00"},
+            "holds": False,
+        },
+        "first": {"place": "log", "log": LOG, "checkpoint": "x", "keys": ("k",), "seen": None, "holds": None},
+    },
+}
