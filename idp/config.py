@@ -41,7 +41,9 @@ class Config:
     outbound_allow: tuple[str, ...] = _f((), "Hosts and networks that back-channel calls may reach although private")
     outbound_ca: str = _f("", "PEM file of the CA that outbound TLS trusts instead of the system's")
     encrypt: str = _f("sensitive", "Attributes that leave only encrypted to the client: sensitive, or all")
-    client_key_hold: int = _f(0, "Sensitive attributes wait so long after a client's encryption key changed, or for `idp clients confirm-key`")
+    client_key_hold: int = _f(
+        0, "Sensitive attributes wait so long after a client's encryption key changed, or for `idp clients confirm-key`"
+    )
     jwks_max_age: int = _f(900, "How long clients may cache the JWKS; a key is public this long before first use")
     code_ttl: int = _f(60, "Life of an authorization code")
     access_token_ttl: int = _f(600, "Life of an access token")

@@ -204,7 +204,9 @@ FIELD_ERRORS: dict[str, LazyString] = {
     "too_many": _("Too many attempts. Wait a while and try again"),
     "busy": _("Very many people are signing in. Try again in a moment"),
     "saved_missing": _("Confirm that you have kept the codes"),
-    "no_client_key": _("This item needs sensitive information, and no service of the department can receive it encrypted yet"),
+    "no_client_key": _(
+        "This item needs sensitive information, and no service of the department can receive it encrypted yet"
+    ),
     "draft_changed": _("This draft changed or was decided meanwhile. Look at it again"),
     "form_expired": _("This form is too old. Please send it again"),
     "date_invalid": _("Enter a day like 2026-11-23"),
