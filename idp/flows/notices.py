@@ -111,7 +111,10 @@ def to_person(parts: Parts, person: Person, kind: str, now: int, **values: str) 
     verified = names(parts, person.citizen, verified=True)
     mailboxes = [name for name in verified if name.kind == "email"]
     targets = mailboxes or [name for name in verified if name.kind == "phone"]
-    return [message(parts, name, kind, person.account.locale, now, owner=person.citizen, **values) for name in targets]
+    return [
+        message(parts, name, kind, person.account.locale, now, owner=person.citizen, nobody=None, **values)
+        for name in targets
+    ]
 
 
 def message(
@@ -122,14 +125,16 @@ def message(
     now: int,
     *,
     owner: Citizen | None = None,
+    nobody: Citizen | None = None,
     state: str = "pending",
     **values: str,
 ) -> Insert:
-    """The outbox row of one message to one canonical address, sealed for ``owner``; None: for nobody (somebody without an account)."""
+    """The outbox row of one message to one canonical address, sealed for ``owner``; None: for nobody (somebody without an account), whose
+    opened key may be given as ``nobody``."""
     subject, body = TEXTS[kind][ENGLISH if (language or parts.config.default_locale).startswith(ENGLISH) else "zh-Hans"]
     channel = "sms" if to.kind == "phone" else "email"
     notice = Notice(channel, to.canonical, subject.format(**values), body.format(**values))
-    row_id, sealer = parts.entropy(16), owner or parts.vault.nobody()
+    row_id, sealer = parts.entropy(16), owner or nobody or parts.vault.nobody()
     return Insert(
         Message(
             id=row_id,

@@ -95,6 +95,7 @@ def make(
         person.account.locale if person else None,
         caller.now,
         owner=about if person else None,
+        nobody=about,
         state="pending" if to is not None else notices.VOID,
         code=code,
         minutes=str(MINUTES),

@@ -96,7 +96,7 @@ def meant(parts: Parts, typed: str) -> Meant:
     row = identifier(parts, name)
     person = load(parts, row.account_id) if row is not None else None
     if row is None:
-        _nobody(parts)
+        no_person(parts)
     if person is None:
         return Meant(blind_index(parts.ring, name.kind, name.canonical)[0], name, None)
     return Meant(person.account.id, name, person)
@@ -120,7 +120,7 @@ def load(parts: Parts, account_id: bytes) -> Person | None:
     return Person(account, citizen, password) if account and citizen and account.status != "erased" else None
 
 
-def _nobody(parts: Parts) -> None:
+def no_person(parts: Parts) -> None:
     """The reads of :func:`load` for a name that nobody has, but for the key: whoever records the failure opens nobody's instead of a citizen's."""
     parts.store.one(Account, id=NOBODY)
     parts.store.one(Password, account_id=NOBODY)

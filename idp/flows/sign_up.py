@@ -8,13 +8,13 @@ from idp.authn.identifiers import BadIdentifier, canonical, masked
 from idp.authn.identifiers import Identifier as Name
 from idp.flows import notices, one_time, secrets
 from idp.flows.one_time import Facts
-from idp.flows.people import Caller, Person, event, identifier, load
+from idp.flows.people import Caller, Person, event, identifier, load, no_person
 from idp.flows.provision import identifier_row, password_row
 from idp.flows.sign_in import SignedIn, begin_session
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Write
 from idp.records import Account, Identifier, OneTime, Password
-from idp.release.vault import NOBODY, Citizen
+from idp.release.vault import Citizen
 from keys.index import blind_index
 
 PURPOSE = "sign-up"
@@ -65,8 +65,9 @@ def ask(parts: Parts, caller: Caller, typed: str) -> CodeSent | Wrong:
 
 def _send(parts: Parts, caller: Caller, name: Name, taken: Identifier | None, allowed: bool) -> bytes:
     """The same work whether the address is taken or not: its owner is read, and a message to one is made, also where there is none."""
-    known = taken.account_id if taken is not None else NOBODY
-    owner = load(parts, known)
+    owner = load(parts, taken.account_id) if taken is not None else None
+    if taken is None:
+        no_person(parts)
     language, citizen = (owner.account.locale, owner.citizen) if owner else (None, None)
     exists = notices.message(parts, name, "exists", language, caller.now, owner=citizen)
     to = name if allowed and taken is None else None
