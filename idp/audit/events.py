@@ -285,8 +285,7 @@ class TokenRequestRefused(Fact, frozen=True, kw_only=True):
 
 
 class AttributesReleased(Fact, frozen=True, kw_only=True):
-    """Claims beyond ``sub`` left the house. ``claims``: their names; ``via``: userinfo or id_token; ``items``: which of them for which version of
-    a service item; ``key``: thumbprint of the key that they were encrypted to."""
+    """Claims beyond ``sub`` left ``via`` userinfo or id_token, for ``items`` at their versions, encrypted to ``key`` (a thumbprint)."""
 
     KIND = "attributes.released"
     grant: str
@@ -384,8 +383,7 @@ class ClientSecretReplaced(Fact, frozen=True, kw_only=True):
 
 
 class ClientKeyChanged(Fact, frozen=True, kw_only=True):
-    """Answers to a client are encrypted to a key that was not its last one (RFC 7638; ``before`` empty for the first), or an operator stands
-    for the present one (``confirmed``)."""
+    """Answers to a client are encrypted to another key than ``before`` (empty: the first), or an operator stands for it (``confirmed``)."""
 
     KIND = "client.key_changed"
     alg: str

@@ -1,21 +1,27 @@
 """The class rule: what is sensitive leaves only inside a JWE to the client's current key, on every path; never in the clear (DESIGN §7)."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 from joserfc.jwk import ECKey
 from werkzeug.test import TestResponse
 
+from idp.cli import main
 from idp.errors import Refusal
 from idp.flows import catalogue
 from idp.flows.catalogue import draft_of
+from idp.flows.client_keys import confirm, key_now
+from idp.flows.recipients import recipient
 from idp.records import ClientRefusal, Grant
 from tests.clients.ground import reply, site
+from tests.faults.ground import environment
 from tests.journeys.test_service_items import allow, ask, error_of
 from tests.kit.catalogue import LOAN, draft, item
-from tests.kit.house import CLAIMS, App, House
+from tests.kit.house import CLAIMS, App, House, claims_of
 from tests.kit.sealed import EC, document, encrypting, nested, public
 
 ID = "11010519491231002X"
@@ -82,8 +88,6 @@ def test_a_client_without_encryption_goes_without_what_is_optional(house: House)
 @pytest.mark.parametrize("need", NEEDS)
 def test_a081_a_changed_key_waits_until_somebody_stands_for_it(make_house: Callable[..., House], need: str) -> None:
     """With IDP_CLIENT_KEY_HOLD: essential refuses, optional is left out, with an event and a line; confirmed, it goes (RFC 9700 §4.4)."""
-    from idp.flows.client_keys import confirm
-
     house = make_house(client_key_hold=7 * 86400, outbound_allow=("127.0.0.1",))
     other = ECKey.generate_key("P-256", {"kid": "ec", "use": "enc"})
     with site(reply(msgspec.json.encode(public(EC)))) as server:
@@ -122,14 +126,30 @@ def test_a_held_key_is_released_by_time(make_house: Callable[..., House]) -> Non
     assert document(answered(house, app).text, EC)["national_id"] == ID
     other = ECKey.generate_key("P-256", {"kid": "new", "use": "enc"})
     changed = msgspec.structs.replace(app.client, jwks=public(other))
-    from idp.flows.client_keys import key_now
-    from idp.flows.recipients import recipient
-
     assert key_now(house.parts, changed, "userinfo", house.clock()) == "key_held"
     recipient(house.parts, changed, "userinfo", house.clock())
     assert key_now(house.parts, changed, "userinfo", house.clock()) == "key_held"
     house.clock.advance(60)
     assert key_now(house.parts, changed, "userinfo", house.clock()) == "usable"
+
+
+def test_the_operator_sees_the_keys_and_stands_for_them(make_house: Callable[..., House]) -> None:
+    house = make_house(client_key_hold=3600)
+    app = receiving(house)
+    recipient(house.parts, app.client, "userinfo", house.clock())
+    other = ECKey.generate_key("P-256", {"kid": "new", "use": "enc"})
+    recipient(house.parts, msgspec.structs.replace(app.client, jwks=public(other)), "userinfo", house.clock())
+    for held, verb in ((True, "confirm-key"), (False, "show")):
+        shown = idp(house, "clients", "show", app.id)["encryption_keys_used"]
+        assert [key["thumbprint"] for key in shown] == [other.thumbprint()] and ("held_until" in shown[0]) is held
+        answer = idp(house, "clients", verb, app.id)
+    assert answer["client_id"] == app.id and idp(house, "clients", "confirm-key", app.id) == {"confirmed": 0}
+
+
+def idp(house: House, *words: str) -> Any:
+    done = CliRunner().invoke(main, [*words, "--json"], env=environment(house.config))
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
 
 
 def test_an_item_needs_somebody_who_can_receive_it(house: House) -> None:
@@ -158,8 +178,6 @@ def test_everything_is_sensitive_where_the_operator_says_so(all_sealed: House) -
     asked = b'{"id_token":{"email":{"essential":true}},"userinfo":{"email":null}}'
     plain = house.register()
     tokens = house.tokens(plain, account, claims=asked)
-    from tests.kit.house import claims_of
-
     assert "email" not in claims_of(tokens["id_token"])
     assert set(house.userinfo(tokens["access_token"]).get_json()) == {"sub"}
     told = {(e["via"], e["reason"]) for e in house.events("attributes.withheld")}
@@ -176,8 +194,6 @@ def test_one_encrypted_answer_does_not_speak_for_the_other(all_sealed: House) ->
     """The ID token of a client that registered encryption for UserInfo alone holds nothing of the person."""
     house = all_sealed
     app = house.register(**encrypting("ECDH-ES+A256KW", "userinfo"))
-    from tests.kit.house import claims_of
-
     tokens = house.tokens(app, house.citizen(), claims=b'{"id_token":{"email":null}}')
     assert "email" not in claims_of(tokens["id_token"])
     assert document(house.userinfo(tokens["access_token"]).text, EC)["email"] == CLAIMS["email"]
