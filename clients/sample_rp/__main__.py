@@ -1,7 +1,7 @@
 """Run department apps: ``python -m clients.sample_rp SETTINGS.json``.
 
 SETTINGS.json: {"issuer": "http://localhost:8000", "apps": [{"office": "tax", "base": "http://localhost:8001", "client_id": "…", "secret": "…"}]} with
-``jwk`` (a private JWK) instead of ``secret`` for an office that uses private_key_jwt.
+``jwk`` (a private JWK) instead of ``secret`` for an office that uses private_key_jwt, and ``jwk_enc`` for one that is told encrypted.
 """
 
 import json
@@ -36,6 +36,7 @@ def main(path: str) -> None:
             issuer=settings["issuer"],
             client_id=app["client_id"],
             credential=credential,
+            decryption=ECKey.import_key(app["jwk_enc"]) if "jwk_enc" in app else None,
             base=app["base"],
             siblings=siblings,
         )

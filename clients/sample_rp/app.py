@@ -15,10 +15,11 @@ from authlib.integrations.flask_client import OAuth
 from authlib.oauth2.rfc7523 import PrivateKeyJWT, private_key_jwt_sign
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import ECKey, KeySet
 from werkzeug.wrappers import Response
 
 from clients.sample_rp.offices import OFFICES, Office
+from clients.sample_rp.sealed import opened
 from clients.sample_rp.texts import facts, texts
 from clients.sample_rp.visits import Visit, Visits
 
@@ -36,6 +37,7 @@ class Rp:
     siblings: Mapping[str, str]
     visits: Visits
     yimen: Any
+    decryption: ECKey | None = None
 
     def here(self) -> Visit | None:
         """Who is signed in in this browser."""
@@ -58,9 +60,17 @@ class Rp:
 
 
 def create_rp(
-    office: Office, *, issuer: str, client_id: str, credential: Any, base: str, siblings: Mapping[str, str]
+    office: Office,
+    *,
+    issuer: str,
+    client_id: str,
+    credential: Any,
+    base: str,
+    siblings: Mapping[str, str],
+    decryption: ECKey | None = None,
 ) -> flask.Flask:
-    """The app. ``credential``: the client secret, or the private key (JWK) for private_key_jwt; ``siblings``: office key → URL."""
+    """The app. ``credential``: the client secret, or the private key (JWK) for private_key_jwt; ``siblings``: office key → URL;
+    ``decryption``: the private key that userinfo is encrypted to."""
     app = flask.Flask(__name__)
     app.secret_key = secrets.token_bytes(32)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # Flask's own provider has it
@@ -69,7 +79,8 @@ def create_rp(
         SESSION_COOKIE_NAME=f"rp-{office.key}", SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax"
     )
     app.config["SESSION_COOKIE_SECURE"] = base.startswith("https://")
-    rp = Rp(office, issuer, client_id, base, siblings, Visits(), _client(app, office, issuer, client_id, credential))
+    yimen = _client(app, office, issuer, client_id, credential)
+    rp = Rp(office, issuer, client_id, base, siblings, Visits(), yimen, decryption)
     _signing_in(app, rp)
     _signing_out(app, rp)
     app.after_request(lambda answer: _guarded(answer, issuer))
@@ -115,15 +126,28 @@ def _signing_in(app: flask.Flask, rp: Rp) -> None:
         except OAuthError as error:
             return rp.page("rp_error.html", 400, error=error.error)
         claims = dict(token["userinfo"])
-        userinfo = dict(rp.yimen.userinfo(token=token))
+        try:
+            userinfo, raw = _told(rp, token)
+        except (JoseError, ValueError):
+            return rp.page("rp_error.html", 400, error="invalid_userinfo")
         if userinfo.get("sub") != claims["sub"]:  # OpenID Connect Core §5.3.2
             return rp.page("rp_error.html", 400, error="wrong_subject")
         previous = rp.here()
         if previous is not None:
             rp.visits.end(previous.key)
         # Nothing else of the session is touched: another tab may have a sign-in under way.
-        flask.session["visit"] = rp.visits.begin(token["id_token"], claims, userinfo).key
+        flask.session["visit"] = rp.visits.begin(token["id_token"], claims, userinfo, raw).key
         return flask.redirect("/", 303)
+
+
+def _told(rp: Rp, token: Any) -> tuple[dict[str, Any], str]:
+    """Userinfo, and the JWE that it came in (empty for JSON). Raises JoseError, ValueError for what is not from the provider to us."""
+    answer = rp.yimen.get(rp.yimen.load_server_metadata()["userinfo_endpoint"], token=token)
+    answer.raise_for_status()
+    if rp.decryption is None:
+        return dict(answer.json()), ""
+    keys = KeySet.import_key_set(rp.yimen.fetch_jwk_set())
+    return opened(answer.text, rp.decryption, keys, issuer=rp.issuer, client_id=rp.client_id), answer.text
 
 
 def _signing_out(app: flask.Flask, rp: Rp) -> None:

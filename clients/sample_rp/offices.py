@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from clients.sample_rp.sealed import ALG, ENC, SIGNED
+
 
 @dataclass(frozen=True, slots=True)
 class Office:
@@ -21,6 +23,8 @@ class Office:
     logout: str
     items: tuple[str, ...] = ()
     """Service items that it asks for besides, by the scope ``service:<code>``."""
+    sealed: bool = False
+    """Whether its userinfo comes encrypted to it, as sensitive attributes must."""
 
     @property
     def asked(self) -> str:
@@ -41,6 +45,8 @@ OFFICES = {
             about_zh="核对上一年度的收入与扣除，办理退税或补税。",
             about_en="Check last year's income and deductions, get a refund or pay the difference.",
             scope="openid profile email",
+            items=("tax-settlement",),
+            sealed=True,
             auth="private_key_jwt",
             alg="ES256",
             logout="back",
@@ -94,7 +100,7 @@ OFFICES = {
 
 
 def metadata(office: Office, base: str, jwks: dict[str, object] | None) -> dict[str, object]:
-    """The RFC 7591 metadata with which the office registers. ``base`` is its own URL; ``jwks`` its public keys for private_key_jwt."""
+    """The RFC 7591 metadata with which the office registers. ``base`` is its own URL; ``jwks`` its public keys: to prove itself and to be told."""
     value: dict[str, object] = {
         "client_name": office.name_en,
         "client_name#zh-Hans": office.name_zh,
@@ -109,6 +115,13 @@ def metadata(office: Office, base: str, jwks: dict[str, object] | None) -> dict[
     if office.auth == "private_key_jwt":
         value["jwks"] = jwks
         value["token_endpoint_auth_signing_alg"] = "ES256"
+    if office.sealed:
+        value |= {
+            "jwks": jwks,
+            "userinfo_signed_response_alg": SIGNED,
+            "userinfo_encrypted_response_alg": ALG,
+            "userinfo_encrypted_response_enc": ENC,
+        }
     if office.logout == "back":
         value |= {"backchannel_logout_uri": base + "/backchannel-logout", "backchannel_logout_session_required": True}
     else:

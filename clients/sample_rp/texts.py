@@ -14,6 +14,7 @@ _TEXTS = {
         "identifier_note": "每个部门得到的标识符都不同，部门之间无法对照。",
         "from_id_token": "身份令牌",
         "from_userinfo": "用户信息",
+        "encrypted": "用户信息收到时的样子（JWE，只有本局的密钥能打开）",
         "logout_here": "退出本局",
         "logout_everywhere": "退出所有部门",
         "others": "其他部门",
@@ -41,6 +42,7 @@ _TEXTS = {
         "identifier_note": "Every department gets a different identifier; departments cannot compare them.",
         "from_id_token": "ID token",
         "from_userinfo": "Userinfo",
+        "encrypted": "Userinfo as it came (JWE: this office's key alone opens it)",
         "logout_here": "Sign out here",
         "logout_everywhere": "Sign out everywhere",
         "others": "Other departments",
@@ -68,6 +70,7 @@ def texts(lang: str) -> dict[str, str]:
 
 _CLAIMS = {
     "name": ("姓名", "Full name"),
+    "national_id": ("公民身份号码", "Identity number"),
     "family_name": ("姓", "Family name"),
     "given_name": ("名", "Given name"),
     "middle_name": ("中间名", "Middle name"),

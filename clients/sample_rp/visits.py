@@ -8,7 +8,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One signed-in browser. ``id_token`` raw, for the logout hint; ``claims`` of the ID token; ``userinfo`` what was released."""
+    """One signed-in browser. ``id_token`` raw, for the logout hint; ``claims`` of the ID token; ``userinfo`` what was released;
+    ``raw`` the JWE that it came in, if it did."""
 
     key: str
     sub: str
@@ -16,6 +17,7 @@ class Visit:
     id_token: str
     claims: dict[str, Any]
     userinfo: dict[str, Any]
+    raw: str = ""
 
     def __repr__(self) -> str:
         return "Visit(…)"
@@ -29,9 +31,10 @@ class Visits:
         self._by_key: dict[str, Visit] = {}
         self._seen: set[str] = set()
 
-    def begin(self, id_token: str, claims: dict[str, Any], userinfo: dict[str, Any]) -> Visit:
+    def begin(self, id_token: str, claims: dict[str, Any], userinfo: dict[str, Any], raw: str = "") -> Visit:
         """A new visit under a fresh key."""
-        visit = Visit(secrets.token_urlsafe(24), claims["sub"], claims.get("sid", ""), id_token, claims, userinfo)
+        key = secrets.token_urlsafe(24)
+        visit = Visit(key, claims["sub"], claims.get("sid", ""), id_token, claims, userinfo, raw)
         with self._lock:
             self._by_key[visit.key] = visit
         return visit

@@ -158,9 +158,14 @@ def _enter_apps(parts: Any, port: int) -> list[dict[str, Any]]:
         add_department(parts, **DEPARTMENTS[office.key])
         base = f"http://localhost:{port + number}"
         key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
-        described = metadata(office, base, {"keys": [key.as_dict(private=False)]})
+        keys = [key]
+        if office.sealed:
+            keys.append(ECKey.generate_key("P-256", {"use": "enc", "alg": "ECDH-ES+A256KW"}, auto_kid=True))
+        described = metadata(office, base, {"keys": [key.as_dict(private=False) for key in keys]})
         client, secret = add_client(parts, described, DEPARTMENTS[office.key]["department_id"], how="sample")
-        own = {"jwk": key.as_dict(private=True)} if secret is None else {"secret": secret}
+        own: dict[str, Any] = {"jwk": key.as_dict(private=True)} if secret is None else {"secret": secret}
+        if office.sealed:
+            own["jwk_enc"] = keys[1].as_dict(private=True)
         apps.append({"office": office.key, "base": base, "client_id": client.client_id, **own})
     return apps
 

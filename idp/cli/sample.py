@@ -37,8 +37,26 @@ DEPARTMENTS: dict[str, dict[str, Any]] = {
     },
 }
 
+_TAX = {
+    "zh": "《中华人民共和国税收征收管理法》第三十条",
+    "en": "Law on the Administration of Tax Collection, article 30",
+}
 _RULES = {"zh": "《住房公积金管理条例》第二十四条", "en": "Regulations on the Housing Fund, article 24"}
 ITEMS: tuple[dict[str, Any], ...] = (
+    {
+        "code": "tax-settlement",
+        "department": "tax-bureau",
+        "titles": {"zh": "个人所得税年度汇算", "en": "Yearly income tax settlement"},
+        "purposes": {
+            "zh": "核对纳税人并办理年度汇算",
+            "en": "To know the taxpayer and settle the year's income tax",
+        },
+        "needs": [
+            {"attribute": "name", "essential": True, "basis": "statutory", "citation": _TAX},
+            {"attribute": "national_id", "essential": True, "basis": "statutory", "citation": _TAX},
+        ],
+        "retention_days": 1825,
+    },
     {
         "code": "housing-withdrawal",
         "department": "housing-fund",
@@ -96,6 +114,7 @@ ACCOUNTS: tuple[dict[str, Any], ...] = (
             "email_verified": True,
             "gender": "male",
             "birthdate": "1988-03-14",
+            "national_id": "330102198803140017",
             "marital_status": "married",
             "region_code": "330102",
             "zoneinfo": "Asia/Shanghai",
@@ -125,6 +144,7 @@ ACCOUNTS: tuple[dict[str, Any], ...] = (
             "email": "zhang.min@example.cn",
             "email_verified": True,
             "birthdate": "1995-11-02",
+            "national_id": "330102199511020026",
             "marital_status": "single",
             "locale": "zh-CN",
             "updated_at": 1767225600,

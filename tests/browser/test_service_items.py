@@ -4,10 +4,12 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_faces import FACES, go_to
+from tests.kit.house import header_of
 
 pytestmark = pytest.mark.browser
 
 MARRIED = "#allow-housing-withdrawal-marital_status"
+ID_NUMBER = "110101199002030018"
 PHONE = "#allow-housing-withdrawal-phone_number"
 
 
@@ -17,6 +19,7 @@ def someone(citizens, **face):
         "name": "陈小明",
         "birthdate": "1990-02-03",
         "phone_number": "+8613900001234",
+        "national_id": ID_NUMBER,
         "marital_status": "married",
         "address": {"country": "CN", "region": "浙江省", "locality": "杭州市", "street_address": "解放路 1 号"},
     }
@@ -101,6 +104,17 @@ def test_the_library_learns_the_age_limit_alone(citizens):
     li.allow()
     learned = li.signed_in_at("library")
     assert learned["age_over_18"] == "true" and not {"name", "birthdate"} & set(learned)
+
+
+def test_the_tax_bureau_is_told_by_law_in_what_it_alone_can_open(citizens):
+    li = someone(citizens, locale="en")
+    at_the_page(li, "tax")
+    assert "Told by law" in li.page.locator("main").inner_text()
+    assert ID_NUMBER not in li.page.content()  # masked on the page
+    li.allow()
+    assert li.signed_in_at("tax")["national_id"] == ID_NUMBER
+    raw = li.page.locator("#rp-jwe").text_content() or ""
+    assert raw.count(".") == 4 and header_of(raw)["alg"] == "ECDH-ES+A256KW" and header_of(raw)["cty"] == "JWT"
 
 
 def test_leaving_tells_nothing(citizens):
