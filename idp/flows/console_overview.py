@@ -12,7 +12,7 @@ from idp.flows.log_reading import consistency as extends
 from idp.flows.sequencer import Damaged, head, log_signer
 from idp.parts import Parts
 from idp.ports import Op
-from idp.records import EventCount, TreeHead
+from idp.records import EventCount, Objection, TreeHead
 
 LINES: Final[dict[str, tuple[str, ...]]] = {
     "sign_ins": ("session.started",),
@@ -77,6 +77,11 @@ def overview(parts: Parts, period: str, now: int) -> Overview:
             if row.kind in of and 0 <= at < count:
                 lines[name][at] += row.n
     return Overview(start, step, {name: tuple(bars) for name, bars in lines.items()})
+
+
+def open_objections(parts: Parts) -> int:
+    """Citizens' objections that nobody closed."""
+    return parts.store.count(Objection, {"state": Op("in", ("open", "assigned"))})
 
 
 def log_state(parts: Parts) -> LogState:

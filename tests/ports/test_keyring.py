@@ -51,6 +51,16 @@ def test_all_walks_in_order_of_account(keyring: Keyring) -> None:
     assert keyring.all(after=key(2, 16)) == [entry(3)]
 
 
+def test_a_pseudonym_leads_to_its_living_entry_alone(keyring: Keyring) -> None:
+    for n in (1, 2):
+        keyring.put(entry(n))
+    assert keyring.whose(entry(2).pseudonym) == entry(2)
+    assert keyring.whose(b"p" * 16) is None
+    keyring.erase(key(2, 16))
+    keyring.destroy(key(1, 16))
+    assert keyring.whose(entry(1).pseudonym) is None and keyring.whose(entry(2).pseudonym) is None
+
+
 def test_destroy_answers_whether_there_was_one(keyring: Keyring) -> None:
     keyring.put(entry(1))
     assert keyring.destroy(key(1, 16)) is True

@@ -144,6 +144,7 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
                 for name, label in LINES.items()
             ],
             "watched": EVENTS[2:],
+            "objections": 2,
             "log": LOG,
         },
         "empty": {
@@ -154,6 +155,7 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
                 for name, label in LINES.items()
             ],
             "watched": [],
+            "objections": 0,
             "log": LOG | {"alarm": True, "signed": None, "checked": None, "witnessed": None},
         },
     },

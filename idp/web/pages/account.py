@@ -122,6 +122,7 @@ def _home(here: Visit, person: Person, session: Session) -> Response:
         sessions_state=devices,
         services_state=used,
         approver="approver" in person.account.roles.split(),
+        auditor="auditor" in person.account.roles.split(),
         **common,
     )
 

@@ -49,9 +49,17 @@ def overview(here: Visit, person: Person, session: Session) -> Response:
     latest = console_search.search(here.parts, Query(within="7d", outcome="watch"), here.caller.now, FEW)
     watched = rows(here.parts, latest.events, reader(person))
     return shown(
-        here, person, session, "console_overview.html", "overview", period=period, lines=lines, log=_log(here),
+        here,
+        person,
+        session,
+        "console_overview.html",
+        "overview",
+        period=period,
+        lines=lines,
+        log=_log(here),
         watched=watched,
-    )  # fmt: skip
+        objections=console_overview.open_objections(here.parts),
+    )
 
 
 def log(here: Visit, person: Person, session: Session) -> Response:

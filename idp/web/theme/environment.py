@@ -31,6 +31,7 @@ DEFAULT_PATHS = {
     "enrol_totp": "/account/totp",
     "recovery_codes": "/account/recovery-codes",
     "approvals": "/approvals",
+    "console": "/console",
     "directory": "/services",
     "logout": "/logout",
     "history": "/account/history",
