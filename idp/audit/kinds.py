@@ -30,6 +30,7 @@ _REFUSED: Final = frozenset(
         "code.misused",
         "token.refused",
         "client.registration_refused",
+        "attributes.withheld",
     }
 )
 _WATCH: Final = frozenset(

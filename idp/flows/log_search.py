@@ -4,7 +4,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from idp.audit.facets import CLIENT, FACETS, ID, KIND, PERSON, REFERENCE, SESSION, STAFF, facets
+from idp.audit.facets import (
+    CLIENT,
+    DEPARTMENT,
+    FACETS,
+    GRANT,
+    ID,
+    ITEM,
+    KIND,
+    PERSON,
+    REFERENCE,
+    SESSION,
+    STAFF,
+    facets,
+)
 from idp.audit.tiles import WIDTH
 from idp.errors import Code, Refusal
 from idp.flows.log_export import index_at
@@ -17,7 +30,7 @@ from idp.records import Event, EventFacet, TreeBundle
 PAGE: Final = 250
 MOST_READ: Final = 5000
 """Lines that one page may cost; a page that found little by then says where to go on."""
-NARROW: Final = (ID, REFERENCE, SESSION, PERSON, STAFF, CLIENT, KIND)
+NARROW: Final = (ID, REFERENCE, GRANT, SESSION, PERSON, STAFF, ITEM, DEPARTMENT, CLIENT, KIND)
 """Facets from the one with the fewest events of a value to the one with the most: the first that is asked for leads."""
 BYTES: Final = frozenset((ID, PERSON, STAFF))
 LATEST: Final = 2**63 - 1

@@ -41,6 +41,7 @@ KINDS: dict[str, LazyString] = {
     "token.revoked": _("Token revoked"),
     "token.refused": _("Token request refused"),
     "attributes.released": _("Data released"),
+    "attributes.withheld": _("Data held back"),
     "exchange.decided": _("Exchange of identifiers decided"),
     "identifier.exchanged": _("Identifier exchanged"),
     "department.added": _("Department added"),

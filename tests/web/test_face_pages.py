@@ -7,6 +7,9 @@ import pytest
 from flask_babel import force_locale
 from werkzeug.test import Client
 
+from idp.audit import kinds
+from idp.audit.events import vocabulary
+from idp.web.console_words import ERRORS, GROUPS, KINDS, OUTCOMES
 from idp.web.theme.environment import WEB
 from idp.web.wording import ALWAYS, CLAIMS, FIELD_ERRORS, PROBLEMS, SCOPES
 from tests.web.face_preview import every_page, html, preview
@@ -191,6 +194,12 @@ def test_wording_knows_every_standard_claim_and_scope() -> None:
     )
     assert set(CLAIMS) == set(standard.split())
     assert set(SCOPES) == {"openid", "profile", "email", "phone", "address", "offline_access"}
+
+
+def test_the_console_has_words_for_every_kind_of_event_in_both_languages() -> None:
+    assert set(vocabulary()) == set(KINDS) and set(GROUPS) == set(kinds.GROUPS) and set(OUTCOMES) == set(kinds.OUTCOMES)
+    with preview().test_request_context("/"), force_locale("zh_Hans"):
+        assert [str(text) for text in [*KINDS.values(), *ERRORS.values()] if not re.search("[一-鿿]", str(text))] == []
 
 
 def test_wording_speaks_both_languages() -> None:
