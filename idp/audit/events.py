@@ -462,10 +462,8 @@ class Restored(Fact, frozen=True, kw_only=True):
 
 
 class ExportMade(Fact, frozen=True, kw_only=True):
-    """The log was exported; exporting is itself an event. ``events`` from index ``start`` on; ``form``: jsonl, csv or zip.
-
-    ``search``: the names of the conditions where the answer of a search in the console was taken; ``events`` is then -1: they are not counted before.
-    """
+    """The log was exported. ``events`` from index ``start`` on; ``form``: jsonl, csv or zip. ``search``: the names of the conditions where a search's
+    answer was taken in the console; ``events`` is -1 then."""
 
     KIND = "audit.exported"
     events: int

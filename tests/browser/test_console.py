@@ -1,0 +1,79 @@
+"""The console at a browser: every page in both languages, wide and on a phone, by the keyboard alone, from an error's reference to its event."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.kit.process import wait_until
+
+pytestmark = pytest.mark.browser
+SOON_S = 10
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+def auditor(citizens, **browser):
+    """A member of staff of one's own, since a one-time code counts once; signed in with both factors."""
+    account = citizens.demo.account(roles=["auditor"], totp_secret=SECRET)
+    wang = citizens(account, **browser)
+    wang.open("/sign-in")
+    wang.sign_in()
+    wang.type_totp(SECRET)
+    return wang
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until the element has the focus."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"the keyboard does not reach {selector}")
+
+
+@pytest.mark.parametrize(("locale", "phone"), [("zh-CN", False), ("en", True)])
+def test_a_reference_leads_to_the_event_by_keyboard(citizens, locale: str, phone: bool) -> None:
+    stranger = citizens.stranger(locale=locale)
+    stranger.page.goto(f"{stranger.demo.issuer}/authorize?client_id=nobody&response_type=code")
+    reference = stranger.page.locator("#error-code").inner_text()
+    wang = auditor(citizens, locale=locale, phone=phone)
+    wang.press("main a[href='/console']")
+    expect(wang.page.locator(".yc-chart")).to_have_count(4)
+    page = wang.page
+
+    def there() -> bool:
+        tab_to(page, "#jump")
+        page.keyboard.type(reference)
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        return "/console/events?" in page.url
+
+    wait_until(there, "the event is in the index", SOON_S)
+    wang.look()
+    tab_to(page, ".yc-event summary")
+    page.keyboard.press("Enter")
+    expect(page.locator(".yc-event details[open]")).to_have_count(1)
+    wang.look()
+    tab_to(page, ".yc-event .yc-links a")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/console/events/[0-9a-f]{32}"))
+    expect(page.locator("main code", has_text=reference).first).to_be_visible()
+    wang.look()
+    for path in ("/console/events?outcome=refused&within=7d", "/console/clients", "/console/log", "/console?within=7d"):
+        wang.open(path)
+    wang.open("/console/clients")
+    wang.press(".yc-table tbody tr:first-child a")
+    wang.open("/console/events?action=session.started&within=all")
+    page.locator(".yc-event summary").first.click()
+    wang.press(".yc-event details[open] a[href^='/console/accounts/']")
+    expect(page.locator("h1 code")).to_be_visible()
+
+
+def test_the_console_needs_no_script(citizens) -> None:
+    wang = auditor(citizens, javascript=False)
+    wang.open("/console/events?within=all")
+    wang.page.locator("#action").select_option("session.started")
+    wang.press("#search")
+    assert "action=session.started" in wang.page.url and wang.page.locator(".yc-event").count() > 0
+    wang.press(".yc-chip a[href*='within']")
