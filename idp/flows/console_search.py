@@ -84,7 +84,7 @@ def chart(parts: Parts, query: Query, now: int) -> Chart:
         if len(times) == COUNTED:
             break
         times.append(event.at)
-    since = max(since, min(times, default=until - HOUR))
+    since = max(since, min(min(times, default=until), until - DAY))
     partial = len(times) == COUNTED or walk.rest()[1] is not None
     return _bars(((at, 1) for at in times), since, until, HOUR, partial=partial)
 

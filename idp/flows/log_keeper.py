@@ -58,7 +58,7 @@ class LogKeeper:
         self._slice = 0
         self._said: dict[str, str] = {}
         self._chores: tuple[tuple[str, int, Callable[[], object]], ...] = (
-            ("check", CHECK_EVERY_US, self.check),
+            ("check", CHECK_EVERY_US, self._check),
             ("tail", TAIL_EVERY_US, self._tail),
             ("remember", REMEMBER_EVERY_US, self._remember),
             ("witness", WITNESS_EVERY_US, self._witness),
@@ -160,6 +160,10 @@ class LogKeeper:
     def _alarm(self, bad: Bad) -> None:
         if sound_alarm(self._parts, bad):
             self._trouble(f"audit log: ALARM: {bad}; {ADVICE}")
+
+    def _check(self) -> object:
+        self.check()
+        return None if head(self._parts).note else NOTHING_YET
 
     def _tail(self) -> None:
         try:

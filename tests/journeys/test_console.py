@@ -8,7 +8,8 @@ import pytest
 
 from idp.audit.events import AttributesReleased, SignInFailed, TokenRequestRefused, record
 from idp.audit.search import local
-from idp.flows import staff
+from idp.flows import console_overview, staff
+from idp.flows.log_keeper import LogKeeper
 from idp.flows.people import meant
 from idp.flows.sequencer import catch_up, head, log_signer
 from idp.ports import Committed, Update
@@ -301,6 +302,10 @@ def test_the_overview_counts_and_tells_of_the_log(watch: Person) -> None:
         assert counts == {"sign_ins": "0", "failures": "2", "releases": "0", "refusals": "0"}
     assert "Events in the tree" in page and f"<dd>{head(house.parts).size}</dd>" in page
     assert watch.get("/console?within=1y").status_code == 400
+    assert console_overview.log_state(house.parts).checked_at is None
+    assert LogKeeper(house.parts).check()
+    state = console_overview.log_state(house.parts)
+    assert (state.checked_at, state.checked_size) == (house.clock(), head(house.parts).size)
 
 
 def test_the_log_page_compares_with_the_last_visit(watch: Person) -> None:
