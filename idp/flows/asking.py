@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from typing import Final
 
 from clients.model import Client
@@ -43,9 +44,14 @@ _WORDS: Final = {
 
 def asked(request: AuthorizeRequest) -> Asked:
     """Service items of scopes and details, standard claims of scopes and ``claims``, in the order of OIDC Core §5.1."""
-    names = {*of_scopes(request.scope), *(request.claims.names - ABOUT_THE_SIGN_IN)}
     items = tuple(AskedItem(code=detail.item, attributes=detail.attributes) for detail in request.items)
-    return Asked(items=items, claims=tuple(claim for claim in STANDARD if claim in names))
+    return Asked(items=items, claims=_claims(request.scope, frozenset(request.claims.names)))
+
+
+@lru_cache(maxsize=1024)
+def _claims(scope: tuple[str, ...], named: frozenset[str]) -> tuple[str, ...]:
+    names = {*of_scopes(scope), *(named - ABOUT_THE_SIGN_IN)}
+    return tuple(claim for claim in STANDARD if claim in names)
 
 
 def facts(parts: Parts, client: Client, kinds: Iterable[AttributeKind], key: KeyState | None) -> ClientFacts:

@@ -9,7 +9,7 @@ from idp.audit.entry import unpack
 from idp.audit.facets import ID
 from idp.audit.proof import Proof
 from idp.audit.tiles import ENTRIES, HASH, WIDTH, Tile
-from idp.audit.verify import Row
+from idp.audit.verify import Row, entry_of
 from idp.errors import Code, Refusal
 from idp.flows.sequencer import Damaged, head, tile
 from idp.parts import Parts
@@ -138,6 +138,8 @@ def prove(parts: Parts, event: Event, at: TreeHead | None = None) -> Proof:
     """
     index, now = index_of(parts, event.seq), at or head(parts)
     try:
+        if entry_of(row_of(event)) != event.entry:
+            raise Damaged
         hashes = merkle.inclusion(index, now.size, tiles.spans(TileReader(parts)))
         merkle.verify_inclusion(merkle.leaf_hash(event.entry), index, now.size, hashes, now.root)
     except (KeyError, ValueError):

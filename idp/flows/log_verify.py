@@ -2,8 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
+
+import msgspec
 
 from idp.audit import note
+from idp.audit.facets import facets
 from idp.audit.note import NoteError
 from idp.audit.tiles import HASH, WIDTH
 from idp.audit.verify import Bad, Rebuilt, check_row
@@ -11,7 +15,7 @@ from idp.flows.log_reading import TileReader, leaves_of, row_of, rows_of, seqs_o
 from idp.flows.sequencer import LogSigner, head
 from idp.parts import Parts
 from idp.ports import Op
-from idp.records import Event, EventPending, TreeBundle, TreeHead
+from idp.records import Event, EventFacet, EventPending, TreeBundle, TreeHead
 
 Progress = Callable[[int, int], object]
 """``progress(done, size)``."""
@@ -33,7 +37,7 @@ class _Seen:
     """Which numbers have a leaf: a bit each, so that ten million take a megabyte."""
 
     def __init__(self) -> None:
-        self._bits, self.count = bytearray(), 0
+        self._bits, self.count, self.lines = bytearray(), 0, 0
 
     def add(self, seq: int) -> bool:
         """False when it was there before."""
@@ -69,6 +73,8 @@ def verify(
     if rebuilt.root() != now.root:
         raise Bad(None, f"the tree is not the one that was signed; up to index {sound} it is the remembered one")
     _no_strangers(parts, now, seen)
+    if (found := parts.store.count(EventFacet)) < seen.lines:
+        raise Bad(None, f"{seen.lines - found} lines are gone from the search index: events are hidden from searches")
     return Whole(now.size, now.root, parts.store.count(Event) - now.size)
 
 
@@ -86,8 +92,38 @@ def check_signature(now: TreeHead, signer: LogSigner) -> None:
         raise Bad(None, "the head is not the one that was signed")
 
 
-def check_rows(parts: Parts, bundle: TreeBundle, only: range = range(WIDTH)) -> None:
-    """That each event of a bundle (``only`` these of it) is there and is what the tree holds. Raises Bad."""
+class _Columns(msgspec.Struct):
+    """What of a head stands in columns too, to be searched by."""
+
+    id: str
+    at: int
+    kind: str
+    client_id: str | None = None
+    person: str | None = None
+
+
+_HEAD: Final = msgspec.json.Decoder(_Columns)
+
+
+def check_columns(row: Event) -> None:
+    """That the columns say what the sealed head says: nothing is hidden from a search. Raises ValueError."""
+    said, person = _HEAD.decode(row.head), row.actor.hex() if row.actor else None
+    if (row.id.hex(), row.at, row.kind, row.client_id, person) != (
+        said.id,
+        said.at,
+        said.kind,
+        said.client_id,
+        said.person,
+    ):
+        raise ValueError("a column was altered")
+
+
+def check_rows(parts: Parts, bundle: TreeBundle, only: range = range(WIDTH)) -> int:
+    """That each event of a bundle (``only`` these of it) is there and is what the tree holds; how many lines of the search index they have.
+
+    Raises Bad.
+    """
+    lines = 0
     numbers = seqs_of(bundle)
     rows = rows_of(parts, numbers)
     for offset, (seq, entry) in enumerate(zip(numbers, leaves_of(bundle), strict=False)):
@@ -96,8 +132,12 @@ def check_rows(parts: Parts, bundle: TreeBundle, only: range = range(WIDTH)) -> 
         row = rows.get(seq)
         try:
             check_row(bundle.n * WIDTH + offset, None if row is None else row_of(row), entry)
-        except (ValueError, TypeError):  # its parts can't even be read
+            assert row is not None
+            check_columns(row)
+            lines += len(set(facets(row)))
+        except (ValueError, TypeError):  # its parts can't even be read, or contradict each other
             raise Bad(bundle.n * WIDTH + offset, "the event was altered") from None
+    return lines
 
 
 def _bundle(parts: Parts, now: TreeHead, n: int, rebuilt: Rebuilt, seen: _Seen, marks: Mapping[int, bytes]) -> None:
@@ -109,7 +149,7 @@ def _bundle(parts: Parts, now: TreeHead, n: int, rebuilt: Rebuilt, seen: _Seen, 
     if len(bundle.entries) > width * HASH:  # the tree grew since its head was read
         entries, seqs = bundle.entries[: width * HASH], bundle.seqs[: width * 8]
         bundle = TreeBundle(n, entries, seqs, bundle.min_seq, bundle.max_seq)
-    check_rows(parts, bundle)
+    seen.lines += check_rows(parts, bundle)
     for seq, entry in zip(seqs_of(bundle), leaves_of(bundle), strict=True):
         if not seen.add(seq):
             raise Bad(rebuilt.size, "the event stands in the tree twice")

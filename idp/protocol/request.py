@@ -41,6 +41,8 @@ class AuthorizeRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     def items(self) -> tuple[Detail, ...]:
         """Every service item that is asked for, once: by scope as a whole, by detail as a whole or in part (RFC 9396 §3.1: both may be sent)."""
         found: dict[str, tuple[str, ...]] = dict.fromkeys(service_items(self.scope), ())
+        if not found and not self.details:
+            return ()
         for detail in self.details:
             known = found.get(detail.item)
             whole = known == () or not detail.attributes

@@ -71,6 +71,11 @@ FORGERIES = {
     "the newest deleted": (650, ["DELETE FROM events WHERE seq >= {650}"]),
     "edited": (17, ["UPDATE events SET head = {blob} WHERE seq = {17}"]),
     "edited with its entry": (256, ["UPDATE events SET entry = {entry} WHERE seq = {256}"]),
+    "hidden under another kind": (60, ["UPDATE events SET kind = 'zzz' WHERE seq = {60}"]),
+    "hidden at another time": (61, ["UPDATE events SET at = at + 1000 WHERE seq = {61}"]),
+    "hidden from its client": (62, ["UPDATE events SET client_id = 'other' WHERE seq = {62}"]),
+    "hidden from its person": (63, ["UPDATE events SET actor = {blob} WHERE seq = {63}"]),
+    "hidden from searches": (None, ["DELETE FROM event_facets WHERE seq = {64}"]),
     "fields cut off": (5, ["UPDATE events SET fields = NULL WHERE seq = {5}"]),
     "fields spoilt": (5, ["UPDATE events SET fields = {blob} WHERE seq = {5}"]),
     "swapped": (

@@ -33,7 +33,8 @@ DAY_US = 86_400_000_000
 def attribute_name(name: str, lang: str) -> str:
     """An attribute, by code or claim, in words; itself when nobody has any."""
     if name in CLAIMS:
-        return str(CLAIMS[name])
+        with force_locale(locale_name(lang)):
+            return str(CLAIMS[name])
     catalogue = parts_of_app().catalogue
     kind = catalogue.kind(name) or next((k for k in catalogue.all_kinds().values() if k.claim == name), None)
     return (spoken(kind.names, lang) if kind else "") or name
