@@ -32,6 +32,8 @@ def test_sources_are_shown_and_only_ones_own_words_have_a_button(house: House) -
     assert "attribute=nickname" in page and "You said so yourself" in page
     assert "attribute=birthdate" not in page and "1990-**-**" in page and "ask this office" in page
     assert "attribute=website" in page
+    assert ">Nickname<" in page and "昵称" not in page
+    assert all('href="/account/copy"' in person.get(path).text for path in ("/account/data", "/account/delete"))
     for code in ("birthdate", "email", "national_id", "nobody", ""):
         assert person.get(f"/account/correct?attribute={code}").status_code == 404, code
 

@@ -105,10 +105,11 @@ def test_sign_in_and_consent_work_without_scripts(chromium: Browser, origin: str
     page.fill("#password", " spaced pass ")
     page.click("#sign-in")
     assert submitted(page) == {"handle='h4ndl3'", "proof='pr00f'", "username='li.wei'", "password=' spaced pass '"}
-    page.goto(f"{origin}/page/consent/en/normal")
-    page.check("#allow-email")
+    page.goto(f"{origin}/page/consent/en/items")
+    page.check("#allow-loan-email")
     page.click("#consent-allow")
-    assert submitted(page) == {"handle='h4ndl3'", "proof='pr00f'", "allow_claim='email'", "decision='allow'"}
+    chosen = {"allow/loan/email='1'", "lasts='lasting'", "decision='allow'"}
+    assert submitted(page) == {"handle='h4ndl3'", "proof='pr00f'"} | chosen
     page.goto(f"{origin}/page/consent/en/normal")
     page.click("#consent-deny")
     assert submitted(page) == {"handle='h4ndl3'", "proof='pr00f'", "decision='deny'"}
