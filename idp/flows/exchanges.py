@@ -14,11 +14,13 @@ from idp.errors import Code, Refusal
 from idp.flows import standing
 from idp.flows.access_tokens import AccessTokens, check_alive
 from idp.flows.client_auth import AuthenticatedClient, refuse_replay
+from idp.flows.client_keys import key_state, see
 from idp.parts import Parts
 from idp.ports import Committed, Holds, Insert, Update, Write
 from idp.protocol import exchange as law
 from idp.protocol.params import Params
 from idp.records import Account, Exchange, Grant
+from idp.release.envelope import Recipient
 from idp.release.vault import Citizen
 from keys.jose import mint
 from keys.jwe import EncryptionKey, encrypt
@@ -27,6 +29,7 @@ from keys.wire import b64url
 
 PROPOSED, APPROVED, ENDED = "proposed", "approved", "ended"
 ALGS: Final = ("ECDH-ES+A256KW", "RSA-OAEP-256")
+ENC: Final = "A256GCM"
 MAX_PURPOSE: Final = 500
 SECOND: Final = 1_000_000
 
@@ -136,15 +139,21 @@ def _subject(parts: Parts, client: Client, token: str, now: int) -> tuple[Grant,
 
 
 def _key(parts: Parts, other: Client, now: int) -> tuple[EncryptionKey, str | None]:
-    """The other client's encryption key. Raises Refusal(invalid_target): never in the clear."""
+    """The other client's current encryption key, on record before it is used. Raises Refusal(invalid_target): never in the clear, nor to a key
+    that is held (ATTACKS A081)."""
     try:
         keys = parts.client_keys.keys_for(other)
     except KeysUnavailable as error:
         raise _no_key(error.reason) from None
-    found = next((key for alg in ALGS if (key := keys.encrypter(alg, now // SECOND)) is not None), None)
-    if found is None or not isinstance(found.key, EncryptionKey):
+    found = next(
+        (Recipient(alg, ENC, k) for alg in ALGS if (k := keys.encrypter(alg, now // SECOND)) is not None), None
+    )
+    if found is None or not isinstance(found.key.key, EncryptionKey):
         raise _no_key("jwks_no_encrypter")
-    return found.key, found.kid
+    see(parts, other, found, now)
+    if key_state(parts, other, found, now) != "usable":
+        raise _no_key("key_held")
+    return found.key.key, found.key.kid
 
 
 def _no_key(reason: str) -> Refusal:

@@ -2,17 +2,23 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 from joserfc.jwk import ECKey
 from werkzeug.test import TestResponse
 
+from clients.model import to_json
+from idp.caches import bump
 from idp.cli import main
 from idp.errors import Refusal
 from idp.flows import exchanges
-from idp.records import Exchange
+from idp.flows.client_keys import confirm
+from idp.ports import Committed, Update
+from idp.records import ClientRow, Exchange
 from keys.jose import VerifyKeys, verify
 from keys.jwe import decrypt
 from keys.subjects import subject
@@ -76,6 +82,27 @@ def test_only_the_other_department_reads_its_own_subject(any_house: House) -> No
     receipt = person.get(f"/account/history/{lines(page)[0]}/receipt.json").get_json()["claims"]["record"]
     assert receipt["event"]["recipient_client_id"] == social.id
     assert claims["sub"] not in json.dumps(receipt)
+
+
+@pytest.mark.attack("A081")
+def test_a_swapped_key_is_held_here_too(make_house: Callable[..., House]) -> None:
+    """A client key that was swapped gets no identifier before an operator stands for it (DESIGN §7)."""
+    house = make_house(client_key_hold=3600)
+    account, _ = citizen(house)
+    tax, social = pair(house)
+    approved(house, tax, social)
+    token = house.tokens(tax, account)["access_token"]
+    assert ask(house, tax, token, social.id).status_code == 200
+    other = ECKey.generate_key("P-256", {"use": "enc", "alg": "ECDH-ES+A256KW"}, auto_kid=True)
+    changed = msgspec.structs.replace(social.client, jwks={"keys": [other.as_dict(private=False)]})
+    row = Update(ClientRow, {"client_id": social.id}, {"document": to_json(changed)})
+    assert isinstance(house.parts.store.commit([row, *bump("client")]), Committed)
+    house.parts.generations.reread()
+    held = ask(house, tax, token, social.id)
+    assert (held.status_code, held.get_json()["error"]) == (400, "invalid_target")
+    assert confirm(house.parts, social.id, house.clock()) == 1
+    told = ask(house, tax, token, social.id)
+    assert told.status_code == 200 and decrypt(told.get_json()["access_token"], other)[0]
 
 
 @pytest.mark.attack("A057")
