@@ -31,9 +31,14 @@ def associated_data(table: str, column: str, account_id: bytes, row_id: bytes | 
     Equal to ``length_prefixed`` over format, table, column, account, row and version; the fixed half is made once.
     """
     row = as_bytes(row_id)
-    account = len(account_id).to_bytes(4, "big") + account_id
-    version = row_version.to_bytes(8, "big")
-    return _table_place(table, column) + account + len(row).to_bytes(4, "big") + row + _EIGHT + version
+    place = (
+        _table_place(table, column),
+        len(account_id).to_bytes(4, "big"),
+        account_id,
+        len(row).to_bytes(4, "big"),
+        row,
+    )
+    return b"".join((*place, _EIGHT, row_version.to_bytes(8, "big")))
 
 
 @lru_cache(maxsize=256)
@@ -43,18 +48,20 @@ def _table_place(table: str, column: str) -> bytes:
 
 def padded(plain: bytes) -> bytes:
     """Plaintext ‖ 0x80 ‖ zeros, up to the next length of the form 32·2ⁿ."""
-    size = _SMALLEST
-    while size < len(plain) + 1:
-        size *= 2
-    return (plain + b"\x80").ljust(size, b"\x00")
+    return (plain + b"\x80").ljust(_block(len(plain) + 1), b"\x00")
 
 
 def unpadded(block: bytes) -> bytes:
     """Undoes ``padded``. Raises ``SealBroken`` if the block was not made by it."""
     plain = block.rstrip(b"\x00")
-    if plain[-1:] != b"\x80" or padded(plain[:-1]) != block:
+    if plain[-1:] != b"\x80" or _block(len(plain)) != len(block):
         raise SealBroken("a sealed value has a wrong padding")
     return plain[:-1]
+
+
+def _block(least: int) -> int:
+    """The next length of the form 32·2ⁿ."""
+    return _SMALLEST if least <= _SMALLEST else 1 << (least - 1).bit_length()
 
 
 class DataKey:

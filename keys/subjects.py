@@ -5,6 +5,7 @@ Subject = base64url(AES-SIV(pairwise key vN, account id, AD = "sub" ‖ sector i
 """
 
 import hmac
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -20,7 +21,7 @@ def subject(ring: PurposeRing, version: int, account_id: bytes, sector_id: bytes
     """The pairwise subject of one account in one sector. ``version`` is the account's column. Raises ``MissingKey``."""
     if len(account_id) != ACCOUNT_ID_BYTES:
         raise ValueError("an account id has 16 bytes")
-    return b64url(AESSIV(ring.get("pairwise", version)).encrypt(account_id, [b"sub" + as_bytes(sector_id)]))
+    return b64url(_cipher(ring.get("pairwise", version)).encrypt(account_id, [b"sub" + as_bytes(sector_id)]))
 
 
 def account_of_subject(ring: PurposeRing, sector_id: bytes | str, sub: str) -> bytes | None:
@@ -30,10 +31,15 @@ def account_of_subject(ring: PurposeRing, sector_id: bytes | str, sub: str) -> b
         return None
     for version in ring.versions("pairwise"):
         try:
-            return AESSIV(ring.get("pairwise", version)).decrypt(raw, [b"sub" + as_bytes(sector_id)])
+            return _cipher(ring.get("pairwise", version)).decrypt(raw, [b"sub" + as_bytes(sector_id)])
         except InvalidTag:
             continue
     return None
+
+
+@lru_cache(maxsize=16)
+def _cipher(key: bytes) -> AESSIV:
+    return AESSIV(key)
 
 
 def sid(ring: PurposeRing, session_id: bytes | str, client_id: str, *, version: int | None = None) -> str:

@@ -6,6 +6,7 @@ random salt inside: no limit on the number of nonces under one key (RFC 5297 §3
 """
 
 import hmac
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -96,9 +97,15 @@ def open_flow(ring: PurposeRing, label: str, value: str) -> bytes | None:
 
 
 def _keyed(key: bytes, use: bytes, kind: str, value: bytes) -> bytes:
-    return subkey(key, length_prefixed(use, kind.encode(), value))
+    return subkey(key, _place(use, kind) + length_prefixed(value))
 
 
+@lru_cache(maxsize=64)
+def _place(use: bytes, kind: str) -> bytes:
+    return length_prefixed(use, kind.encode())
+
+
+@lru_cache(maxsize=64)
 def _siv(key: bytes, label: bytes) -> AESSIV:
     return AESSIV(subkey(key, b"yimen-flow/1\x00" + label, "sha512"))
 

@@ -1,9 +1,9 @@
 """Bytes on the wire: canonical base64url and unambiguous concatenation."""
 
-import base64
 import binascii
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 def as_bytes(value: bytes | str) -> bytes:
@@ -19,12 +19,12 @@ def b64url(value: bytes) -> str:
 def unb64url(text: str) -> bytes | None:
     """Decodes canonical unpadded base64url; None for anything else, so that one value has one spelling."""
     try:
-        raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), b"-_", validate=True)
+        raw = binascii.a2b_base64(text.encode("ascii").translate(_STANDARD) + b"=" * (-len(text) % 4))
     except (UnicodeEncodeError, binascii.Error):
         return None
-    return raw if b64url(raw) == text else None
+    return raw if b64url(raw) == text else None  # this also refuses whatever the decoder skipped
 
 
 def length_prefixed(*parts: bytes) -> bytes:
     """Each part behind its length as u32: two different lists never give the same bytes."""
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return b"".join([len(part).to_bytes(4, "big") + part for part in parts])

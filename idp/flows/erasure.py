@@ -130,6 +130,7 @@ def _erase(parts: Parts, account_id: bytes, how: str, reason: str, now: int) -> 
         if not isinstance(parts.store.commit(writes), Committed):
             return False
     parts.keyring.erase(account_id)
+    parts.vault.forget(account_id)
     done = {"state": DONE, "ended_at": now}
     parts.store.commit([Update(Erasure, {"account_id": account_id, "state": BEGUN}, done, rows=None)])
     return True

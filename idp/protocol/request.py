@@ -1,5 +1,7 @@
 """An authorization request, read once (OpenID Connect Core §3.1.2.1)."""
 
+from functools import lru_cache
+
 import msgspec
 
 from idp.protocol.authorization_details import Detail
@@ -40,14 +42,7 @@ class AuthorizeRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     @property
     def items(self) -> tuple[Detail, ...]:
         """Every service item that is asked for, once: by scope as a whole, by detail as a whole or in part (RFC 9396 §3.1: both may be sent)."""
-        found: dict[str, tuple[str, ...]] = dict.fromkeys(service_items(self.scope), ())
-        if not found and not self.details:
-            return ()
-        for detail in self.details:
-            known = found.get(detail.item)
-            whole = known == () or not detail.attributes
-            found[detail.item] = () if whole else tuple(dict.fromkeys((*(known or ()), *detail.attributes)))
-        return tuple(Detail(item, attributes) for item, attributes in found.items())
+        return _items(self.scope, self.details)
 
     @property
     def essential_acr(self) -> tuple[str, ...]:
@@ -68,3 +63,13 @@ class AuthorizeRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
             wish for place in (self.claims.id_token, self.claims.userinfo) if (wish := place.get("sub")) and wish.values
         ]
         return frozenset.intersection(*(frozenset(wish.values) for wish in wishes)) if wishes else None
+
+
+@lru_cache(maxsize=1024)
+def _items(scope: tuple[str, ...], details: tuple[Detail, ...]) -> tuple[Detail, ...]:
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(service_items(scope), ())
+    for detail in details:
+        known = found.get(detail.item)
+        whole = known == () or not detail.attributes
+        found[detail.item] = () if whole else tuple(dict.fromkeys((*(known or ()), *detail.attributes)))
+    return tuple(Detail(item, attributes) for item, attributes in found.items())

@@ -1,13 +1,16 @@
 """The one exit to a client: every authorization response, success or error, in every response mode, with ``state`` and ``iss``."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from idp.errors import Refusal
 
 MODES: Final = ("query", "fragment", "form_post")
 """OAuth 2.0 Multiple Response Type Encoding Practices §2.1; Form Post Response Mode §2."""
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class ToClient:
     def location(self) -> str:
         """The redirect's target in the modes ``query`` and ``fragment``."""
         if self.mode == "fragment":
-            return f"{self.redirect_uri}#{urlencode(self.fields, quote_via=quote)}"
+            return f"{self.redirect_uri}#{encoded(self.fields)}"
         return add_query(self.redirect_uri, dict(self.fields))
 
 
@@ -44,7 +47,12 @@ def add_query(uri: str, values: dict[str, str]) -> str:
     """``uri`` with parameters added behind whatever query it was registered with, which stays as it is (RFC 6749 §3.1.2)."""
     if not values:
         return uri
-    return f"{uri}{'&' if '?' in uri else '?'}{urlencode(values, quote_via=quote)}"
+    return f"{uri}{'&' if '?' in uri else '?'}{encoded(values.items())}"
+
+
+def encoded(fields: Iterable[tuple[str, str]]) -> str:
+    """Names, which are ours, and percent-encoded values (RFC 3986 §2.1): as ``urlencode`` with ``quote``, in a fraction of its time."""
+    return "&".join([f"{name}={value if _PLAIN(value) else quote(value, safe='')}" for name, value in fields])
 
 
 def _common(state: str | None, issuer: str) -> tuple[tuple[str, str], ...]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from clients.model import Client
@@ -18,6 +19,7 @@ SERVICE: Final = "service:"
 _TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 
+@lru_cache(maxsize=1024)
 def split(text: str) -> tuple[str, ...]:
     """The scope values, each once, in order. Raises Refusal: over 100 or over 4 kB, or a character that no scope may hold."""
     if len(text) > MAX_CHARS or text.count(" ") >= MAX_SCOPES:
@@ -34,10 +36,15 @@ def granted(asked: tuple[str, ...], client: Client) -> tuple[str, ...]:
     A scope that neither we nor the client's registration know is ignored (OIDC Core §3.1.2.1); ``offline_access`` of a client that can't use
     it too (§11); a standard scope beyond the registration is refused. Raises Refusal(invalid_scope).
     """
-    kept = tuple(value for value in asked if _understood(value, client))
+    return _granted(asked, client.scope, client.allows_grant("refresh_token"))
+
+
+@lru_cache(maxsize=1024)
+def _granted(asked: tuple[str, ...], registered: tuple[str, ...], refreshes: bool) -> tuple[str, ...]:
+    kept = tuple(value for value in asked if _understood(value, registered, refreshes))
     if len(service_items(kept)) > MAX_ITEMS:
         raise Refusal(Code.INVALID_SCOPE, f"At most {MAX_ITEMS} service items.", reason="items_many")
-    beyond = [value for value in kept if value not in client.scope and not value.startswith(SERVICE)]
+    beyond = [value for value in kept if value not in registered and not value.startswith(SERVICE)]
     if beyond:
         raise Refusal(
             Code.INVALID_SCOPE,
@@ -47,10 +54,10 @@ def granted(asked: tuple[str, ...], client: Client) -> tuple[str, ...]:
     return kept
 
 
-def _understood(value: str, client: Client) -> bool:
+def _understood(value: str, registered: tuple[str, ...], refreshes: bool) -> bool:
     if value == OFFLINE:
-        return OFFLINE in client.scope and client.allows_grant("refresh_token")
-    return value in STANDARD or value in client.scope or value.startswith(SERVICE)
+        return OFFLINE in registered and refreshes
+    return value in STANDARD or value in registered or value.startswith(SERVICE)
 
 
 def service_items(scope: Iterable[str]) -> tuple[str, ...]:

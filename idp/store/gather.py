@@ -123,6 +123,9 @@ def _transact(connection: sqlite3.Connection, group: list[_Waiting], part: str) 
     else:
         kept = False
         for waiting in group:
+            if _stands_alone(waiting.batch):
+                kept |= _judge(connection, waiting, part)
+                continue
             connection.execute("SAVEPOINT batch")
             if _judge(connection, waiting, part):
                 kept = True
@@ -130,6 +133,11 @@ def _transact(connection: sqlite3.Connection, group: list[_Waiting], part: str) 
                 connection.execute("ROLLBACK TO batch")
             connection.execute("RELEASE batch")
     connection.execute("COMMIT" if kept else "ROLLBACK")
+
+
+def _stands_alone(batch: Sequence[Prepared]) -> bool:
+    """One insert is all or none by itself."""
+    return len(batch) == 1 and batch[0][0].startswith("INSERT") and batch[0][2] == 1
 
 
 def _judge(connection: sqlite3.Connection, waiting: _Waiting, part: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -179,15 +179,21 @@ def page_policy(form_action: Iterable[str] = (), frame_src: Iterable[str] = ()) 
 def headers_for(kind: str, own: Iterable[tuple[str, str]], *, secure: bool) -> list[tuple[str, str]]:
     """Class headers, overridden by the answer's own where the name is the same (Set-Cookie and Vary add up)."""
     own = list(own)
-    named = {k.lower() for k, _ in own}
+    return [*_of_class(kind, tuple([k for k, _ in own]), secure), *own]
+
+
+@lru_cache(maxsize=512)
+def _of_class(kind: str, own: tuple[str, ...], secure: bool) -> tuple[tuple[str, str], ...]:
+    named = {name.lower() for name in own}
     out = [(k, v) for k, v in CLASSES[kind] if k.lower() not in named]
     if kind == "page" and "content-security-policy" not in named:
         out.append(("Content-Security-Policy", page_policy()))
     if secure:
         out.append(("Strict-Transport-Security", "max-age=63072000; includeSubDomains"))
-    return out + own
+    return tuple(out)
 
 
+@lru_cache(maxsize=128)
 def status_line(status: int) -> str:
     """``200 OK``."""
     return f"{status} {HTTPStatus(status).phrase}"

@@ -141,6 +141,7 @@ def test_f26_a_damaged_key_stops_the_destruction_and_nobody_elses(any_house: Hou
     entry = house.parts.keyring.get(hurt)
     assert entry is not None
     assert house.parts.keyring.swap_key(hurt, entry.wrapped, entry.wrapped[:left])
+    house.clock.advance(2)
     assert house.userinfo(tokens[hurt]).status_code == 401 and house.userinfo(tokens[well]).status_code == 200
     assert [(e["place"], e["person"]) for e in house.events("seal.failed")] == [("keyring", entry.pseudonym.hex())]
     with pytest.raises(Refusal, match="server_error") as refused:

@@ -106,8 +106,14 @@ def test_a_damaged_value_fails_closed_for_that_person_alone(house: House) -> Non
 
 
 def test_an_erased_citizen_is_nobody(house: House) -> None:
+    """Here at once; in a process that had opened the key just before, two seconds later at most."""
     app, account = house.register(), house.citizen()
     tokens = house.tokens(app, account)
     house.parts.keyring.destroy(account)
+    assert house.userinfo(tokens["access_token"]).status_code == 200
+    house.clock.advance(2)
+    assert house.userinfo(tokens["access_token"]).status_code == 401
+    house.clock.advance(-2)
+    house.parts.vault.forget(account)
     assert house.userinfo(tokens["access_token"]).status_code == 401
     assert house.refresh(app, tokens["refresh_token"]).get_json()["error"] == "invalid_grant"

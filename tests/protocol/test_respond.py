@@ -1,11 +1,11 @@
 """The one exit to a client: state and iss in every mode, success and error."""
 
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 
 from idp.errors import Code, Refusal
-from idp.protocol.respond import MODES, add_query, code_answer, error_answer
+from idp.protocol.respond import MODES, add_query, code_answer, encoded, error_answer
 
 ISSUER = "https://id.example"
 STATES = ["plain", "a b+c%20&=#?/\\\"'<>", "状态🚪", "\u202eevil", "x" * 4096, "\r\nSet-Cookie: a=b"]
@@ -41,6 +41,11 @@ def test_rfc9207_2_iss_is_in_every_answer(mode: str) -> None:
 )
 def test_rfc6749_3_1_2_a_registered_query_stays(uri: str, expected: str) -> None:
     assert add_query(uri, {"a": "1"}) == expected
+
+
+@pytest.mark.parametrize("value", ["", "plain-._~09Az", "a b", "é/汉", "&=#?%", "\u2028\n", "+"])
+def test_rfc3986_2_1_values_are_encoded_as_the_standard_library_does(value: str) -> None:
+    assert encoded([("state", value), ("iss", ISSUER)]) == urlencode({"state": value, "iss": ISSUER}, quote_via=quote)
 
 
 def test_a_code_shows_in_no_repr() -> None:
