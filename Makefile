@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench setup setup-dev setup-test lint types contracts lock clean
+.PHONY: help run test check bench setup setup-dev setup-test lint types contracts tests lock clean
 
 BIN := .venv/bin
 PURE := $(wildcard tests/protocol tests/clients tests/keys tests/audit tests/release tests/house)
@@ -15,12 +15,12 @@ run: setup ## set up, then start the provider and three department apps; Ctrl-C 
 	@exec $(BIN)/idp demo
 
 test: setup-test ## set up, then lint, types, contracts and every test
-	@status=0; $(MAKE) --no-print-directory -k lint types contracts || status=$$?; \
-	$(BIN)/pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS) || status=$$?; exit $$status
+	@status=0; $(MAKE) --no-print-directory -k lint contracts || status=$$?; \
+	$(MAKE) --no-print-directory -k -j 2 types tests || status=$$?; exit $$status
 
 check: setup-dev ## in seconds: lint, types, contracts and the pure tests
 	@$(MAKE) --no-print-directory -k lint types contracts
-	@$(BIN)/pytest -q -m "not (postgres or redis or browser or slow)" $(PURE)
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadfile -m "not (postgres or redis or browser or slow)" $(PURE)
 
 bench: setup ## measure the real server; prints a table, writes JSON
 	@exec $(BIN)/idp bench $(BENCH_ARGS)
@@ -36,6 +36,9 @@ setup-test: ## only the set-up of `make test`, with Debian's database, cache and
 
 lint: # style and banned calls
 	@$(BIN)/ruff check .
+
+tests: # on every core, files that take long first (tests/longest_first.txt)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 types: # strict types
 	@$(BIN)/mypy

@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Protocol
 
 import msgspec
@@ -77,6 +78,14 @@ def system_resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+@cache
+def _tls(ca: str | None) -> ssl.SSLContext:
+    """What may be trusted, read once per process: the system's list alone is hundreds of certificates."""
+    context = ssl.create_default_context(cafile=ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
 class GuardedOutbound:
     """The :class:`Outbound` port over urllib3.
 
@@ -95,8 +104,7 @@ class GuardedOutbound:
         self._allow = AllowList.of(allow)
         self._monotonic = monotonic
         self._resolve = resolve
-        self._tls = ssl.create_default_context(cafile=ca)
-        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._tls = _tls(ca)
 
     def get(self, url: str, limits: Limits = DEFAULT_LIMITS) -> Response:
         """See :meth:`Outbound.get`."""

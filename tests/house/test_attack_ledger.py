@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from tests.house.tree import name, parsed, sources
+from tests.house.tree import name, sources, statements, text
 from tests.kit.house import House
 
 CATALOGUE = """
@@ -172,9 +172,9 @@ def marked() -> dict[str, list[str]]:
     """Row → the collected tests that are marked with it."""
     found: dict[str, list[str]] = {}
     for path in sources("tests"):
-        if not path.name.startswith("test_"):
+        if not path.name.startswith("test_") or "mark.attack" not in text(path):
             continue
-        for node in ast.walk(parsed(path)):
+        for node in statements(path):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
                 for row in _rows(node):
                     found.setdefault(row, []).append(f"{name(path)}::{node.name}")

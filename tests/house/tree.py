@@ -33,15 +33,34 @@ def sources(*under: str) -> list[Path]:
 
 
 @cache
+def text(path: Path) -> str:
+    """What the file says."""
+    return path.read_text(encoding="utf-8")
+
+
+@cache
 def parsed(path: Path) -> ast.Module:
     """The file's syntax tree."""
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+    return ast.parse(text(path), str(path))
+
+
+@cache
+def statements(path: Path) -> tuple[ast.stmt, ...]:
+    """Every statement of the file at any depth; expressions, nine tenths of a tree, are not walked."""
+    found, todo = list[ast.stmt](), list[ast.AST]([parsed(path)])
+    while todo:
+        node = todo.pop()
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            below = getattr(node, part, ())
+            todo += below
+            found += (statement for statement in below if isinstance(statement, ast.stmt))
+    return tuple(found)
 
 
 def imports(path: Path) -> set[str]:
     """Full names that a file imports, at any depth of the file."""
     found = set()
-    for node in ast.walk(parsed(path)):
+    for node in statements(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -58,7 +58,8 @@ def axe(page: Page, *, tags: list[str] | None = None) -> list[Violation]:
     run = "axe.run(document, {runOnly: %r, resultTypes: ['violations']}).then(r => r.violations)" % (tags or WCAG)
     session = page.context.new_cdp_session(page)
     try:
-        _evaluate(session, source + "; undefined")
+        if _evaluate(session, "typeof axe") == "undefined":  # half a megabyte to send and to compile: once per document
+            _evaluate(session, source + "; undefined")
         found = _evaluate(session, run)
     finally:
         session.detach()

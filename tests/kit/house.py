@@ -35,6 +35,9 @@ from keys.tokens import Opaque, new_token
 from tests.kit.clock import START, FakeClock
 from tests.kit.postgres import Postgres
 from tests.kit.redis import Redis
+from tests.kit.routes import remember_routes
+
+remember_routes()
 
 ISSUER = "https://id.example"
 REDIRECT = "https://tax.example/callback"
