@@ -73,6 +73,19 @@ def presented(authorization: str | None, form: Mapping[str, str]) -> Presented:
     return Presented(method="client_secret_post", client_id=client_id, secret=_check_secret(secret))
 
 
+def claimed(authorization: str | None, form: Mapping[str, str]) -> str | None:
+    """The client that a request names, however badly it shows it: whose error list a refusal belongs in. Proves nothing."""
+    named = form.get("client_id") or None
+    try:
+        if authorization is not None:
+            return _basic(authorization, None).client_id
+        if named is None and (assertion := form.get("client_assertion")):
+            named = peek_subject(assertion)
+        return _check_client_id(named) if named is not None else None
+    except (ClientError, BadSigned):
+        return None
+
+
 def _check_client_id(client_id: str) -> str:
     if not _VISIBLE.fullmatch(client_id):
         raise failed("client_id_characters")

@@ -86,16 +86,19 @@ def listed(parts: Parts) -> list[Exchange]:
 
 
 def open_to(parts: Parts, client: Client) -> bool:
-    """Whether the grant type exists for this client: one with a secret or key, and an approved exchange."""
+    """Whether this client may use the grant type: one with a secret or key, and an approved exchange."""
     return client.confidential and parts.store.count(Exchange, {"client_id": client.client_id, "state": APPROVED}) > 0
 
 
 def use(parts: Parts, by: AuthenticatedClient, form: Params, now: int) -> dict[str, object]:
     """The other client's identifier for the citizen of an access token (RFC 8693 §2.2.1). ``now`` microseconds.
 
-    Raises Refusal: invalid_target for an audience without an approved exchange or without a key, invalid_request for a token that is not the
-    asking client's own and alive. It is recorded before it is told.
+    Raises Refusal: unauthorized_client without any approved exchange (RFC 6749 §5.2), invalid_target for another audience or one without a
+    key, invalid_request for a token that is not the asking client's own and alive. It is recorded before it is told.
     """
+    if not open_to(parts, by.client):
+        text = "This client has no approved exchange of identifiers."
+        raise Refusal(Code.UNAUTHORIZED_CLIENT, text, reason="exchange_not_open")
     asked, client = law.read(form), by.client
     row = parts.store.one(Exchange, client_id=client.client_id, to_client_id=asked.audience, state=APPROVED)
     other = parts.clients.get(asked.audience) if row is not None else None

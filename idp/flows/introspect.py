@@ -7,9 +7,9 @@ from typing import Any
 from idp.errors import Code, Refusal
 from idp.flows import standing
 from idp.flows.access_tokens import AccessTokens, check_alive
-from idp.flows.client_auth import FAILED, authenticate, consume
+from idp.flows.client_auth import FAILED, AuthenticatedClient, Call, authenticate, consume, settle
 from idp.flows.minting import MICROSECONDS, subject_of
-from idp.flows.recipients import or_recorded
+from idp.flows.recipients import recipient
 from idp.flows.released import details, over
 from idp.parts import Parts
 from idp.protocol import introspection as law
@@ -48,11 +48,22 @@ def introspect(
     Raises Refusal: ``invalid_client`` (a public client too, RFC 7662 §2.1), ``invalid_request``, also without a key to encrypt to as registered.
     """
     by = authenticate(parts, form, authorization, now, "introspect", remote, reference)
+    try:
+        return _told(parts, tokens, by, form, now, as_jwt=as_jwt)
+    except Refusal as refusal:
+        kept = AuthenticatedClient(
+            client=by.client, method=by.method
+        )  # nothing was told: the assertion can be shown again
+        settle(parts, kept, refusal, Call("introspect", now, remote, reference), form)
+        raise
+
+
+def _told(parts: Parts, tokens: AccessTokens, by: AuthenticatedClient, form: Params, now: int, *, as_jwt: bool) -> Told:
     client = by.client
     if client.public:
         raise Refusal(Code.INVALID_CLIENT, FAILED, reason="introspect_public")
     token = form.required("token")
-    to = or_recorded(parts, client, "introspection", "introspect", now, reference)
+    to = recipient(parts, client, "introspection", now)
     alg = client.introspection_signed_response_alg
     signer = parts.keys.signer(alg or law.DEFAULT_ALG) if as_jwt or alg or to is not None else None
     consume(parts, by)

@@ -8,9 +8,11 @@ from clients.model import Client
 from clients.redirects import match_post_logout
 from idp.errors import Refusal
 from idp.flows import sessions, strangers
+from idp.flows.error_list import lines
 from idp.parts import Parts
 from idp.protocol import logout as law
 from idp.protocol.logout import Ask, Hint, LogoutRequest
+from idp.protocol.params import Params
 from idp.records import Session
 from keys.errors import KeysError
 from keys.jose import verify
@@ -59,8 +61,10 @@ class _Kept(msgspec.Struct, frozen=True):
     until: int
 
 
-def begin(parts: Parts, request: LogoutRequest, cookie: str | None, now: int) -> AskFirst | Gone | Refused:
-    """Judge the request and, where no question is due, end the session."""
+def begin(
+    parts: Parts, request: LogoutRequest, cookie: str | None, now: int, remote: str = "", reference: str = ""
+) -> AskFirst | Gone | Refused:
+    """Judge the request and, where no question is due, end the session. ``remote``: the caller's address; ``reference`` names the request."""
     hint = _read_hint(parts, request.id_token_hint)
     client: Client | None = None
     try:
@@ -68,6 +72,8 @@ def begin(parts: Parts, request: LogoutRequest, cookie: str | None, now: int) ->
         client = parts.clients.get(client_id) if client_id else None
         location = law.check_destination(request, client, match_post_logout)
     except Refusal as refusal:
+        if client is not None:
+            _tell(parts, client, request, refusal, now, remote, reference)
         return Refused(refusal, client)
     session = sessions.live(parts, cookie, now, touch=False)
     own = bool(hint and hint.sid and session and sid_matches(parts.ring, hint.sid, session.id, hint.client_id))
@@ -75,6 +81,16 @@ def begin(parts: Parts, request: LogoutRequest, cookie: str | None, now: int) ->
     if isinstance(verdict, Ask):
         return _ask(parts, session, client, location, request.ui_locales, now)
     return _finish(parts, session, verdict.location, client, now)
+
+
+def _tell(
+    parts: Parts, client: Client, request: LogoutRequest, refusal: Refusal, now: int, remote: str, reference: str
+) -> None:
+    """The developer finds the URI beside the registered ones."""
+    params = Params([("post_logout_redirect_uri", request.post_logout_redirect_uri or "")])
+    line = lines(parts, client, params, refusal, now, reference, stranger=remote)
+    if line:
+        parts.store.commit(line)
 
 
 def confirmed(parts: Parts, token: str, cookie: str | None, now: int) -> Gone | AskFirst:

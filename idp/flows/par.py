@@ -7,7 +7,7 @@ from clients.model import Client
 from idp.audit.events import RequestPushed, record
 from idp.errors import Code, Refusal
 from idp.flows import asking, request_sources, strangers
-from idp.flows.client_auth import authenticate, refuse_replay, refused
+from idp.flows.client_auth import REPLAYED, AuthenticatedClient, Call, authenticate, refuse_replay, refused, settle
 from idp.flows.request_sources import Pushed
 from idp.parts import Parts
 from idp.ports import Conflict, Write
@@ -39,14 +39,14 @@ def push(parts: Parts, form: Params, authorization: str | None, now: int, remote
     try:
         _within_quota(parts, known.client, form, remote)
         pushed, writes = _judged(parts, known.client, form, now, reference)
+        event = record(RequestPushed(client_id=known.client.client_id), at=now, entropy=parts.entropy)
+        done = parts.store.commit([*known.writes, *writes, event])
+        if isinstance(done, Conflict):
+            refuse_replay(done.index, known, 0)
+            raise request_sources.replayed()
     except Refusal as refusal:
-        _note(parts, known.client, form, refusal, now, reference)
+        _note(parts, known, form, refusal, Call("par", now, remote, reference))
         raise
-    event = record(RequestPushed(client_id=known.client.client_id), at=now, entropy=parts.entropy)
-    done = parts.store.commit([*known.writes, *writes, event])
-    if isinstance(done, Conflict):
-        refuse_replay(done.index, known, 0)
-        raise request_sources.replayed()
     return Reference(request_sources.keep(parts, pushed), request_sources.life_s(parts))
 
 
@@ -74,7 +74,9 @@ def _within_quota(parts: Parts, client: Client, form: Params, remote: str) -> No
         )
 
 
-def _note(parts: Parts, client: Client, form: Params, refusal: Refusal, now: int, reference: str) -> None:
+def _note(parts: Parts, known: AuthenticatedClient, form: Params, refusal: Refusal, call: Call) -> None:
     """The event, and the line in the client's error list; bounded, since one client can cause them at will."""
-    if parts.volatile.bump("par-refusals", client.client_id.encode(), WINDOW_S) <= REFUSALS_NOTED_PER_WINDOW:
-        parts.store.commit(refused(parts, client, refusal, "par", now, reference, form))
+    if refusal.reason == REPLAYED:
+        settle(parts, known, refusal, call, form)
+    elif parts.volatile.bump("par-refusals", known.client.client_id.encode(), WINDOW_S) <= REFUSALS_NOTED_PER_WINDOW:
+        parts.store.commit(refused(parts, known.client, refusal, call, form))

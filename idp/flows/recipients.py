@@ -2,7 +2,7 @@
 
 from clients.model import Client
 from idp.errors import Code, Refusal
-from idp.flows.client_auth import refused
+from idp.flows.client_auth import Call, refused
 from idp.flows.client_keys import MICROSECONDS, see
 from idp.parts import Parts
 from idp.release.envelope import Kind, NoKey, Recipient
@@ -31,5 +31,5 @@ def or_recorded(
     try:
         return recipient(parts, client, kind, now)
     except Refusal as refusal:
-        parts.store.commit(refused(parts, client, refusal, endpoint, now, reference))
+        parts.store.commit(refused(parts, client, refusal, Call(endpoint, now, reference=reference)))
         raise

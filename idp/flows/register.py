@@ -27,6 +27,7 @@ from idp.audit.events import (
 )
 from idp.errors import Code, Refusal
 from idp.flows import client_rows, strangers
+from idp.flows.error_list import lines
 from idp.flows.offer import server_profile
 from idp.parts import Parts
 from idp.ports import Add, Conflict, Delete, Insert, Op, Update, Write
@@ -162,12 +163,25 @@ def remove(parts: Parts, found: Known, now: int) -> None:
     parts.generations.reread()
 
 
-def failed(parts: Parts, refusal: Refusal, now: int, remote: str, reference: str) -> Refusal:
-    """Count and record a try without a right; what it is answered with. A right token is never held up: these are 256 random bits."""
+def note_refused(parts: Parts, client: Client, why: ClientError | Refusal, now: int, reference: str) -> None:
+    """An update that was refused, in the list of the client that its token proved. Raises Unavailable."""
+    refusal = why if isinstance(why, Refusal) else Refusal(Code(why.code.value), why.public, reason=why.reason)
+    line = lines(parts, client, None, refusal, now, reference)
+    if line:
+        parts.store.commit(line)
+
+
+def failed(
+    parts: Parts, refusal: Refusal, now: int, remote: str, reference: str, client_id: str | None = None
+) -> Refusal:
+    """Count and record a try without a right; what it is answered with. A right token is never held up: these are 256 random bits.
+    ``client_id``: the client that it was about, which finds it in its list."""
     beyond = strangers.over(parts, strangers.REGISTERING, remote)
     if beyond <= 1:
+        client = parts.clients.get(client_id) if client_id else None
+        line = lines(parts, client, None, refusal, now, reference, stranger=remote) if client is not None else []
         fact = RegistrationRefused(reason="throttled" if beyond else refusal.reason, reference=reference)
-        parts.store.commit([record(fact, at=now, entropy=parts.entropy)])
+        parts.store.commit([*line, record(fact, at=now, entropy=parts.entropy)])
     return strangers.later("registering_too_often") if beyond else refusal
 
 

@@ -18,10 +18,9 @@ from idp.audit.events import (
     Fact,
     record,
 )
-from idp.errors import Code, Refusal
+from idp.errors import Refusal
 from idp.flows import exchanges, minting, refresh, standing, withheld
-from idp.flows.authorize_refusals import lines
-from idp.flows.client_auth import AuthenticatedClient, authenticate, refuse_replay, refused, throttle_public
+from idp.flows.client_auth import AuthenticatedClient, Call, authenticate, refuse_replay, settle
 from idp.flows.client_keys import key_state, thumbprint
 from idp.flows.declined import Declined, declined, ended
 from idp.flows.released import allowed, for_id_token, over
@@ -61,32 +60,18 @@ def token(parts: Parts, form: Params, authorization: str | None, now: int, remot
     asked = Asked(by, form, now, remote, reference)
     try:
         grant_type = form.required("grant_type")
-        if grant_type == EXCHANGE and exchanges.open_to(parts, by.client):
+        if grant_type == EXCHANGE:
             return exchanges.use(parts, by, form, now)
         law.check_grant_type(grant_type, by.client)
         law.check_resource(form, parts.config.issuer)
         law.check_details(form)
         outcome = _JOURNEYS[grant_type](parts, asked)
     except Refusal as refusal:
-        if refusal.code is Code.INVALID_CLIENT:
-            raise
         outcome = Declined(refusal)
     if isinstance(outcome, Declined):
-        _settle(parts, asked, outcome)
+        settle(parts, by, outcome.refusal, Call(ENDPOINT, now, remote, reference), form, outcome.writes)
         raise outcome.refusal
     return outcome
-
-
-def _settle(parts: Parts, asked: Asked, outcome: Declined) -> None:
-    """What a refusal leaves behind. A plain one is an event too, as long as they are few."""
-    if not outcome.writes and asked.client.public:
-        throttle_public(parts, asked.client, asked.remote)
-    writes = outcome.writes or tuple(
-        refused(parts, asked.client, outcome.refusal, ENDPOINT, asked.now, asked.reference)
-    )
-    result = parts.store.commit([*asked.by.writes, *writes])
-    if not isinstance(result, Committed):
-        refuse_replay(result.index, asked.by, 0)
 
 
 # authorization_code (RFC 6749 §4.1.3) -------------------------------------------------------------------------------------------------
@@ -123,29 +108,13 @@ def _refused_code(parts: Parts, asked: Asked, grant: Grant, verdict: law.Verdict
     by, name = asked.client.client_id, grant.id.hex()
     if isinstance(verdict, law.Misused):
         fact = CodeMisused(client_id=grant.client_id, grant=name, by_client=by, reason=verdict.reason)
-        return declined(
-            parts,
-            law.invalid_grant(verdict.reason),
-            asked.now,
-            citizen,
-            fact,
-            first=_line(parts, asked, grant, verdict),
-        )
+        return declined(parts, law.invalid_grant(verdict.reason), asked.now, citizen, fact)
     if isinstance(verdict, law.Replayed) and grant.ended_at is None:
         spent = CodeReplayed(client_id=grant.client_id, grant=name, by_client=by)
         end = ended(grant, "code_replayed", asked.now)
         return declined(parts, law.invalid_grant("code_replayed"), asked.now, citizen, spent, first=(end,))
     reason = verdict.reason if isinstance(verdict, law.Dead) else "code_replayed"
     return Declined(law.invalid_grant(reason))
-
-
-def _line(parts: Parts, asked: Asked, grant: Grant, verdict: law.Misused) -> list[Write]:
-    """The owner's own mistake goes into its error list, a wrong redirect URI beside the registered ones."""
-    if grant.client_id != asked.client.client_id:
-        return []
-    reason = "redirect_uri_mismatch" if verdict.reason == "wrong_redirect_uri" else verdict.reason
-    told = Refusal(Code.INVALID_GRANT, "", reason=reason)
-    return lines(parts, asked.client, asked.form, told, asked.now, asked.reference)
 
 
 def _redeem(parts: Parts, asked: Asked, grant: Grant, citizen: Citizen, session_ends_at: int) -> Document | None:

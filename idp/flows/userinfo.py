@@ -8,8 +8,9 @@ from idp.audit.events import AttributesReleased, TokenRequestRefused, record
 from idp.errors import Code, Refusal, Unavailable
 from idp.flows import standing, withheld
 from idp.flows.access_tokens import AccessTokens, check_alive
-from idp.flows.client_auth import refused
+from idp.flows.client_auth import Call, refused
 from idp.flows.client_keys import key_state, thumbprint
+from idp.flows.error_list import lines
 from idp.flows.minting import subject_of
 from idp.flows.recipients import or_recorded
 from idp.flows.released import Released, released_for, userinfo_names
@@ -55,7 +56,7 @@ def userinfo(parts: Parts, tokens: AccessTokens, token: str, now: int) -> Docume
     if grant is None:
         raise invalid("no_citizen")
     if "openid" not in verified.token.scope:
-        raise Refusal(Code.INSUFFICIENT_SCOPE, "The access token lacks the scope openid.", reason="scope_openid")
+        raise _without_openid(parts, grant, now)
     client = parts.clients.get(grant.client_id)
     citizen = standing.citizen_of(parts, grant.account_id)
     if client is None or citizen is None:
@@ -69,6 +70,17 @@ def userinfo(parts: Parts, tokens: AccessTokens, token: str, now: int) -> Docume
         return Document(claims)
     about = {"iss": parts.config.issuer, "aud": client.client_id} if signer is not None else {}
     return Signed(envelope({**about, **claims}, signer, "JWT", to))
+
+
+def _without_openid(parts: Parts, grant: Grant, now: int) -> Refusal:
+    """RFC 6750 §3.1; its developer finds it in the client's own list."""
+    text = "The access token lacks the scope openid."
+    refusal = Refusal(Code.INSUFFICIENT_SCOPE, text, reason="scope_openid")
+    client = parts.clients.get(grant.client_id)
+    line = lines(parts, client, None, refusal, now, "") if client is not None else []
+    if line:
+        parts.store.commit(line)
+    return refusal
 
 
 def _released(
@@ -92,7 +104,7 @@ def _released(
     stopped = withheld.refusal(released)
     if stopped is not None:
         left = withheld.writes(parts, client, grant, citizen, released, "userinfo", now, "")
-        parts.store.commit([*left, *refused(parts, client, stopped, "userinfo", now, "")])
+        parts.store.commit([*left, *refused(parts, client, stopped, Call("userinfo", now))])
         raise stopped
     _record(parts, client, grant, citizen, released, to, now)
     return released.values

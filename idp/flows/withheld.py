@@ -3,7 +3,7 @@
 from clients.model import Client
 from idp.audit.events import AttributesWithheld, record
 from idp.errors import Code, Refusal
-from idp.flows.authorize_refusals import lines
+from idp.flows.error_list import lines
 from idp.flows.released import Released
 from idp.parts import Parts
 from idp.ports import Write

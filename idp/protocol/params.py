@@ -18,6 +18,7 @@ LONG_VALUES = {
     "id_token_hint": 16384,
     "token": 16384,
 }
+_PLAIN_VALUE: Final = re.compile(r"[A-Za-z0-9._~-]{1,256}")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 """A name that may stand in an error's text; any other is the caller's own words (RFC 6749 §5.2 character set)."""
 
@@ -100,6 +101,12 @@ def parse(encoded: str) -> Params:
     return Params(pairs)
 
 
+def glimpse(encoded: str, name: str) -> str | None:
+    """One plain value of text that can't be read as a whole: sent once, in characters that need no decoding, at most 256."""
+    found = [value for key, _, value in (piece.partition("=") for piece in encoded.split("&")) if key == name]
+    return found[0] if len(found) == 1 and _PLAIN_VALUE.fullmatch(found[0]) else None
+
+
 def _pairs(encoded: str) -> list[tuple[str, str]]:
     """Decoded pairs in order, as ``urllib.parse.parse_qsl`` gives them in a third of its time. Raises ValueError (UnicodeError is one)."""
     pieces = encoded.split("&")
@@ -119,7 +126,9 @@ def _decoded(text: str) -> str:
     return unquote(text, errors="strict") if "%" in text else text
 
 
-def refuse_repeated(params: Params, *, but: frozenset[str] = frozenset({"resource"})) -> None:
-    """RFC 6749 §3.1: parameters must not be included more than once."""
-    for name in params.repeated - but:
+def refuse_repeated(
+    params: Params, *, but: frozenset[str] = frozenset({"resource"}), only: Iterable[str] | None = None
+) -> None:
+    """RFC 6749 §3.1: parameters must not be included more than once. ``only``: of these."""
+    for name in params.repeated - but if only is None else params.repeated.intersection(only):
         params.one(name)

@@ -508,7 +508,6 @@ def test_userinfo_with_a_lesser_token(house: House) -> None:
     "grant_type",
     [
         "password",
-        "urn:ietf:params:oauth:grant-type:token-exchange",
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
         "urn:ietf:params:oauth:grant-type:saml2-bearer",
         "urn:ietf:params:oauth:grant-type:device_code",

@@ -108,7 +108,7 @@ def test_a_swapped_key_is_held_here_too(make_house: Callable[..., House]) -> Non
 @pytest.mark.attack("A057")
 @pytest.mark.parametrize("state", ["never", "proposed", "ended"])
 def test_off_unless_approved(house: House, state: str) -> None:
-    """For everyone else the grant type does not exist, and discovery never names it (RFC 6749 §5.2)."""
+    """Everyone else is not authorized for the grant type, and discovery never names it (RFC 6749 §5.2)."""
     tax, social = pair(house)
     tokens = house.tokens(tax, house.citizen())
     if state != "never":
@@ -118,7 +118,7 @@ def test_off_unless_approved(house: House, state: str) -> None:
         exchanges.decide(house.parts, row.id.hex(), "ended", by="cli", now=house.clock())
     for app in (tax, social):
         answer = ask(house, app, tokens["access_token"], social.id)
-        assert answer.status_code == 400 and answer.get_json()["error"] == "unsupported_grant_type"
+        assert answer.status_code == 400 and answer.get_json()["error"] == "unauthorized_client"
     assert GRANT_TYPE not in house.request("GET", "/.well-known/openid-configuration").text
     assert house.events("identifier.exchanged") == []
 
@@ -136,8 +136,8 @@ def test_an_exchange_is_one_way_between_two(house: House) -> None:
         "itself": (ask(house, tax, own, tax.id), "invalid_target"),
         "nobody": (ask(house, tax, own, "nobody"), "invalid_target"),
         "no audience": (ask(house, tax, own, ""), "invalid_target"),
-        "the other way": (ask(house, social, house.tokens(social, account)["access_token"], tax.id), "unsupported_grant_type"),
-        "a third": (ask(house, third, foreign, social.id), "unsupported_grant_type"),
+        "the other way": (ask(house, social, house.tokens(social, account)["access_token"], tax.id), "unauthorized_client"),
+        "a third": (ask(house, third, foreign, social.id), "unauthorized_client"),
         "a third's token": (ask(house, tax, foreign, social.id), "invalid_request"),
         "no token": (ask(house, tax, "", social.id), "invalid_request"),
         "noise": (ask(house, tax, "x.y.z", social.id), "invalid_request"),
@@ -171,7 +171,7 @@ def test_a_dead_token_exchanges_nothing(any_house: House) -> None:
     good = house.tokens(tax, account)["access_token"]
     assert ask(house, tax, good, social.id).status_code == 200
     exchanges.decide(house.parts, row.id.hex(), "ended", by="cli", now=house.clock())
-    assert ask(house, tax, good, social.id).get_json()["error"] == "unsupported_grant_type"
+    assert ask(house, tax, good, social.id).get_json()["error"] == "unauthorized_client"
     house.clock.advance(house.config.access_token_ttl)
     exchanges.propose(house.parts, tax.id, social.id, "again", by="cli", now=house.clock())
     exchanges.decide(house.parts, row.id.hex(), "approved", by="cli", now=house.clock())

@@ -6,7 +6,7 @@ from idp.errors import Refusal
 from idp.flows import authorize as flow
 from idp.flows.authorize import Caller, Outcome, Paused
 from idp.parts import Parts
-from idp.protocol.params import Params
+from idp.protocol.params import Params, glimpse
 from idp.protocol.respond import ToClient
 from idp.web.cookies import BROWSER, SESSION, name, set_cookie
 from idp.web.edge import Operation
@@ -24,20 +24,23 @@ def operations(parts: Parts) -> dict[str, dict[str, Operation]]:
         caller = Caller(
             request.now, request.reference, cookies.get(session), cookies.get(browser), remote=request.remote
         )
-        return _render(parts, _begun(parts, lambda: request.query, caller))
+        return _render(parts, _begun(parts, request, lambda: request.query, caller))
 
     def post(request: Request) -> Answer | ToPage:
         caller = Caller(request.now, request.reference, posted=True, remote=request.remote)
-        return _render(parts, _begun(parts, lambda: _posted(request), caller))
+        return _render(parts, _begun(parts, request, lambda: _posted(request), caller))
 
     return {"/authorize": {"GET": get, "POST": post}}
 
 
-def _begun(parts: Parts, params: Callable[[], Params], caller: Caller) -> Outcome:
+def _begun(parts: Parts, request: Request, params: Callable[[], Params], caller: Caller) -> Outcome:
+    """A request that can't be read is refused on a page; the client that it names, if that much is clear, finds it in its list."""
     try:
         parsed = params()
     except Refusal as refusal:
-        return flow.refuse_on_page(parts, None, None, refusal, caller)
+        sent = request.body.decode("latin-1") if request.method == "POST" else str(request.environ.get("QUERY_STRING"))
+        named = glimpse(sent, "client_id")
+        return flow.refuse_on_page(parts, parts.clients.get(named) if named else None, None, refusal, caller)
     return flow.begin(parts, parsed, caller)
 
 

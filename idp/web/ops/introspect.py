@@ -18,7 +18,7 @@ def operations(parts: Parts) -> Mapping[str, Mapping[str, Operation]]:
     tokens = AccessTokens(parts)
 
     def post(request: Request) -> Answer:
-        form, authorization = form_only(request), request.header("Authorization")
+        form, authorization = form_only(parts, request, "introspect"), request.header("Authorization")
         told = introspect(
             parts,
             tokens,

@@ -21,7 +21,8 @@ def operations(parts: Parts) -> dict[str, dict[str, Operation]]:
             return ToPage(flow.Refused(refusal, None))
         handle = request.query.get("continue")
         held = flow.held(parts, handle) if handle else None
-        outcome = flow.begin(parts, held or asked, request.cookies.get(name(parts.config, SESSION)), request.now)
+        cookie = request.cookies.get(name(parts.config, SESSION))
+        outcome = flow.begin(parts, held or asked, cookie, request.now, request.remote, request.reference)
         if isinstance(outcome, flow.Gone):
             return gone(parts, outcome)
         return ToPage(outcome)

@@ -3,6 +3,7 @@
 from idp.flows import par as flow
 from idp.parts import Parts
 from idp.web.edge import Operation
+from idp.web.ops.token import told_to_client
 from idp.web.wire import Answer, Request, json_answer
 
 
@@ -11,7 +12,8 @@ def operations(parts: Parts) -> dict[str, dict[str, Operation]]:
 
     def post(request: Request) -> Answer:
         header = request.header("Authorization")
-        given = flow.push(parts, request.form, header, request.now, request.remote, request.reference)
+        form = told_to_client(parts, request, "par", lambda: request.form)
+        given = flow.push(parts, form, header, request.now, request.remote, request.reference)
         return json_answer(201, {"request_uri": given.request_uri, "expires_in": given.expires_in})
 
     return {"/par": {"POST": post}}

@@ -30,7 +30,12 @@ def operations(parts: Parts) -> Mapping[str, Mapping[str, Operation]]:
         return shown(200, found.client, found.token, None)
 
     def put(request: Request) -> Answer:
-        entered = flow.update(parts, _known(parts, request), _body(request), request.now)
+        found = _known(parts, request)
+        try:
+            entered = flow.update(parts, found, _body(request), request.now)
+        except (ClientError, Refusal) as refused:
+            flow.note_refused(parts, found.client, refused, request.now, request.reference)
+            raise
         return shown(200, entered.client, entered.registration_token, entered.secret)
 
     def delete(request: Request) -> Answer:
@@ -43,6 +48,13 @@ def operations(parts: Parts) -> Mapping[str, Mapping[str, Operation]]:
 
 def _known(parts: Parts, request: Request) -> flow.Known:
     return flow.known(parts, request.query.one("client_id"), from_header(request.header("Authorization")))
+
+
+def _named(request: Request) -> str | None:
+    try:
+        return request.query.get("client_id")
+    except Refusal:
+        return None
 
 
 def _body(request: Request) -> dict[str, object]:
@@ -61,7 +73,7 @@ def _guarded(parts: Parts, operation: Callable[[Request], Answer]) -> Operation:
             return json_answer(400, {"error": error.code.value, "error_description": error.public})
         except Refusal as refusal:
             if refusal.code is Code.INVALID_TOKEN:
-                refusal = flow.failed(parts, refusal, request.now, request.remote, request.reference)
+                refusal = flow.failed(parts, refusal, request.now, request.remote, request.reference, _named(request))
             if refusal.retry_after_s:
                 return refusal_answer(refusal)
             headers = (("WWW-Authenticate", challenge(refusal)),) if refusal.code is Code.INVALID_TOKEN else ()

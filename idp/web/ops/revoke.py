@@ -15,7 +15,7 @@ def operations(parts: Parts) -> Mapping[str, Mapping[str, Operation]]:
     tokens = AccessTokens(parts)
 
     def post(request: Request) -> Answer:
-        form, authorization = form_only(request), request.header("Authorization")
+        form, authorization = form_only(parts, request, "revoke"), request.header("Authorization")
         revoke(parts, tokens, form, authorization, request.now, request.remote, request.reference)
         return Answer(200, "json")
 
