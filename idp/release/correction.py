@@ -43,8 +43,10 @@ def value_of(code: str, typed: Mapping[str, str]) -> Any:
 def _line(text: str, longest: int, error: str, field: str = "value") -> str:
     """One line of visible characters (NFC), inner space joined."""
     said = " ".join(unicodedata.normalize("NFC", text).split())
-    if len(said) > longest or any(not c.isprintable() for c in said):
+    if len(said) > longest:
         raise BadValue(error, field)
+    if not said.isprintable():
+        raise BadValue("value_characters", field)
     return said
 
 

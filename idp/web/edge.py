@@ -27,6 +27,8 @@ OUTCOME, REFERENCE, REMOTE, NOW, REQUEST = (
 )
 FOR_PEOPLE = frozenset({"/authorize", "/logout"})
 """Protocol operations whose caller is a citizen's browser."""
+FILES = ("/static/", "/robots.txt", "/favicon.ico", "/log/checkpoint")
+"""Paths that hold neither JSON nor pages: what is wrong with a request is told as plain text."""
 RENDER_PATH = "/_render"
 """Where an outcome is rendered inside; from outside it is an unknown path."""
 
@@ -80,17 +82,24 @@ class Edge:
     def _answer(
         self, environ: dict[str, Any], methods: Mapping[str, Operation] | None, reference: str
     ) -> Answer | ToPage:
-        refused = self._refuse_front(environ)
+        self._request(environ, b"", reference)
+        refused = self._refuse_front(environ, methods)
         if refused is not None:
             return refused
         body = _read_body(environ)
         if body is None:
-            return Answer(413, "text", b"The request body is too large.\n", (("Connection", "close"),))
+            return _wrong(environ, methods, 413, "The request body is too large.", "too_large", _CLOSE)
+        request = self._request(environ, body, reference)
+        if methods is None:
+            if _encoded(environ):
+                return ToPage(None)
+            return _wrong(environ, methods, 400, "The query is not percent-encoded.", "bad_request")
+        return self._operate(request, methods)
+
+    def _request(self, environ: dict[str, Any], body: bytes, reference: str) -> Request:
         request = Request(environ, body, remote=self._remote(environ), reference=reference, now=self._parts.clock())
         environ[REQUEST] = request
-        if methods is None:
-            return ToPage(None) if _encoded(environ) else Answer(400, "text", b"The query is not percent-encoded.\n")
-        return self._operate(request, methods)
+        return request
 
     def _operate(self, request: Request, methods: Mapping[str, Operation]) -> Answer | ToPage:
         operation = methods.get(request.method)
@@ -99,7 +108,7 @@ class Edge:
             allow = ("Allow", ", ".join(methods))
             if request.method == "OPTIONS":
                 return Answer(204, "json", b"", (allow, *cors))
-            return Answer(405, "text", b"This method is not allowed here.\n", (allow,))
+            return _wrong(request.environ, methods, 405, "This method is not allowed here.", "method", (allow,))
         try:
             answer = operation(request)
         except Refusal as refusal:
@@ -108,16 +117,16 @@ class Edge:
             answer = Answer(answer.status, answer.kind, answer.body, (*answer.headers, *cors))
         return answer
 
-    def _refuse_front(self, environ: dict[str, Any]) -> Answer | None:
+    def _refuse_front(self, environ: dict[str, Any], methods: Mapping[str, Operation] | None) -> Answer | ToPage | None:
         if str(environ.get("HTTP_HOST", "")).lower() != self._host:
-            text = f"This server answers for {self._parts.config.issuer} only (setting IDP_ISSUER).\n"
-            return Answer(421, "text", text.encode())
+            text = f"This server answers for {self._parts.config.issuer} only (setting IDP_ISSUER)."
+            return _wrong(environ, methods, 421, text)
         if environ.get("CONTENT_LENGTH") and environ.get("HTTP_TRANSFER_ENCODING"):
-            return Answer(400, "text", b"Ambiguous message length.\n", (("Connection", "close"),))
+            return _wrong(environ, methods, 400, "Ambiguous message length.", "bad_request", _CLOSE)
         if not environ["REQUEST_METHOD"].isupper():  # RFC 9110 §9.1: case matters, and not every layer below heeds it
-            return Answer(400, "text", b"There is no such method.\n")
+            return _wrong(environ, methods, 400, "There is no such method.", "bad_request")
         if environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
-            return Answer(415, "text", b"Encoded bodies are not accepted.\n")
+            return _wrong(environ, methods, 415, "Encoded bodies are not accepted.", "bad_request")
         return None
 
     def _remote(self, environ: Mapping[str, Any]) -> str:
@@ -158,7 +167,32 @@ class Edge:
             self._access.record(request.method, route, int(status[:3]), time.perf_counter() - began, reference)
             return start_response(status, headers_for(kind, [*out, *to.headers], secure=self._secure), exc_info)
 
-        return self._pages(environ, start)
+        answer = self._pages(environ, start)
+        return [b"" for _ in answer] if request.method == "HEAD" else answer
+
+
+_CLOSE = (("Connection", "close"),)
+
+
+def _wrong(
+    environ: Mapping[str, Any],
+    methods: Mapping[str, Operation] | None,
+    status: int,
+    text: str,
+    problem: str = "",
+    headers: tuple[tuple[str, str], ...] = (),
+) -> Answer | ToPage:
+    """What is wrong with a request as HTTP, in the form that is spoken there: JSON by protocol endpoints (RFC 6749 §5.2), a page to people
+    (``problem``: its words; none for what only an operator can mend), plain text beside files."""
+    path = environ.get("PATH_INFO", "")
+    if methods is not None and path.startswith(FILES):
+        return Answer(status, "text", f"{text}\n".encode(), headers)
+    request: Request = environ[REQUEST]
+    if (methods is None or path in FOR_PEOPLE) and request.wants_page:
+        if not problem:
+            return Answer(status, "text", f"{text}\n".encode(), headers)
+        return ToPage(Trouble(problem, status, "invalid_request"), headers)
+    return json_answer(status, {"error": "invalid_request", "error_description": text}, headers)
 
 
 def _for_people(environ: Mapping[str, Any], path: str) -> bool:

@@ -78,6 +78,25 @@ def test_an_address_is_typed_in_parts(house: House) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("attribute", "typed", "said"),
+    [
+        ("nickname", {"value": "小\u200b李"}, "请去掉看不见的字符"),
+        ("nickname", {"value": "小" * 81}, "最多 80 个字"),
+        ("address", {"country": "C\u202eN"}, "请去掉看不见的字符"),
+        ("address", {"street_address": "路" * 201}, "请在一行内最多输入200字"),
+    ],
+)
+def test_what_is_wrong_with_a_value_is_said_as_it_is(
+    house: House, attribute: str, typed: dict[str, str], said: str
+) -> None:
+    account, person = own(house)
+    person.get(f"/account/correct?attribute={attribute}")
+    assert said in person.submit(**typed).text
+    assert house.events("account.attribute_corrected") == []
+    assert house.parts.vault.claims(house.parts.vault.citizen(account), (attribute,)).get(attribute) != typed
+
+
 def test_the_same_value_again_changes_nothing(house: House) -> None:
     _, person = own(house, nickname="小李")
     person.get("/account/correct?attribute=nickname")

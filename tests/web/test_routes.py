@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from html import unescape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,6 +31,8 @@ EDGE = (
     "/robots.txt",
 )
 """Answered without the pages; the files under ``/static/`` stand for themselves by one of them."""
+FILES = {"/favicon.ico", "/robots.txt", "/log/checkpoint"}
+SPEAKING_JSON = set(EDGE) - FILES - {"/authorize", "/logout"}
 ANYONE = {
     "/.well-known/openid-configuration",
     "/.well-known/oauth-authorization-server",
@@ -169,6 +172,45 @@ def test_methods_and_headers(house: House) -> None:
                 assert named <= known and (method == "HEAD" or named >= known - {"HEAD", "OPTIONS"}), (method, path)
             if method == "HEAD":
                 assert answer.data == b"", path
+
+
+def test_what_is_wrong_is_told_in_the_form_of_the_place(house: House) -> None:
+    """JSON by protocol endpoints (RFC 6749 §5.2), a page to people, JSON to a program that asked a page's path for it."""
+    for path, known in routes(house).items():
+        method = next(m for m in ("PATCH", "PUT") if m not in known)
+        answer = house.request(method, path)
+        assert answer.status_code == 405 and answer.headers["Allow"], path
+        if path in SPEAKING_JSON:
+            assert answer.get_json()["error"] == "invalid_request", path
+        elif path in FILES or path.startswith("/static/"):
+            assert answer.headers["Content-Type"] == "text/plain; charset=utf-8", path
+        else:
+            assert 'id="error-code"' in answer.text, path
+            told = house.request(method, path, headers={"Accept": "application/json"})
+            assert told.get_json()["error"] == "invalid_request" and told.headers["Allow"], path
+    missing = house.request("GET", "/nowhere", headers={"Accept": "application/json"})
+    assert (missing.status_code, missing.get_json()["error"]) == (404, "not_found")
+
+
+def test_every_error_page_can_be_read_in_the_other_language(house: House) -> None:
+    """Its links ask for the same again, or, after a POST, for the form's own page or the start page; none loops back to an error of ours."""
+    app, person = house.register(), Person(house)
+    seen = 0
+    for path, known in routes(house).items():
+        for method in ("GET", "POST", "PUT"):
+            answer = person.browser.open(path, method=method, base_url=house.config.issuer)
+            if answer.status_code < 400 or not answer.content_type.startswith("text/html"):
+                continue
+            links = re.findall(r'class="ym-languages__link" href="([^"]*)"', answer.text)
+            assert len(links) == 1 and links[0].startswith("/") and "lang=" in links[0], (method, path, known)
+            seen += 1
+    assert seen > 40
+    refused = house.authorize(house.browser(), app, redirect_uri="https://evil.example/")
+    link = re.search(r'class="ym-languages__link" href="([^"]*)"', refused.text)
+    assert link is not None
+    again = house.browser().get(unescape(link[1]), base_url=house.config.issuer)
+    assert again.status_code == 400 and again.headers["Content-Language"] != refused.headers["Content-Language"]
+    assert 'id="error-code"' in again.text
 
 
 @pytest.mark.attack("A014")
@@ -355,7 +397,12 @@ def test_what_the_front_refuses(house: House, status: int, environ: dict[str, st
         answer = house.request("POST", path, environ_overrides=environ)
         assert answer.status_code == status, (path, answer.status)
         assert "evil" not in answer.text and "Location" not in answer.headers
-        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+        if path in SPEAKING_JSON:
+            assert answer.get_json()["error"] == "invalid_request", path
+        elif path in FILES or status == 421 or path.startswith("/static/"):
+            assert answer.headers["Content-Type"] == "text/plain; charset=utf-8", path
+        else:
+            assert 'id="error-code"' in answer.text, path
 
 
 @pytest.mark.attack("A171", "A005")

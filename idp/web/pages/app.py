@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 
 from idp.errors import Code, Refusal, Unavailable
@@ -171,7 +171,9 @@ def _say_nothing(*_: object) -> None:
 
 
 def _lost(lost: Lost) -> Response:
-    return problem_page(lost.problem, 400, client=lost.client, code=lost.code.value)
+    handle = request.form.get("handle")
+    here = f"/authorize/{quote(handle, safe='')}" if handle else None
+    return problem_page(lost.problem, 400, client=lost.client, code=lost.code.value, here=here)
 
 
 def _refused(refusal: Refusal) -> Response:
@@ -180,9 +182,22 @@ def _refused(refusal: Refusal) -> Response:
     return problem_page("bad_request", 400, code=refusal.code.value, detail=refusal.public)
 
 
+def _in_json(error: HTTPException, status: int) -> Response:
+    """For a program that asked for something else than a page (RFC 9110 §12.5.1)."""
+    code = "not_found" if status == 404 else "invalid_request"
+    answer = jsonify(error=code, error_description=error.name)
+    answer.status_code = status
+    answer.headers["X-Yimen-Class"] = "json"
+    return answer
+
+
+def _on_page(status: int) -> Response:
+    return problem_page(PROBLEM_OF_STATUS.get(status, "bad_request"), status, service=None)
+
+
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
-    answer = problem_page(PROBLEM_OF_STATUS.get(status, "bad_request"), status, service=None)
+    answer = _in_json(error, status) if not current().wants_page else _on_page(status)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return answer

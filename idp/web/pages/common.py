@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from flask import Response, request
+from flask import Response, current_app, request
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
@@ -91,14 +91,21 @@ def page(
 
 def language_links(here: str | None = None) -> list[tuple[str, str, str]]:
     """The same page in each language. The path is quoted anew: a backslash in it would lead to another host (WHATWG URL §4.4)."""
-    if here is None:
-        if request.method != "GET" or request.path.startswith("/_"):
-            return []
-        kept = [(k, v) for k, v in request.args.items(multi=True) if k != "lang"]
-        path = "/" + quote(request.path.lstrip("/"))
-        here = f"{path}?{urlencode(kept)}" if kept else path
+    here = _asked_again() if here is None else here
     mark = "&" if "?" in here else "?"
     return [(tag, NAMES[tag], f"{here}{mark}lang={tag}") for tag in LANGUAGES]
+
+
+def _asked_again() -> str:
+    """The address to ask for again: this page's own, also where an outcome is rendered for the edge. What was posted is not sent again:
+    there the form's own page, else the start page."""
+    asked = current()
+    path = "/" + quote(asked.path.lstrip("/"))
+    if asked.method not in ("GET", "HEAD"):
+        adapter = current_app.create_url_adapter(request)
+        return path if adapter is not None and adapter.test(asked.path, "GET") else "/"
+    kept = [(k, v) for k, v in request.args.items(multi=True) if k != "lang"]
+    return f"{path}?{urlencode(kept)}" if kept else path
 
 
 def service_view(client: Client | None, lang: str | None = None) -> dict[str, Any] | None:
