@@ -59,6 +59,10 @@ class Config:
     pending_total: int = _f(200_000, "KiB of started sign-ins and logouts that all may leave behind in ten minutes")
     par_ttl: int = _f(90, "Life of a pushed authorization request until first use")
     require_par: bool = _f(False, "Every client must push its authorization requests (RFC 9126)")
+    trust_framework: str = _f(
+        "",
+        "Name of the trust framework of verified claims, with a domain in it; empty: the issuer and /trust-framework",
+    )
     open_registration: bool = _f(False, "POST /register without an initial access token")
     password_min: int = _f(15, "Least password length in characters without a second factor")
     password_min_2fa: int = _f(8, "Least password length in characters with a second factor")
@@ -112,6 +116,11 @@ class Config:
     def log_name(self) -> str:
         """The audit log's name in its checkpoints: the issuer without its scheme, and ``/log`` (C2SP tlog-tiles, Parameters)."""
         return self.log_origin or f"{self.host}/log"
+
+    @property
+    def framework(self) -> str:
+        """What verified claims call their trust framework (OpenID Connect for Identity Assurance §11: with a domain of the house's own)."""
+        return self.trust_framework or f"{self.issuer}/trust-framework"
 
     @property
     def suite(self) -> int:
@@ -217,10 +226,7 @@ def _refuse_malformed(config: Config) -> None:
             raise ConfigError(f"IDP_OUTBOUND_ALLOW: {entry} is no host, address or network")
     if config.outbound_ca and not Path(config.outbound_ca).is_file():
         raise ConfigError(f"IDP_OUTBOUND_CA: there is no file {config.outbound_ca}")
-    if config.log_origin and (not config.log_origin.isascii() or not _is_name(config.log_origin)):
-        raise ConfigError(
-            "IDP_LOG_ORIGIN must be like id.example.gov/log-2: up to 200 ASCII characters without spaces or +"
-        )
+    _refuse_names(config)
     for name, word, words in (
         ("IDP_LOG_LEVEL", config.log_level, LOG_LEVELS),
         ("IDP_LOG_ALARM", config.log_alarm, LOG_ALARMS),
@@ -234,9 +240,18 @@ def _refuse_malformed(config: Config) -> None:
         raise ConfigError("IDP_MANAGEMENT_BIND must be HOST:PORT")
 
 
+def _refuse_names(config: Config) -> None:
+    for name, text, like in (
+        ("IDP_LOG_ORIGIN", config.log_origin, "id.example.gov/log-2"),
+        ("IDP_TRUST_FRAMEWORK", config.trust_framework, "https://id.example.gov/trust-framework"),
+    ):
+        if not _is_name(text):
+            raise ConfigError(f"{name} must be like {like}: up to 200 ASCII characters without spaces or +")
+
+
 def _is_name(text: str) -> bool:
     """A name as a signed note bears it (C2SP signed-note)."""
-    return len(text) <= 200 and text.isprintable() and not any(c in " +" for c in text)
+    return len(text) <= 200 and text.isascii() and text.isprintable() and not any(c in " +" for c in text)
 
 
 def _is_network(text: str) -> bool:

@@ -182,6 +182,7 @@ class ConsentGiven(Fact, frozen=True, kw_only=True):
     claims: tuple[str, ...]
     digest: str
     items: tuple[ItemTold, ...] = ()
+    verified: tuple[str, ...] = ()
     lasts: str = "lasting"
     until: int = 0
 
@@ -285,12 +286,13 @@ class TokenRequestRefused(Fact, frozen=True, kw_only=True):
 
 
 class AttributesReleased(Fact, frozen=True, kw_only=True):
-    """Claims beyond ``sub`` left ``via`` userinfo or id_token, for ``items`` at their versions, encrypted to ``key`` (a thumbprint)."""
+    """Claims beyond ``sub``, ``verified`` ones among them, left ``via`` userinfo or id_token for ``items``, encrypted to ``key`` (a thumbprint)."""
 
     KIND = "attributes.released"
     grant: str
     claims: tuple[str, ...]
     via: str
+    verified: tuple[str, ...] = ()
     items: tuple[ItemTold, ...] = ()
     key: str | None = None
 

@@ -9,11 +9,15 @@ from clients.model import Client
 from idp.errors import Code, Refusal
 from idp.flows.client_keys import key_now
 from idp.parts import Parts
+from idp.protocol import claims_request
+from idp.protocol.claims_request import NOTHING, ClaimsRequest
 from idp.protocol.request import AuthorizeRequest
 from idp.protocol.scopes import SERVICE
+from idp.protocol.verified_claims import MEMBER, Offered
 from idp.records import Attribute
+from idp.release import confirmed
 from idp.release import plan as law
-from idp.release.claims import ABOUT_THE_SIGN_IN, STANDARD, of_scopes
+from idp.release.claims import ABOUT_THE_SIGN_IN, STANDARD, askable, of_scopes
 from idp.release.items import plain
 from idp.release.model import STANDARD_LOGIN, Asked, AskedItem, AttributeKind, ClientFacts, Held, KeyState, Plan
 
@@ -42,16 +46,58 @@ _WORDS: Final = {
 }
 
 
-def asked(request: AuthorizeRequest) -> Asked:
+def asked(request: AuthorizeRequest, client: Client) -> Asked:
     """Service items of scopes and details, standard claims of scopes and ``claims``, in the order of OIDC Core §5.1."""
     items = tuple(AskedItem(code=detail.item, attributes=detail.attributes) for detail in request.items)
-    return Asked(items=items, claims=_claims(request.scope, frozenset(request.claims.names)))
+    if request.claims == NOTHING:
+        return Asked(items=items, claims=_claims(request.scope, frozenset(), client.scope))
+    plain, verified = request.claims.plain, request.claims.verified
+    claims = _claims(request.scope, plain | verified, client.scope)
+    only = (verified - plain).difference(of_scopes(request.scope))
+    return Asked(items=items, claims=claims, verified=verified, only_verified=only)
 
 
 @lru_cache(maxsize=1024)
-def _claims(scope: tuple[str, ...], named: frozenset[str]) -> tuple[str, ...]:
-    names = {*of_scopes(scope), *(named - ABOUT_THE_SIGN_IN)}
+def _claims(scope: tuple[str, ...], named: frozenset[str], registered: tuple[str, ...]) -> tuple[str, ...]:
+    """What a client may not ask for by itself is asked for through an item, or not at all."""
+    names = {*of_scopes(scope), *(named & askable(registered) - ABOUT_THE_SIGN_IN)}
     return tuple(claim for claim in STANDARD if claim in names)
+
+
+def limited(parts: Parts, client: Client, request: AuthorizeRequest) -> ClaimsRequest:
+    """The ``claims`` of a request, as far as they may be told: of the scopes that the client registered and of the items that it asks for;
+    as verified only what the house can confirm. Nothing of it is promised: the plan decides."""
+    wanted = request.claims
+    allowed = askable(client.scope) | _claims_of_items(parts, client, request)
+    return claims_request.limited(wanted, allowed, offered(parts) if wanted.verified else None)
+
+
+def _claims_of_items(parts: Parts, client: Client, request: AuthorizeRequest) -> frozenset[str]:
+    items = parts.catalogue.items(detail.item for detail in request.items)
+    own = {
+        code: item for code, item in items.items() if item is not None and item.department_id == client.department_id
+    }
+    return frozenset(kind.claim for kind in parts.catalogue.kinds(law.needs(own)).values())
+
+
+def dropped(wanted: ClaimsRequest, kept: ClaimsRequest) -> frozenset[str]:
+    """Claims that were left out, and ``verified_claims`` where a request for them demands what is not known here."""
+    fewer = any(
+        len(before.wishes) > len(after.wishes)
+        for before, after in (
+            (wanted.id_token_verified, kept.id_token_verified),
+            (wanted.userinfo_verified, kept.userinfo_verified),
+        )
+    )
+    gone = (wanted.plain - kept.plain) | (wanted.verified - kept.verified)
+    return gone | {MEMBER} if fewer else gone
+
+
+def offered(parts: Parts) -> Offered:
+    """What can be told as verified today."""
+    framework = parts.config.framework
+    claims = confirmed.offered(parts.catalogue.all_kinds().values())
+    return Offered(framework=framework, claims=frozenset(claims), records=frozenset(confirmed.record_types(framework)))
 
 
 def facts(parts: Parts, client: Client, kinds: Iterable[AttributeKind], key: KeyState | None) -> ClientFacts:
@@ -97,7 +143,7 @@ def check(parts: Parts, client: Client, request: AuthorizeRequest) -> None:
     ``invalid_authorization_details`` (RFC 9396 §5). ``private`` of the refusal is the plan."""
     if not request.items:
         return
-    made = planned(parts, client, asked(request))
+    made = planned(parts, client, asked(request, client))
     if not made.refusal:
         return
     line = next(line for line in made.lines if line.essential and line.reason == made.refusal)

@@ -16,9 +16,10 @@ from idp.flows import asking, authorize_refusals, consent, interactions, request
 from idp.flows.interactions import Interaction, Opened
 from idp.flows.people import totp
 from idp.flows.sessions import live_with_account
+from idp.flows.verified import kept
 from idp.parts import Parts
 from idp.ports import Conflict, Insert, Write
-from idp.protocol import acr, claims_request, interaction, respond
+from idp.protocol import acr, interaction, respond
 from idp.protocol import authorize as law
 from idp.protocol.interaction import Deny, Facts, Issue, Step
 from idp.protocol.params import Params
@@ -26,7 +27,7 @@ from idp.protocol.request import AuthorizeRequest
 from idp.protocol.respond import ToClient
 from idp.protocol.scopes import OFFLINE
 from idp.records import Account, Consent, Grant, Session, grant_id
-from idp.release.vault import KeyGone
+from idp.release.vault import Citizen, KeyGone
 from keys.tokens import Opaque, new_token
 
 SECOND: Final = 1_000_000
@@ -260,13 +261,14 @@ def _pause(parts: Parts, asked: _Asked, caller: Caller) -> Outcome:
 def _issue(parts: Parts, asked: _Asked, known: Known, step: Issue, caller: Caller) -> ToClient | AlreadyDone | OnPage:
     """Grant and event in one batch; the code leaves when it is committed. ``origin`` is unique: one request, one code."""
     assert known.consent is not None
+    assert known.account is not None
     code = new_token(parts.ring, "code", parts.entropy)
-    grant = _grant(parts, asked, known, step, code, caller.now)
-    fact = CodeIssued(client_id=grant.client_id, grant=grant.id.hex(), scope=grant.scope, acr=grant.acr)
     try:
-        citizen = parts.vault.citizen(grant.account_id)
+        citizen = parts.vault.citizen(known.account.id)
     except KeyGone:
         return _deny(parts, asked, interaction.refusal(Code.ACCESS_DENIED, "account_erased"), caller)
+    grant = _grant(parts, asked, known, citizen, step, code, caller.now)
+    fact = CodeIssued(client_id=grant.client_id, grant=grant.id.hex(), scope=grant.scope, acr=grant.acr)
     event = record(fact, at=caller.now, entropy=parts.entropy, person=citizen)
     done = parts.store.commit([*asked.writes, consent.still_given(known.consent), Insert(grant), event])
     if isinstance(done, Conflict):
@@ -286,7 +288,7 @@ def _not_issued(parts: Parts, asked: _Asked, index: int, caller: Caller) -> ToCl
     return AlreadyDone(asked.client)
 
 
-def _grant(parts: Parts, asked: _Asked, known: Known, step: Issue, code: Opaque, now: int) -> Grant:
+def _grant(parts: Parts, asked: _Asked, known: Known, citizen: Citizen, step: Issue, code: Opaque, now: int) -> Grant:
     request, client, session, account = asked.request, asked.client, known.session, known.account
     assert session is not None and account is not None and known.consent is not None
     allowed = consent.of_grant(parts, request, client, known.consent)
@@ -309,7 +311,7 @@ def _grant(parts: Parts, asked: _Asked, known: Known, step: Issue, code: Opaque,
         code_challenge=request.code_challenge,
         nonce=request.nonce,
         scope=" ".join(request.scope),
-        claims=claims_request.stored(request.claims),
+        claims=kept(citizen, grant_id(code.hash), request.claims),
         acr=step.acr,
         amr=session.amr,
         auth_at=session.auth_at,

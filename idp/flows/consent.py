@@ -43,11 +43,15 @@ class WantedItem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Wanted(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one request asks for: scopes, the names of standard claims that they and the ``claims`` parameter stand for, service items. Sorted."""
+    """What one request asks for: scopes, the names of standard claims that they and the ``claims`` parameter stand for, service items. Sorted.
+
+    ``verified``: claims that are asked for with who stands for them and since when.
+    """
 
     scope: tuple[str, ...]
     claims: tuple[str, ...]
     items: tuple[WantedItem, ...] = ()
+    verified: tuple[str, ...] = ()
 
 
 class Given(Wanted, frozen=True, omit_defaults=True):
@@ -97,9 +101,10 @@ class Shown:
 
 def wanted(parts: Parts, client: Client, request: AuthorizeRequest) -> Wanted:
     """What ``request`` asks for, service items as they are approved now."""
-    asked = asking.asked(request)
+    asked = asking.asked(request, client)
     scope, claims = tuple(sorted(request.scope)), tuple(sorted(asked.claims))
-    return Wanted(scope, claims, _items(asking.planned(parts, client, asked)) if asked.items else ())
+    items = _items(asking.planned(parts, client, asked)) if asked.items else ()
+    return Wanted(scope, claims, items, tuple(sorted(asked.verified)))
 
 
 def _items(planned: Plan) -> tuple[WantedItem, ...]:
@@ -175,6 +180,8 @@ def covers(parts: Parts, given: Wanted, asked: Wanted) -> bool:
     earlier = {item.code: item for item in given.items}
     if not (_personal(asked.scope) <= set(given.scope) and set(asked.claims) <= set(given.claims)):
         return False
+    if not set(asked.verified) <= set(given.verified):
+        return False
     return all(_item_covered(parts, earlier.get(item.code), item) for item in asked.items)
 
 
@@ -217,7 +224,7 @@ def shown(
     parts: Parts, citizen: Citizen, client: Client, request: AuthorizeRequest, held: Consent | None, now: int
 ) -> Shown:
     """Opens just the attributes that are asked, and answers them masked. Raises ``keys.errors.SealBroken``."""
-    what = asking.asked(request)
+    what = asking.asked(request, client)
     first = asking.planned(parts, client, what)
     rows = parts.vault.rows(citizen, sources(first))
     planned = asking.planned(parts, client, what, held=asking.held(rows))
@@ -240,7 +247,7 @@ def shown(
 
 def _can_be_shown(line: Line) -> bool:
     """What is withheld for good is not the citizen's to decide about; what is not on record is told as such."""
-    return line.outcome == "release" or line.reason == "no_value"
+    return line.outcome == "release" or line.reason in ("no_value", "not_confirmed")
 
 
 def _preview(parts: Parts, citizen: Citizen, planned: Plan, rows: list[Attribute], now: int) -> dict[str, str]:
@@ -249,6 +256,9 @@ def _preview(parts: Parts, citizen: Citizen, planned: Plan, rows: list[Attribute
     told: dict[str, str] = {}
     for line in planned.lines:
         kind = kinds.get(line.attribute)
+        if line.reason == "not_confirmed":
+            told.setdefault(line.attribute, "")
+            continue
         value: Any = computed(kind, values, day(now)) if kind is not None and kind.of else values.get(line.attribute)
         told[line.attribute] = mask(line.attribute, value)
     return told
@@ -312,6 +322,7 @@ def _fact(client: Client, shown: Shown, asked: Wanted, lasts: str, expires_at: i
         claims=asked.claims,
         digest=shown.digest.hex(),
         items=items,
+        verified=asked.verified,
         lasts=lasts,
         until=expires_at or 0,
         reference=reference,
@@ -328,7 +339,7 @@ def _with_earlier(held: Consent | None, client: Client, asked: Wanted, expires_a
     """Joined with what lasts as this does: nothing earlier is made to last longer, a yes for once adds to nothing, and what was allowed to the
     service under another name or other terms does not count any more."""
     who = identity(client)
-    alone = Given(asked.scope, asked.claims, asked.items, who)
+    alone = Given(asked.scope, asked.claims, asked.items, asked.verified, who)
     if held is None or held.withdrawn_at is not None or held.expires_at is not None or expires_at is not None:
         return alone
     earlier = read(held)
@@ -339,6 +350,7 @@ def _with_earlier(held: Consent | None, client: Client, asked: Wanted, expires_a
         _union(earlier.scope, asked.scope),
         _union(earlier.claims, asked.claims),
         tuple(items[code] for code in sorted(items)),
+        _union(earlier.verified, asked.verified),
         who,
     )
 

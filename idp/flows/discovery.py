@@ -1,15 +1,19 @@
 """What the provider says of itself, as bytes made once: the discovery document, validated before it is served, and the published keys."""
 
+from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any, Final
 
 import msgspec
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from authlib.oidc.discovery import OpenIDProviderMetadata
 
+from idp.errors import Unavailable
 from idp.flows.offer import server_profile
 from idp.parts import Parts
 from idp.protocol.discovery import document
 from idp.release.claims import STANDARD
+from idp.release.confirmed import offered, record_types
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -24,9 +28,30 @@ def published(body: bytes) -> Published:
     return Published(body, f'"{sha256(body).hexdigest()[:32]}"')
 
 
-def discovery(parts: Parts) -> Published:
-    """The document, the same for OIDC Discovery §4 and RFC 8414 §3. Raises ValueError when it contradicts either."""
-    profile = server_profile(parts.config)
+class Discovery:
+    """The document, the same for OIDC Discovery §4 and RFC 8414 §3; made again only when the catalogue has other attributes.
+
+    Raises ValueError when it contradicts its specifications.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._claims: tuple[str, ...] = ()
+        self._last = self.now()
+
+    def now(self) -> Published:
+        """What is not read fresh enough is told as it was: nothing is promised by it."""
+        try:
+            claims = offered(self._parts.catalogue.all_kinds().values())
+        except Unavailable:
+            return self._last
+        if claims != self._claims:
+            self._last, self._claims = published(msgspec.json.encode(_document(self._parts, claims))), claims
+        return self._last
+
+
+def _document(parts: Parts, verified_claims: tuple[str, ...]) -> dict[str, Any]:
+    profile, framework = server_profile(parts.config), parts.config.framework
     metadata = document(
         parts.config.issuer,
         scopes=profile.scopes_supported,
@@ -40,10 +65,13 @@ def discovery(parts: Parts) -> Published:
         encryption_encs=profile.id_token_encryption_enc_values_supported,
         acr_values=profile.acr_values_supported,
         claims=STANDARD,
+        trust_frameworks=(framework,),
+        verified_claims=verified_claims,
+        electronic_records=record_types(framework),
         require_par=parts.config.require_par,
     )
     check(metadata)
-    return published(msgspec.json.encode(metadata))
+    return metadata
 
 
 def check(metadata: dict[str, object]) -> None:
@@ -53,6 +81,21 @@ def check(metadata: dict[str, object]) -> None:
     secure = {name: _as_https(value, issuer) for name, value in metadata.items()}
     AuthorizationServerMetadata(secure).validate()
     OpenIDProviderMetadata(secure).validate()
+    _check_assurance(metadata)
+
+
+_EVIDENCE: Final = {"document": "documents_supported", "electronic_record": "electronic_records_supported"}
+
+
+def _check_assurance(metadata: Mapping[str, object]) -> None:
+    """OpenID Connect for Identity Assurance §8: lists with at least one member each, and those that another one asks for."""
+    evidence = metadata.get("evidence_supported", ())
+    needed = ["trust_frameworks_supported", "claims_in_verified_claims_supported"]
+    needed += [member for kind, member in _EVIDENCE.items() if isinstance(evidence, list) and kind in evidence]
+    for name in needed:
+        listed = metadata.get(name)
+        if not isinstance(listed, list) or not listed or not all(isinstance(one, str) and one for one in listed):
+            raise ValueError(f"{name} must be a list of texts")
 
 
 def _as_https(value: object, issuer: str) -> object:

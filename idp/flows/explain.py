@@ -2,15 +2,15 @@
 
 from typing import Any
 
+import msgspec
+
 from clients.model import Client
 from idp.errors import Refusal
 from idp.flows import asking
 from idp.parts import Parts
 from idp.protocol import authorize as law
-from idp.protocol import claims_request
 from idp.protocol.params import parse
 from idp.protocol.request import AuthorizeRequest
-from idp.release.claims import askable
 from idp.release.model import Line
 from idp.release.plan import settled
 
@@ -22,14 +22,15 @@ def explain(parts: Parts, client: Client, query: str) -> dict[str, Any]:
     """
     params = parse(query)
     scope, claims, details = law.scope(params, client), law.claims(params, client), law.details(params, client)
-    allowed = claims_request.limited(claims, askable(client.scope))
     request = AuthorizeRequest(
-        client_id=client.client_id, redirect_uri="", response_mode="query", scope=scope, claims=allowed, details=details
+        client_id=client.client_id, redirect_uri="", response_mode="query", scope=scope, claims=claims, details=details
     )
+    allowed = asking.limited(parts, client, request)
+    request = msgspec.structs.replace(request, claims=allowed)
     return {
         "client_id": client.client_id,
-        "lines": [_line(line) for line in asking.planned(parts, client, asking.asked(request)).lines],
-        "dropped": sorted(claims.names - allowed.names),
+        "lines": [_line(line) for line in asking.planned(parts, client, asking.asked(request, client)).lines],
+        "dropped": sorted(asking.dropped(claims, allowed)),
         "error": _error(parts, client, request),
     }
 
@@ -50,6 +51,7 @@ def _line(line: Line) -> dict[str, Any]:
         "claim": line.claim,
         "need": "essential" if line.essential else "optional",
         "basis": line.basis,
+        "verified": line.verified or "no",
         "sensitive": line.sensitive,
         "outcome": line.outcome,
         "why": line.reason or ("approved" if settled(line) else "approved, if the citizen chooses it"),

@@ -3,18 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from clients.model import Client
 from idp.audit.events import ItemTold
 from idp.flows import asking
+from idp.flows.verified import answered, asked_in
 from idp.parts import Parts
 from idp.protocol import authorization_details
 from idp.protocol.scopes import service_items
+from idp.protocol.verified_claims import MEMBER
+from idp.protocol.verified_claims import names as names_in
 from idp.records import Grant
-from idp.release.claims import askable, for_userinfo
+from idp.release.claims import STANDARD, askable, for_userinfo
 from idp.release.claims import for_id_token as asked_in_id_token
 from idp.release.minimise import computed
 from idp.release.model import Allowed, AllowedItem, Asked, AskedItem, KeyState, Line
@@ -22,18 +25,38 @@ from idp.release.plan import sources
 from idp.release.times import day
 from idp.release.vault import Citizen
 
+_NO_NAMES: Final[frozenset[str]] = frozenset()
+
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What is told: claim → value, in order, and for which items."""
+    """What is told: claim → value, in order, and for which items. ``names``: every claim of it, those inside ``verified_claims`` too, which
+    ``verified`` names."""
 
     values: dict[str, Any]
+    names: tuple[str, ...] = ()
+    verified: tuple[str, ...] = ()
     items: tuple[ItemTold, ...] = ()
     withheld: tuple[Line, ...] = ()
     """What leaves only encrypted, and can't."""
 
     def __repr__(self) -> str:
         return "Released(…)"
+
+
+NOTHING: Final = Released({})
+
+
+@dataclass(frozen=True, slots=True)
+class _Want:
+    """What one answer is to hold. ``names``: standard claims; ``items`` with the attributes that are due; ``plain``: the claims that are asked for as
+    such, None for all of them; ``verified``: those asked for as verified."""
+
+    place: str
+    names: tuple[str, ...]
+    items: tuple[AllowedItem, ...]
+    plain: frozenset[str] | None
+    verified: frozenset[str]
 
 
 @lru_cache(maxsize=2048)
@@ -86,39 +109,80 @@ def released_for(
     key: KeyState,
 ) -> Released:
     """What UserInfo tells: of ``names`` (standard claims) what is known; of a grant's items requested ∩ approved ∩ known ∩ chosen, as all that
-    is today. ``scope``: the token's; ``key``: whether this answer may hold what leaves only encrypted. Raises ``keys.errors.SealBroken``.
+    is today; what was asked for as verified. ``scope``: the token's; ``key``: whether this answer may hold what leaves only encrypted. Raises
+    ``keys.errors.SealBroken``.
     """
-    if grant.plan is None and not asking.encrypts_all(parts):
+    wanted = asked_in(grant.claims, "userinfo")[1].names if grant.claims is not None else _NO_NAMES
+    if grant.plan is None and not wanted and not asking.encrypts_all(parts):
         values = parts.vault.claims(citizen, names)
-        return Released({name: values[name] for name in names if name in values})
+        told = {name: values[name] for name in names if name in values}
+        return Released(told, tuple(told))
     items = tuple(item for item in granted(grant, scope) if item.attributes)
-    what = Asked(items=tuple(AskedItem(code=item.code, attributes=item.attributes) for item in items), claims=names)
-    chosen = {item.code: frozenset(item.attributes) for item in items}
+    return _told(parts, client, grant, citizen, _Want("userinfo", names, items, None, wanted), now, key)
+
+
+def for_id_token(parts: Parts, client: Client, grant: Grant, citizen: Citizen, now: int, key: KeyState) -> Released:
+    """What the ID token tells: claims asked for there, standard ones and those of the grant's items, plainly or as verified; encrypted alone what
+    leaves only so. Raises ``keys.errors.SealBroken``."""
+    if not grant.claims:
+        return NOTHING
+    asked, request, _ = asked_in(grant.claims, "id_token")
+    names = id_token_names(client.scope, grant.claims)
+    items = _items_asked(parts, grant, asked | request.names)
+    if not (names or request.names or items):
+        return NOTHING
+    return _told(parts, client, grant, citizen, _Want("id_token", names, items, asked, request.names), now, key)
+
+
+def _items_asked(parts: Parts, grant: Grant, claims: frozenset[str]) -> tuple[AllowedItem, ...]:
+    """Of a grant's items the attributes whose claims were asked for."""
+    found = []
+    for item in granted(grant, grant.scope) if grant.plan is not None else ():
+        kinds = parts.catalogue.kinds(item.attributes)
+        attributes = tuple(code for code in item.attributes if code in kinds and kinds[code].claim in claims)
+        if attributes:
+            found.append(msgspec.structs.replace(item, attributes=attributes))
+    return tuple(found)
+
+
+def _told(
+    parts: Parts, client: Client, grant: Grant, citizen: Citizen, want: _Want, now: int, key: KeyState
+) -> Released:
+    """One plan for what is asked plainly and as verified; the vault is opened for just its lines."""
+    standard = _with_verified(want.names, client.scope, want.verified)
+    what = Asked(
+        items=tuple(AskedItem(code=item.code, attributes=item.attributes) for item in want.items),
+        claims=standard,
+        verified=want.verified,
+        only_verified=frozenset(standard).difference(want.names),
+    )
+    chosen = {item.code: frozenset(item.attributes) for item in want.items}
     first = asking.planned(parts, client, what, chosen=chosen, key=key)
     rows = parts.vault.rows(citizen, sources(first))
     planned = asking.planned(parts, client, what, held=asking.held(rows), chosen=chosen, key=key)
     wanted = set(sources(planned))
     values = {row.code: citizen.open_claim(row) for row in rows if row.code in wanted}
-    told = {line.claim: (line, _value(parts, line, values, now)) for line in planned.released}
-    told = {claim: found for claim, found in told.items() if found[1] is not None}
+    known = {line.claim: (line, _value(parts, line, values, now)) for line in planned.released}
+    known = {claim: found for claim, found in known.items() if found[1] is not None}
+    due = {line.claim for line in planned.released if line.verified != "only"}
+    plain = {c: value for c, (_, value) in known.items() if c in due and (want.plain is None or c in want.plain)}
+    answer = answered(parts, citizen, grant, want.place, known, now) if want.verified else None
+    inside = names_in(answer)
+    names = tuple(dict.fromkeys((*plain, *inside)))
     return Released(
-        {claim: value for claim, (_, value) in told.items()},
-        _items(planned.released, items, frozenset(told)),
+        {**plain, MEMBER: answer} if answer else plain,
+        names,
+        inside,
+        _items(planned.released, want.items, frozenset(names)),
         tuple(line for line in first.lines if line.reason in asking.KEY_REASONS),
     )
 
 
-def for_id_token(parts: Parts, client: Client, grant: Grant, citizen: Citizen, key: KeyState) -> Released:
-    """What the ID token tells: standard claims asked for there; encrypted alone what leaves only so. Raises ``keys.errors.SealBroken``."""
-    names = id_token_names(client.scope, grant.claims) if grant.claims else ()
-    if not names:
-        return Released({})
-    planned = asking.planned(parts, client, Asked(claims=names), key=key)
-    values = parts.vault.claims(citizen, (line.attribute for line in planned.released))
-    return Released(
-        {name: values[name] for name in names if name in values},
-        withheld=tuple(line for line in planned.lines if line.reason in asking.KEY_REASONS),
-    )
+@lru_cache(maxsize=2048)
+def _with_verified(names: tuple[str, ...], registered: tuple[str, ...], verified: frozenset[str]) -> tuple[str, ...]:
+    """Standard claims that are asked for plainly or as verified, within what the client may ask for by itself."""
+    may = askable(registered)
+    return tuple(claim for claim in STANDARD if claim in names or (claim in verified and claim in may))
 
 
 def _value(parts: Parts, line: Line, values: Mapping[str, Any], now: int) -> Any:

@@ -10,7 +10,7 @@ from clients.documents import KeysUnavailable
 from clients.model import Client
 from clients.signed import BadSigned, open_signed, peek_header
 from idp.errors import Code, Refusal
-from idp.flows import authorize_refusals
+from idp.flows import asking, authorize_refusals
 from idp.parts import Parts
 from idp.ports import Insert, Write
 from idp.protocol import authorize as law
@@ -19,7 +19,6 @@ from idp.protocol.params import Params
 from idp.protocol.request import AuthorizeRequest
 from idp.protocol.request_object import refused
 from idp.records import Grant, UsedAssertion
-from idp.release.claims import askable
 from keys.errors import TokenInvalid
 from keys.jose import ACCEPTED_ALGS, verify
 from keys.subjects import account_of_subject
@@ -76,8 +75,8 @@ def read(
     """Stage B: the request, its claims limited to what the client may ask for, and the accounts that its hints accept. Raises Refusal."""
     request = law.what(source.params, client, uri)
     if request.claims != claims_request.NOTHING:
-        allowed = claims_request.limited(request.claims, askable(client.scope))
-        if dropped := request.claims.names - allowed.names:
+        allowed = asking.limited(parts, client, request)
+        if dropped := asking.dropped(request.claims, allowed):
             authorize_refusals.note_dropped(parts, client, dropped, now, reference)
         request = msgspec.structs.replace(request, claims=allowed)
     expected = expected_accounts(parts, client, request)

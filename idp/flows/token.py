@@ -23,7 +23,7 @@ from idp.flows import exchanges, minting, refresh, standing, withheld
 from idp.flows.client_auth import AuthenticatedClient, Call, authenticate, refuse_replay, settle
 from idp.flows.client_keys import key_state, thumbprint
 from idp.flows.declined import Declined, declined, ended
-from idp.flows.released import allowed, for_id_token, over
+from idp.flows.released import Released, allowed, for_id_token, over
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Update, Write
 from idp.protocol import token as law
@@ -31,7 +31,9 @@ from idp.protocol.exchange import GRANT_TYPE as EXCHANGE
 from idp.protocol.params import Params
 from idp.protocol.refresh import given, lives
 from idp.records import Grant, Refresh, grant_id
+from idp.release.model import KeyState
 from idp.release.vault import Citizen
+from keys.errors import SealBroken
 from keys.tokens import Opaque, new_token, token_hash
 
 Document = dict[str, object]
@@ -122,7 +124,7 @@ def _redeem(parts: Parts, asked: Asked, grant: Grant, citizen: Citizen, session_
     now, client, config = asked.now, asked.client, parts.config
     with_keys = minting.signers(parts, client, grant.scope, now)
     key = key_state(parts, client, with_keys.recipient, now)
-    told = for_id_token(parts, client, grant, citizen, key)
+    told = _for_id_token(parts, client, grant, citizen, now, key)
     word = allowed(grant.plan)
     lasting = given(client) and not word.once
     successor = new_token(parts.ring, "refresh", parts.entropy) if lasting else None
@@ -137,9 +139,7 @@ def _redeem(parts: Parts, asked: Asked, grant: Grant, citizen: Citizen, session_
         *asked.by.writes,
         Update(Grant, where, {"state": "redeemed", "expires_at": last_at}),
         *_first_refresh(successor, grant, now, family_at, config.refresh_idle),
-        *_facts(
-            parts, grant, now, citizen, with_keys, refresh_given=successor is not None, released=tuple(told.values)
-        ),
+        *_facts(parts, grant, now, citizen, with_keys, refresh_given=successor is not None, told=told),
         *withheld.writes(parts, client, grant, citizen, told, "id_token", now, asked.reference),
     ]
     result = parts.store.commit(writes)
@@ -158,6 +158,14 @@ def _redeem(parts: Parts, asked: Asked, grant: Grant, citizen: Citizen, session_
     )
 
 
+def _for_id_token(parts: Parts, client: Client, grant: Grant, citizen: Citizen, now: int, key: KeyState) -> Released:
+    """Fails closed for the person whose values do not open: nothing is used up."""
+    try:
+        return for_id_token(parts, client, grant, citizen, now, key)
+    except SealBroken:
+        raise Refusal(Code.SERVER_ERROR, "The answer can't be given.", reason="seal_broken") from None
+
+
 def _first_refresh(made: Opaque | None, grant: Grant, now: int, family_at: int, idle_s: int) -> list[Write]:
     if made is None:
         return []
@@ -173,16 +181,22 @@ def _facts(
     with_keys: minting.Signers,
     *,
     refresh_given: bool,
-    released: tuple[str, ...],
+    told: Released,
 ) -> list[Write]:
     """No token and no claim without its record (DESIGN §2.1)."""
     name = grant.id.hex()
     facts: list[Fact] = [CodeRedeemed(client_id=grant.client_id, grant=name, scope=grant.scope, refresh=refresh_given)]
-    if released:
-        key = thumbprint(with_keys.recipient)
-        facts.append(
-            AttributesReleased(client_id=grant.client_id, grant=name, claims=released, via="id_token", key=key)
+    if told.values:
+        released = AttributesReleased(
+            client_id=grant.client_id,
+            grant=name,
+            claims=told.names,
+            verified=told.verified,
+            via="id_token",
+            items=told.items,
+            key=thumbprint(with_keys.recipient),
         )
+        facts.append(released)
     return [record(fact, at=now, entropy=parts.entropy, person=citizen) for fact in facts]
 
 

@@ -119,7 +119,8 @@ def _record(
         fact = AttributesReleased(
             client_id=client.client_id,
             grant=grant.id.hex(),
-            claims=tuple(released.values),
+            claims=released.names,
+            verified=released.verified,
             via="userinfo",
             items=released.items,
             key=thumbprint(to),

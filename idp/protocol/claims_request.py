@@ -1,25 +1,35 @@
 """The ``claims`` parameter (OpenID Connect Core §5.5): read strictly, stored without the values that people typed into it."""
 
+from base64 import b64encode
 from typing import Any, Final
 
 import msgspec
 
-from idp.errors import Code, Refusal
-from idp.protocol import strict_json
+from idp.protocol import strict_json, verified_claims, wishes
+from idp.protocol.verified_claims import MEMBER, Offered, VerifiedRequest
+from idp.protocol.wishes import Wish, malformed
 
 MAX_CHARS: Final = 16_384
 MAX_CLAIMS: Final = 100
 _MEMBERS: Final = ("id_token", "userinfo")
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How one claim is asked for (§5.5.1). ``values`` holds ``value`` too; empty: any value."""
+class Private(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a grant keeps sealed: the requests for verified claims with their values."""
 
-    essential: bool = False
-    values: tuple[str, ...] = ()
+    id_token_verified: VerifiedRequest = verified_claims.NOTHING
+    userinfo_verified: VerifiedRequest = verified_claims.NOTHING
 
     def __repr__(self) -> str:
-        return f"Wish(essential={self.essential})"
+        return "Private(…)"
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a grant keeps, for the verified claims: as :func:`stored` wrote it, values apart."""
+
+    id_token: dict[str, Any] = {}
+    userinfo: dict[str, Any] = {}
+    sealed: bytes | None = None
 
 
 class ClaimsRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -27,14 +37,34 @@ class ClaimsRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     id_token: dict[str, Wish] = {}
     userinfo: dict[str, Wish] = {}
+    id_token_verified: VerifiedRequest = verified_claims.NOTHING
+    userinfo_verified: VerifiedRequest = verified_claims.NOTHING
+
+    @property
+    def plain(self) -> frozenset[str]:
+        """Every claim asked for as such, wherever."""
+        return frozenset(self.id_token) | frozenset(self.userinfo)
+
+    @property
+    def verified(self) -> frozenset[str]:
+        """Every claim asked for inside ``verified_claims``, wherever."""
+        return self.id_token_verified.names | self.userinfo_verified.names
 
     @property
     def names(self) -> frozenset[str]:
-        """Every claim asked for, wherever."""
-        return frozenset(self.id_token) | frozenset(self.userinfo)
+        """Every claim asked for."""
+        return self.plain | self.verified
 
 
 NOTHING: Final = ClaimsRequest()
+
+
+def kept_names(claims: bytes, place: str) -> tuple[frozenset[str], VerifiedRequest, bytes | None]:
+    """What a grant keeps for ``place`` (id_token or userinfo): claims asked for as such, those asked for as verified, and what is sealed."""
+    kept = msgspec.json.decode(claims, type=Kept)
+    members = getattr(kept, place)
+    verified = msgspec.convert(members.get(MEMBER, {}), type=VerifiedRequest)
+    return frozenset(members) - {MEMBER}, verified, kept.sealed
 
 
 def parse(text: str) -> ClaimsRequest:
@@ -43,61 +73,83 @@ def parse(text: str) -> ClaimsRequest:
     Members other than ``id_token`` and ``userinfo`` are ignored (§5.5).
     """
     if len(text) > MAX_CHARS:
-        raise _bad("is too long")
+        raise malformed("is too long")
     document = _strict(text)
     if not isinstance(document, dict):
-        raise _bad("is not a JSON object")
-    return ClaimsRequest(**{member: _wishes(document.get(member)) for member in _MEMBERS})
-
-
-def limited(request: ClaimsRequest, allowed: frozenset[str]) -> ClaimsRequest:
-    """Only what may be told: others are left out, essential or not (§5.5.1: not an error)."""
+        raise malformed("is not a JSON object")
+    id_token, userinfo = (_members(document.get(member)) for member in _MEMBERS)
     return ClaimsRequest(
-        id_token={name: wish for name, wish in request.id_token.items() if name in allowed},
-        userinfo={name: wish for name, wish in request.userinfo.items() if name in allowed},
+        id_token=_wishes(id_token),
+        userinfo=_wishes(userinfo),
+        id_token_verified=_verified(id_token),
+        userinfo_verified=_verified(userinfo),
     )
 
 
-def stored(request: ClaimsRequest) -> bytes | None:
-    """What a grant keeps: names and ``essential``; never ``value`` or ``values``, which may be about a person. None for nothing."""
-    document = {
-        member: {
-            name: {"essential": True} if wish.essential else None for name, wish in getattr(request, member).items()
-        }
-        for member in _MEMBERS
-        if getattr(request, member)
-    }
+def limited(request: ClaimsRequest, allowed: frozenset[str], offered: Offered | None = None) -> ClaimsRequest:
+    """Only what may be told: others are left out, essential or not (§5.5.1: not an error). ``offered``: what can be told as verified, if anything."""
+    return ClaimsRequest(
+        id_token={name: wish for name, wish in request.id_token.items() if name in allowed},
+        userinfo={name: wish for name, wish in request.userinfo.items() if name in allowed},
+        id_token_verified=_offered(request.id_token_verified, allowed, offered),
+        userinfo_verified=_offered(request.userinfo_verified, allowed, offered),
+    )
+
+
+def _offered(verified: VerifiedRequest, allowed: frozenset[str], offered: Offered | None) -> VerifiedRequest:
+    if offered is None or not verified.wishes:
+        return verified_claims.NOTHING
+    return verified_claims.within(verified, allowed, offered)
+
+
+def private(request: ClaimsRequest) -> bytes | None:
+    """The values that somebody typed and that the answer depends on: to be kept sealed under their citizen's key. None where there are none."""
+    asked = (request.id_token_verified, request.userinfo_verified)
+    if not any(wish.values for verified in asked for one in verified.wishes for wish in one.claims.values()):
+        return None
+    return msgspec.json.encode(Private(id_token_verified=asked[0], userinfo_verified=asked[1]))
+
+
+def stored(request: ClaimsRequest, sealed: bytes | None = None) -> bytes | None:
+    """What a grant keeps: names and ``essential``; never ``value`` or ``values``, which may be about a person. None for nothing.
+
+    ``sealed``: :func:`private`, sealed.
+    """
+    document: dict[str, Any] = {member: kept for member in _MEMBERS if (kept := _kept(request, member))}
+    if sealed is not None:
+        document["sealed"] = b64encode(sealed).decode("ascii")
     return msgspec.json.encode(document) if document else None
 
 
-def _wishes(member: Any) -> dict[str, Wish]:
+def _kept(request: ClaimsRequest, member: str) -> dict[str, Any]:
+    plain = {name: {"essential": True} if wish.essential else None for name, wish in getattr(request, member).items()}
+    verified: VerifiedRequest = getattr(request, f"{member}_verified")
+    return plain | ({MEMBER: _without_values(verified)} if verified.wishes else {})
+
+
+def _without_values(verified: VerifiedRequest) -> VerifiedRequest:
+    kept = (msgspec.structs.replace(wish, claims={name: Wish() for name in wish.claims}) for wish in verified.wishes)
+    return msgspec.structs.replace(verified, wishes=tuple(kept))
+
+
+def _members(member: Any) -> dict[str, Any]:
     if member is None:
         return {}
     if not isinstance(member, dict) or len(member) > MAX_CLAIMS:
-        raise _bad("has a member that is not an object of at most 100 claims")
-    return {name: _wish(value) for name, value in member.items()}
+        raise malformed("has a member that is not an object of at most 100 claims")
+    return member
 
 
-def _wish(value: Any) -> Wish:
-    if value is None:
-        return Wish()
-    if not isinstance(value, dict):
-        raise _bad("asks for a claim with something that is neither null nor an object")
-    essential, listed = value.get("essential", False), value.get("values", [])
-    if not isinstance(essential, bool) or not isinstance(listed, list) or ("value" in value and "values" in value):
-        raise _bad("has an essential, value or values member of the wrong form")
-    wanted = [value["value"]] if "value" in value else listed
-    if not all(isinstance(item, str | int) for item in wanted):
-        raise _bad("lists a value that is neither text, number nor truth value")
-    return Wish(essential=essential, values=tuple(map(str, wanted)))
+def _wishes(member: dict[str, Any]) -> dict[str, Wish]:
+    return {name: wishes.read(value) for name, value in member.items() if name != MEMBER}
+
+
+def _verified(member: dict[str, Any]) -> VerifiedRequest:
+    return verified_claims.parse(member[MEMBER]) if MEMBER in member else verified_claims.NOTHING
 
 
 def _strict(text: str) -> Any:
     try:
         return strict_json.read(text)
     except ValueError:
-        raise _bad("is not strict JSON") from None
-
-
-def _bad(what: str) -> Refusal:
-    return Refusal(Code.INVALID_REQUEST, f"The claims parameter {what}.", reason="claims_malformed")
+        raise malformed("is not strict JSON") from None

@@ -6,6 +6,7 @@ Every member whose omission would say something wrong is stated.
 from typing import Any, Final
 
 from idp.protocol import authorization_details, prompt
+from idp.protocol.verified_claims import EVIDENCE
 
 PROTOCOL_CLAIMS: Final = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid")
 ENCRYPTED: Final = ("id_token", "userinfo", "introspection")
@@ -27,9 +28,13 @@ def document(
     encryption_encs: tuple[str, ...],
     acr_values: tuple[str, ...],
     claims: tuple[str, ...],
+    trust_frameworks: tuple[str, ...],
+    verified_claims: tuple[str, ...],
+    electronic_records: tuple[str, ...],
     require_par: bool,
 ) -> dict[str, Any]:
-    """The document as a mapping. ``signing_algs``: those with an active key; ``claims``: about people."""
+    """The document as a mapping. ``signing_algs``: those with an active key; ``claims``: about people; ``verified_claims``: those that can be told
+    as verified, by ``electronic_records`` of these types (OpenID Connect for Identity Assurance §8)."""
     confidential = [method for method in auth_methods if method != "none"]
     return {
         "issuer": issuer,
@@ -65,6 +70,11 @@ def document(
         "display_values_supported": ["page"],
         "claim_types_supported": ["normal"],
         "claims_supported": [*PROTOCOL_CLAIMS, *claims],
+        "verified_claims_supported": True,
+        "trust_frameworks_supported": list(trust_frameworks),
+        "evidence_supported": [EVIDENCE],
+        "electronic_records_supported": list(electronic_records),
+        "claims_in_verified_claims_supported": list(verified_claims),
         "ui_locales_supported": list(LOCALES),
         "claims_parameter_supported": True,
         "authorization_details_types_supported": list(authorization_details.SUPPORTED),

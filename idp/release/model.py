@@ -68,10 +68,16 @@ class AskedItem(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Asked(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """All that one request asks to know: service items, and the standard claims behind its scopes and ``claims``."""
+    """All that one request asks to know: service items, and the standard claims behind its scopes and ``claims``.
+
+    ``verified``: claims that are asked for with who stands for them and since when; ``only_verified``: those of ``claims`` that are not asked for
+    otherwise.
+    """
 
     items: tuple[AskedItem, ...] = ()
     claims: tuple[str, ...] = ()
+    verified: frozenset[str] = frozenset()
+    only_verified: frozenset[str] = frozenset()
 
 
 class Held(Value, frozen=True, kw_only=True, omit_defaults=True):
@@ -98,8 +104,9 @@ class Line(Value, frozen=True, kw_only=True, omit_defaults=True):
     """One attribute of a release plan.
 
     ``outcome``: ``release``, or ``withhold`` with ``reason`` (item_unknown, item_not_approved, foreign_item, not_in_item, attribute_unknown,
-    not_registered, no_value, not_chosen, no_client_key, key_held). ``source`` and ``updated_at`` of the value, where there is one. ``of``: what a
-    minimising attribute is computed from. Of an item that can't be used there is one line, without attribute.
+    not_registered, no_value, not_confirmed, not_chosen, no_client_key, key_held). ``source`` and ``updated_at`` of the value, where there is one.
+    ``of``: what a minimising attribute is computed from. ``verified``: whether it is asked for as verified too, or only so. Of an item that can't be
+    used there is one line, without attribute.
     """
 
     attribute: str
@@ -115,6 +122,7 @@ class Line(Value, frozen=True, kw_only=True, omit_defaults=True):
     source: str = ""
     updated_at: int = 0
     of: tuple[str, ...] = ()
+    verified: Literal["", "also", "only"] = ""
 
 
 class Plan(Value, frozen=True, kw_only=True, omit_defaults=True):

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final
 
+import msgspec
+
+from idp.release.confirmed import confirmed
 from idp.release.model import (
     STANDARD_LOGIN,
     Asked,
@@ -20,7 +23,7 @@ from idp.release.model import (
     ServiceItem,
 )
 
-MENDED_BY_THE_CITIZEN: Final = frozenset({"no_value", "not_chosen"})
+MENDED_BY_THE_CITIZEN: Final = frozenset({"no_value", "not_confirmed", "not_chosen"})
 """Reasons that never refuse a request: not the client's to mend."""
 
 
@@ -43,6 +46,8 @@ def plan(
     for wanted in asked.items:
         lines += _of_item(wanted, items, attributes, client)
     lines += [_standard(claim, attributes.get(claim), client) for claim in asked.claims]
+    if asked.verified:
+        lines = [_marked(line, asked) for line in lines]
     judged = tuple(_judged(line, client, held, chosen) for line in lines)
     return Plan(lines=judged, refusal=_refusal(judged))
 
@@ -123,6 +128,14 @@ def _standard(claim: str, kind: AttributeKind | None, client: ClientFacts) -> Li
     )
 
 
+def _marked(line: Line, asked: Asked) -> Line:
+    """Asked for as verified, too or only."""
+    if line.claim not in asked.verified:
+        return line
+    only = line.item == STANDARD_LOGIN and line.claim in asked.only_verified
+    return msgspec.structs.replace(line, verified="only" if only else "also")
+
+
 def _judged(
     line: Line, client: ClientFacts, held: Mapping[str, Held] | None, chosen: Mapping[str, AbstractSet[str]] | None
 ) -> Line:
@@ -135,6 +148,8 @@ def _judged(
         reason = client.key
     elif held is not None and len(found) < len(line.of or (line.attribute,)):
         reason = "no_value"
+    elif held is not None and line.verified == "only" and not all(confirmed(one.source) for one in found):
+        reason = "not_confirmed"
     elif (
         chosen is not None and line.item != STANDARD_LOGIN and line.attribute not in chosen.get(line.item, frozenset())
     ):
@@ -149,6 +164,7 @@ def _judged(
         citation=line.citation,
         sensitive=sensitive,
         of=line.of,
+        verified=line.verified,
         outcome="withhold" if reason else "release",
         reason=reason,
         source=found[0].source if found else "",

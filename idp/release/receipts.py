@@ -52,6 +52,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "record.event.entity_id": "6.3.7 event: entity_id, who acted",
     "record.event.validity_duration": "6.3.7 event: validity_duration",
     "record.event.notice_digest": "beyond the specification: SHA-256 of exactly what was shown (``flows.consent``)",
+    "record.event.verified": "beyond the specification: the claims that were told with who stands for them and since when",
     "record.event.recipient_client_id": "beyond the specification: whose own identifier of the citizen was handed over, encrypted to them",
     "log.origin": "beyond the specification: the audit log that holds the event",
     "log.entry": "beyond the specification: the event's entry there, salted",
@@ -248,6 +249,7 @@ def _event(told: Told) -> dict[str, Any]:
         "entity_id": who,
         "validity_duration": "until withdrawn" if told.kind == GIVEN else None,
         **({"notice_digest": told.digest} if told.digest else {}),
+        **({"verified": list(told.verified)} if told.verified else {}),
         **({"recipient_client_id": told.to_client} if told.to_client else {}),
     }
 

@@ -29,7 +29,8 @@ class ToldItem(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 class Told(Value, frozen=True, kw_only=True, omit_defaults=True):
     """One release or decision. ``event_id`` hex; ``at`` microseconds UTC; ``via`` userinfo or id_token; ``digest`` hex of what was shown;
-    ``to_client``: who may read the identifier of an exchange."""
+    ``verified``: claims that were told, or allowed to be, with who stands for them and since when; ``to_client``: who may read the identifier of
+    an exchange."""
 
     event_id: str
     at: int
@@ -40,6 +41,7 @@ class Told(Value, frozen=True, kw_only=True, omit_defaults=True):
     via: str = ""
     digest: str = ""
     items: tuple[ToldItem, ...] = ()
+    verified: tuple[str, ...] = ()
     to_client: str = ""
 
     @property
@@ -63,6 +65,7 @@ def told(head: bytes) -> Told | None:
         via=document.get("via") or "",
         digest=document.get("digest") or "",
         items=msgspec.convert(document.get("items") or (), type=tuple[ToldItem, ...]),
+        verified=tuple(document.get("verified") or ()),
         to_client=document.get("to_client") or "",
     )
 

@@ -122,6 +122,7 @@ FIELDS: dict[str, LazyString] = {
     "endpoint": _("Endpoint"),
     "scope": _("Scope"),
     "claims": _("Data"),
+    "verified": _("Told as verified"),
     "via": _("Way"),
     "amr": _("Methods"),
     "acr": _("Level"),

@@ -93,6 +93,12 @@ SOURCES: dict[str, LazyString] = {
 }
 """Where a value comes from; another word is the name of an outside source."""
 
+VERIFIED: dict[bool, LazyString] = {
+    True: _("The service is also told who stands for this and since when."),
+    False: _("You stated this yourself, so the service is not told it as confirmed."),
+}
+"""Of what is asked for as verified: whether somebody else than the citizen stands for the value."""
+
 _BACK = _("Go back to the service that you came from and start again.")
 _HELP = _("If it happens again, tell the service the reference code below.")
 _LATER = _("Try again in a few minutes.")

@@ -43,6 +43,73 @@ def test_claims_that_were_not_registered_are_not_told(house: House) -> None:
     assert [set(e["claims"]) for e in house.events("attributes.released")] == [{"email_verified"}, {"email"}]
 
 
+HOSTILE: dict[str, Any] = {
+    "beyond the scopes": {"claims": dict.fromkeys(("phone_number", "national_id", "roles", "sub", "iss", "__proto__"))},
+    "a prototype": {"claims": {"email": None}, "__proto__": {"claims": {"phone_number": None}}},
+    "evidence as a way in": {
+        "claims": {"email": None},
+        "evidence": [
+            {
+                "type": {"value": "electronic_record"},
+                "record": {"derived_claims": {"phone_number": None, "national_id": None}},
+            }
+        ],
+    },
+    "a claim as an object": {"claims": {"email": {"essential": True, "claims": {"phone_number": None}}}},
+    "verified inside verified": {"claims": {"email": None, "verified_claims": None}},
+}
+
+
+@pytest.mark.attack("A082")
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_verified_claims_tell_nothing_beyond_the_plan(house: House, hostile: str) -> None:
+    """Inside ``verified_claims`` the bounds are those of plain claims: registered, consented, asked for (OIDC Identity Assurance §5.7, §7)."""
+    asked = dict(HOSTILE[hostile])
+    verification = {"trust_framework": None, **({"evidence": asked.pop("evidence")} if "evidence" in asked else {})}
+    known = {"email": "li@example.cn", "phone_number": "+8613800005678", "national_id": "11010519491231002X"}
+    app, browser = house.register(scope="openid email"), house.signed_in(house.citizen(claims=known, source="police"))
+    place = {"verified_claims": {"verification": verification, **asked}}
+    code = house.code(browser, app, scope="openid", claims=json.dumps({"id_token": place, "userinfo": place}))
+    tokens = house.redeem(app, code).get_json()
+    answers = json.dumps([claims_of(tokens["id_token"]), house.userinfo(tokens["access_token"]).get_json()])
+    assert known["phone_number"] not in answers and known["national_id"] not in answers
+    told = {claim for event in house.events("attributes.released") for claim in event["claims"]}
+    assert told == (set() if hostile == "beyond the scopes" else {"email"})
+
+
+@pytest.mark.attack("A082", "A161")
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "null",
+        "true",
+        '"x"',
+        "[null]",
+        "{}",
+        '{"verification":null,"claims":{"email":null}}',
+        '{"verification":{"trust_framework":null},"claims":{}}',
+        '{"verification":{"trust_framework":null},"claims":{"email":[]}}',
+        '{"verification":{"trust_framework":[]},"claims":{"email":null}}',
+        '{"verification":{"trust_framework":null,"trust_framework":{"value":"x"}},"claims":{"email":null}}',
+        '{"verification":{"trust_framework":null,"time":{"max_age":1e999}},"claims":{"email":null}}',
+        '{"verification":{"trust_framework":null,"time":{"max_age":-1}},"claims":{"email":null}}',
+        '{"verification":{"trust_framework":null,"evidence":{}},"claims":{"email":null}}',
+        '{"verification":{"trust_framework":null,"x":' + "[" * 3000 + "]" * 3000 + '},"claims":{"email":null}}',
+        "[" + ",".join(['{"verification":{"trust_framework":null},"claims":{"email":null}}'] * 11) + "]",
+        '{"verification":{"trust_framework":null},"claims":{' + ",".join(f'"c{n}":null' for n in range(101)) + "}}",
+    ],
+    ids=range(16),
+)
+def test_malformed_verified_claims(house: House, hostile: str) -> None:
+    """Wrong shapes, wrong types, doubles, depth and size are ``invalid_request``; nothing is asked of anybody (OIDC Core §3.1.2.6)."""
+    app, browser = house.register(), house.signed_in(house.citizen())
+    for place in ("id_token", "userinfo"):
+        answer = house.authorize(browser, app, claims=f'{{"{place}":{{"verified_claims":{hostile}}}}}')
+        code = parse_qs(urlsplit(answer.headers.get("Location", "")).query).get("error", [""])[0]
+        assert code == "invalid_request", answer.text
+    assert house.parts.store.count(Consent) == 0
+
+
 @pytest.mark.attack("A082")
 def test_a_claim_asked_at_userinfo_is_not_in_the_id_token(house: House) -> None:
     """Each place gets what was asked for it (OIDC Core §5.5)."""

@@ -173,13 +173,19 @@ class House:
         )
         return App(app.client, None, signer)
 
-    def citizen(self, *identifiers: str, claims: Mapping[str, Any] | None = None, password: str | None = None) -> bytes:
+    def citizen(
+        self,
+        *identifiers: str,
+        claims: Mapping[str, Any] | None = None,
+        password: str | None = None,
+        source: str = "sample",
+    ) -> bytes:
         """An account; its id."""
         document = {
             "identifiers": identifiers or ("li.wei", "li.wei@example.cn"),
             "claims": dict(CLAIMS if claims is None else claims),
             "password": password,
-            "source": "sample",
+            "source": source,
         }
         return add_account(self.parts, document, "sample")
 

@@ -1,5 +1,6 @@
 """Two departments put everything together that they were ever told of one citizen in one session: nothing matches (SP 800-63C §5.4.1)."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -50,13 +51,13 @@ def flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def told(house: House, app: App, browser: Any, session_id: bytes, scope: str) -> dict[str, Any]:
+def told(house: House, app: App, browser: Any, session_id: bytes, scope: str, **more: str) -> dict[str, Any]:
     """Everything that one client receives, from the authorization response to the logout token."""
     house.clock.advance(7)  # they don't ask in the same second
     everything: dict[str, Any] = {}
     for mode in ("query", "fragment"):
         answer = house.authorize(
-            browser, app, scope=scope, state=f"s-{app.id}", nonce=f"n-{app.id}", response_mode=mode
+            browser, app, scope=scope, state=f"s-{app.id}", nonce=f"n-{app.id}", response_mode=mode, **more
         )
         if 'id="consent-allow"' in answer.text:
             answer = house.submit(browser, answer, decision="allow")
@@ -178,6 +179,23 @@ def test_what_they_share_is_what_the_citizen_released(house: House) -> None:
     found = {name: values for name, values in shared(one, other).items() if name not in HEADERS}
     values = {str(value) for _, value in flat(CLAIMS)}
     assert set().union(*found.values()) <= values, found
+
+
+@pytest.mark.attack("A083", "A082")
+def test_verified_claims_have_the_day_in_common_and_no_finer_time(house: House) -> None:
+    """What is told with its source and date is equal to the day alone (OIDC Identity Assurance §9; DESIGN §2.4)."""
+    browser = house.signed_in(house.citizen(claims=CLAIMS, source="police"))
+    (live,) = house.parts.store.find(Session)
+    deep = {"type": {"value": "electronic_record"}, "time": None, "record": {"source": None, "derived_claims": None}}
+    asked = {"verification": {"trust_framework": None, "time": None}, "claims": {"name": None}}
+    proof = {"verification": {**asked["verification"], "evidence": [deep]}, "claims": {"name": None}}
+    claims = json.dumps({"userinfo": {"verified_claims": [asked, proof]}})
+    one, other = (told(house, app, browser, live.id, "openid", claims=claims) for app in two(house))
+    assert one["userinfo"]["verified_claims"][0]["verification"]["time"].endswith("T00:00Z")
+    found = {name: values for name, values in shared(one, other).items() if name not in HEADERS}
+    assert found.pop("trust_framework") == {f"{house.config.issuer}/trust-framework"}
+    assert found.pop("type") == {"electronic_record", "population_register"}
+    assert found == {"name": {CLAIMS["name"], "公安机关"}, "time": {"2026-01-01T00:00Z"}, "verified": {"name"}}
 
 
 @pytest.mark.attack("A083")

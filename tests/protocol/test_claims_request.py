@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from idp.errors import Refusal
-from idp.protocol.claims_request import ClaimsRequest, Wish, limited, parse, stored
+from idp.protocol.claims_request import ClaimsRequest, limited, parse, stored
+from idp.protocol.wishes import Wish
 
 EXAMPLE = """{"userinfo": {"given_name": {"essential": true}, "nickname": null, "http://example.info/claims/groups": null},
  "id_token": {"auth_time": {"essential": true}, "acr": {"values": ["urn:a", "urn:b"]}, "sub": {"value": "248"}}}"""

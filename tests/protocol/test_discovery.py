@@ -23,6 +23,9 @@ def made(issuer: str = "https://id.example") -> dict[str, object]:
         encryption_encs=P.id_token_encryption_enc_values_supported,
         acr_values=("urn:yimen:acr:1",),
         claims=("name",),
+        trust_frameworks=(f"{issuer}/trust-framework",),
+        verified_claims=("name",),
+        electronic_records=("population_register",),
         require_par=False,
     )
 
@@ -41,6 +44,10 @@ def test_authlib_agrees(issuer: str) -> None:
         {"subject_types_supported": ["secret"]},
         {"id_token_signing_alg_values_supported": ["ES256"]},
         {"token_endpoint": "ftp://id.example"},
+        {"trust_frameworks_supported": []},
+        {"claims_in_verified_claims_supported": None},
+        {"evidence_supported": ["electronic_record"], "electronic_records_supported": None},
+        {"evidence_supported": ["document"]},
     ],
 )
 def test_a_contradiction_is_refused_at_start(change: dict[str, object]) -> None:

@@ -23,7 +23,7 @@ def facts(kind: str = "attributes.released", **more: Any) -> Facts:
         "origin": "id.example/log",
         "told": Told(
             event_id="ab" * 16, at=1_767_225_600_000_000, kind=kind, client_id="c", claims=("name",), via="userinfo", digest="d1",
-            to_client="t" if kind == "identifier.exchanged" else "",
+            verified=("name",), to_client="t" if kind == "identifier.exchanged" else "",
         ),
         "entry": b"e" * 32,
         "proof": "c2sp.org/tlog-proof@v1",

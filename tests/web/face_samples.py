@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from idp.web.wording import ALWAYS, CLAIMS, DONE, FIELD_ERRORS, LASTS, PROBLEMS
+from idp.web.wording import ALWAYS, CLAIMS, DONE, FIELD_ERRORS, LASTS, PROBLEMS, VERIFIED
 from tests.web.face_samples_console import CONSOLE
 from tests.web.face_samples_rights import RIGHTS
 
@@ -80,6 +80,12 @@ PAGES: dict[str, dict[str, dict[str, Any]]] = {
         "offline": {"attributes": ATTRIBUTES[:2], "always": ALWAYS, "offline": True, "changed": True, "renamed": True},
         "nothing": {"attributes": [], "always": ALWAYS},
         "items": {"attributes": ATTRIBUTES[:1], "items": [ITEM], "always": ALWAYS, "lasts": list(LASTS.items())},
+        "verified": {
+            "attributes": [{**ATTRIBUTES[0], "source": "公安机关", "updated": NOW, "verified": VERIFIED[True]}],
+            "unconfirmed": [CLAIMS["birthdate"]],
+            "items": [{**ITEM, "optional": [row("email", "电子邮箱", "l***@example.cn", verified=VERIFIED[False])]}],
+            "always": ALWAYS,
+        },
         "informs": {"attributes": [], "items": [LAWFUL], "always": ALWAYS, "informs": True},
         "error": {"attributes": ATTRIBUTES, "always": ALWAYS, "errors": {"": FIELD_ERRORS["form_expired"]}},
     },

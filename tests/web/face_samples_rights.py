@@ -27,6 +27,7 @@ def told(kind: str = "attributes.released", **more: Any) -> dict[str, Any]:
         "items": ["个人所得税汇算清缴"],
         "laws": ["《个人所得税法》第十一条"],
         "attributes": [CLAIMS["name"], CLAIMS["birthdate"], CLAIMS["phone_number"]],
+        "verified": [CLAIMS["name"]],
         "way": TOLD_WAYS["userinfo"],
         "why": TOLD_REASONS[kind],
         "case": "",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from idp.flows.discovery import Jwks, Published, discovery
+from idp.flows.discovery import Discovery, Jwks, Published
 from idp.parts import Parts
 from idp.web.edge import Operation
 from idp.web.wire import Answer, Request
@@ -13,9 +13,8 @@ PATHS = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-
 
 def operations(parts: Parts) -> Mapping[str, Mapping[str, Operation]]:
     """The operations by path and method. Raises ValueError when the document contradicts its specifications."""
-    document = discovery(parts)
-    jwks = Jwks(parts)
-    about = _public(lambda: document, "application/json", DISCOVERY_MAX_AGE_S)
+    document, jwks = Discovery(parts), Jwks(parts)
+    about = _public(document.now, "application/json", DISCOVERY_MAX_AGE_S)
     keys = _public(jwks.now, "application/jwk-set+json", parts.config.jwks_max_age)
     return {path: {"GET": about, "HEAD": about} for path in PATHS} | {"/jwks": {"GET": keys, "HEAD": keys}}
 

@@ -15,6 +15,7 @@ from idp.flows.consent import Shown
 from idp.flows.interactions import Opened
 from idp.parts import Parts
 from idp.protocol.interaction import Consent, due
+from idp.release.confirmed import confirmed
 from idp.release.model import STANDARD_LOGIN, Line, ServiceItem
 from idp.web.cookies import BROWSER
 from idp.web.pages.catalogue_words import kept, spoken
@@ -32,7 +33,7 @@ from idp.web.pages.common import (
 )
 from idp.web.pages.visit import field
 from idp.web.theme import locale_name
-from idp.web.wording import ALWAYS, CLAIMS, LASTS, SOURCES, WORDS
+from idp.web.wording import ALWAYS, CLAIMS, KEEPERS, LASTS, SOURCES, VERIFIED, WORDS
 
 STEP = "consent"
 TICK = "allow/"
@@ -74,6 +75,7 @@ def render_consent(due: Due) -> Response:
         hidden={**interactions.hidden(parts, opened, f"{STEP}:{seen}"), "seen": seen},
         attributes=_attributes(shown),
         items=items,
+        unconfirmed=[CLAIMS[line.claim] for line in shown.plan.lines if line.reason == "not_confirmed"],
         always=ALWAYS,
         offline=shown.offline,
         changed=shown.changed,
@@ -129,12 +131,24 @@ def _seen(digest: bytes, account_id: bytes) -> str:
 
 
 def _attributes(shown: Shown) -> list[dict[str, Any]]:
-    """The standard claims."""
-    claims = [line.claim for line in shown.plan.lines if line.item == STANDARD_LOGIN]
+    """The standard claims; those that are told as verified with whose word they are."""
     return [
-        {"claim": claim, "label": CLAIMS[claim], "value": WORDS.get(shown.preview[claim], shown.preview[claim])}
-        for claim in claims
+        {
+            "claim": line.claim,
+            "label": CLAIMS[line.claim],
+            "value": WORDS.get(shown.preview[line.claim], shown.preview[line.claim]),
+            **_verified(line),
+        }
+        for line in shown.plan.lines
+        if line.item == STANDARD_LOGIN and line.reason != "not_confirmed"
     ]
+
+
+def _verified(line: Line) -> dict[str, Any]:
+    if not line.verified or not line.source:
+        return {}
+    source = SOURCES.get(line.source) or KEEPERS.get(line.source, line.source)
+    return {"source": source, "updated": line.updated_at, "verified": VERIFIED[confirmed(line.source)]}
 
 
 def _item(shown: Shown, item: ServiceItem, lang: str) -> dict[str, Any]:
@@ -168,6 +182,7 @@ def _row(shown: Shown, line: Line, lang: str) -> dict[str, Any]:
         "value": WORDS.get(value, value),
         "source": SOURCES.get(line.source, line.source),
         "updated": line.updated_at,
+        "verified": VERIFIED[confirmed(line.source)] if line.verified and line.source else "",
         "citation": spoken(line.citation, lang),
     }
 

@@ -55,6 +55,7 @@ def view(line: Line, lang: str) -> dict[str, Any]:
             "other": other["name"],
             "items": [title for title in dict.fromkeys(_title(purpose, lang) for purpose in line.purposes) if title],
             "attributes": [attribute_name(claim, lang) for claim in line.told.names],
+            "verified": [attribute_name(claim, lang) for claim in line.told.verified],
             "way": str(TOLD_WAYS[line.told.via]) if line.told.via in TOLD_WAYS else "",
             "why": _why(line),
             "laws": [law for law in dict.fromkeys(_text(p.citation or {}, lang) for p in line.purposes) if law],
@@ -128,7 +129,10 @@ def document(parts: Parts, line: Line, lang: str) -> dict[str, Any]:
         "with": line.told.to_client or None,
         "credit_code": department.credit_code if department else None,
         "items": [{"code": item.code, "version": item.version} for item in line.told.items],
-        "attributes": [{"claim": c, "name": n} for c, n in zip(line.told.names, seen["attributes"], strict=True)],
+        "attributes": [
+            {"claim": c, "name": n, **({"verified": True} if c in line.told.verified else {})}
+            for c, n in zip(line.told.names, seen["attributes"], strict=True)
+        ],
         "why": seen["why"],
         "way": line.told.via or None,
         "objection": seen["case"] or None,
