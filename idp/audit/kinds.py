@@ -14,7 +14,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "accounts": ("account", "erasure", "objection"),
     "authorizations": ("authorization", "consent", "code"),
     "tokens": ("token",),
-    "releases": ("attributes", "exchange", "identifier"),
+    "releases": ("attributes", "comparison", "exchange", "identifier"),
     "clients": ("client", "department", "item", "attribute_kind"),
     "house": (),
 }
@@ -31,6 +31,7 @@ _REFUSED: Final = frozenset(
         "token.refused",
         "client.registration_refused",
         "attributes.withheld",
+        "comparison.bounded",
     }
 )
 _WATCH: Final = frozenset(

@@ -46,7 +46,7 @@ def export(file: Path, as_json: bool) -> None:
 @attributes.command("list")
 @verb
 def list_(as_json: bool) -> None:
-    """Every attribute; age_over_NN, resident_of_RRRRRR and …_masked are computed besides."""
+    """Every attribute; age_over_NN, resident_of_RRRRRR, …_masked and …_matches are computed besides."""
     from idp.release.attributes import BUILT_IN
 
     with opened() as parts:

@@ -30,6 +30,7 @@ PLAN_REASONS: Final = frozenset(
         "foreign_item",
         "not_in_item",
         "attribute_unknown",
+        "nothing_to_compare",
         "no_client_key",
         "key_held",
     )
@@ -41,6 +42,7 @@ _WORDS: Final = {
     "foreign_item": "belongs to another department",
     "not_in_item": "does not declare an attribute that was asked for",
     "attribute_unknown": "needs an attribute that is not in the catalogue",
+    "nothing_to_compare": "needs a value to compare; send it as the member compare of that claim, in the claims of a pushed request",
     "no_client_key": "needs an attribute that is released only encrypted, and this client has no usable key",
     "key_held": "needs an attribute that is held back until the new key of this client is confirmed",
 }
@@ -54,7 +56,9 @@ def asked(request: AuthorizeRequest, client: Client) -> Asked:
     plain, verified = request.claims.plain, request.claims.verified
     claims = _claims(request.scope, plain | verified, client.scope)
     only = (verified - plain).difference(of_scopes(request.scope))
-    return Asked(items=items, claims=claims, verified=verified, only_verified=only)
+    return Asked(
+        items=items, claims=claims, verified=verified, only_verified=only, compared=frozenset(request.claims.compared)
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -149,6 +153,8 @@ def check(parts: Parts, client: Client, request: AuthorizeRequest) -> None:
     line = next(line for line in made.lines if line.essential and line.reason == made.refusal)
     by_scope = SERVICE + line.item in request.scope
     code = Code.INVALID_SCOPE if by_scope else Code.INVALID_AUTHORIZATION_DETAILS
+    if made.refusal == "nothing_to_compare":
+        code = Code.INVALID_REQUEST
     raise Refusal(
         code, f"The service item {plain(line.item)} {_WORDS[made.refusal]}.", reason=made.refusal, private=told(made)
     )

@@ -13,6 +13,7 @@ from clients.model import Client
 from idp.audit.events import CodeIssued, record
 from idp.errors import Code, Refusal
 from idp.flows import asking, authorize_refusals, consent, interactions, request_sources, strangers
+from idp.flows.comparing import bounded, pushed_alone, within_bound
 from idp.flows.interactions import Interaction, Opened
 from idp.flows.people import totp
 from idp.flows.sessions import live_with_account
@@ -27,7 +28,7 @@ from idp.protocol.request import AuthorizeRequest
 from idp.protocol.respond import ToClient
 from idp.protocol.scopes import OFFLINE
 from idp.records import Account, Consent, Grant, Session, grant_id
-from idp.release.vault import Citizen, KeyGone
+from idp.release.vault import KeyGone
 from keys.tokens import Opaque, new_token
 
 SECOND: Final = 1_000_000
@@ -128,6 +129,7 @@ def begin(parts: Parts, params: Params, caller: Caller) -> Outcome:
             request, expected = source.pushed.request, source.pushed.expected
         else:
             request, expected = request_sources.read(parts, client, source, uri, caller.now, caller.reference)
+            pushed_alone(request.claims)
         asking.check(parts, client, request)
     except Refusal as refusal:
         authorize_refusals.note(parts, client, counted, refusal, "client", caller.now, caller.reference, caller.remote)
@@ -267,10 +269,13 @@ def _issue(parts: Parts, asked: _Asked, known: Known, step: Issue, caller: Calle
         citizen = parts.vault.citizen(known.account.id)
     except KeyGone:
         return _deny(parts, asked, interaction.refusal(Code.ACCESS_DENIED, "account_erased"), caller)
-    grant = _grant(parts, asked, known, citizen, step, code, caller.now)
+    plan = _plan(parts, asked, known)
+    claims, over = within_bound(parts, asked.client, citizen, asked.request.claims, plan)
+    grant = _grant(parts, asked, known, step, code, caller.now, plan, kept(citizen, grant_id(code.hash), claims))
     fact = CodeIssued(client_id=grant.client_id, grant=grant.id.hex(), scope=grant.scope, acr=grant.acr)
     event = record(fact, at=caller.now, entropy=parts.entropy, person=citizen)
-    done = parts.store.commit([*asked.writes, consent.still_given(known.consent), Insert(grant), event])
+    more = bounded(parts, asked.client, grant, citizen, over, caller.now, caller.reference)
+    done = parts.store.commit([*asked.writes, consent.still_given(known.consent), Insert(grant), event, *more])
     if isinstance(done, Conflict):
         return _not_issued(parts, asked, done.index - len(asked.writes), caller)
     request = asked.request
@@ -288,10 +293,24 @@ def _not_issued(parts: Parts, asked: _Asked, index: int, caller: Caller) -> ToCl
     return AlreadyDone(asked.client)
 
 
-def _grant(parts: Parts, asked: _Asked, known: Known, citizen: Citizen, step: Issue, code: Opaque, now: int) -> Grant:
+def _plan(parts: Parts, asked: _Asked, known: Known) -> bytes | None:
+    assert known.consent is not None
+    allowed = consent.of_grant(parts, asked.request, asked.client, known.consent)
+    return msgspec.json.encode(allowed) if allowed is not None else None
+
+
+def _grant(
+    parts: Parts,
+    asked: _Asked,
+    known: Known,
+    step: Issue,
+    code: Opaque,
+    now: int,
+    plan: bytes | None,
+    claims: bytes | None,
+) -> Grant:
     request, client, session, account = asked.request, asked.client, known.session, known.account
-    assert session is not None and account is not None and known.consent is not None
-    allowed = consent.of_grant(parts, request, client, known.consent)
+    assert session is not None and account is not None
     code_expires_at = now + parts.config.code_ttl * SECOND
     # Its ``origin`` must not be forgotten while the request that it answered can come again.
     expires_at = code_expires_at + (request_sources.life_s(parts) + parts.config.interaction_ttl) * SECOND
@@ -311,7 +330,7 @@ def _grant(parts: Parts, asked: _Asked, known: Known, citizen: Citizen, step: Is
         code_challenge=request.code_challenge,
         nonce=request.nonce,
         scope=" ".join(request.scope),
-        claims=kept(citizen, grant_id(code.hash), request.claims),
+        claims=claims,
         acr=step.acr,
         amr=session.amr,
         auth_at=session.auth_at,
@@ -321,7 +340,7 @@ def _grant(parts: Parts, asked: _Asked, known: Known, citizen: Citizen, step: Is
         expires_at=expires_at,
         ended_at=None,
         ended_why=None,
-        plan=msgspec.json.encode(allowed) if allowed is not None else None,
+        plan=plan,
     )
 
 

@@ -236,7 +236,7 @@ def shown(
         wanted=asked,
         plan=planned,
         items={code: item for code, item in parts.catalogue.items(i.code for i in what.items).items() if item},
-        preview=_preview(parts, citizen, planned, rows, now),
+        preview=_preview(parts, citizen, planned, rows, now, request.claims.compared),
         digest=sha256(terms + _stamps(rows)).digest(),
         terms=terms,
         changed=given is not None and not covers(parts, given, asked),
@@ -250,7 +250,9 @@ def _can_be_shown(line: Line) -> bool:
     return line.outcome == "release" or line.reason in ("no_value", "not_confirmed")
 
 
-def _preview(parts: Parts, citizen: Citizen, planned: Plan, rows: list[Attribute], now: int) -> dict[str, str]:
+def _preview(
+    parts: Parts, citizen: Citizen, planned: Plan, rows: list[Attribute], now: int, numbers: Mapping[str, str]
+) -> dict[str, str]:
     values = {row.code: citizen.open_claim(row) for row in rows}
     kinds = parts.catalogue.kinds(line.attribute for line in planned.lines)
     told: dict[str, str] = {}
@@ -259,7 +261,9 @@ def _preview(parts: Parts, citizen: Citizen, planned: Plan, rows: list[Attribute
         if line.reason == "not_confirmed":
             told.setdefault(line.attribute, "")
             continue
-        value: Any = computed(kind, values, day(now)) if kind is not None and kind.of else values.get(line.attribute)
+        value: Any = (
+            computed(kind, values, day(now), numbers) if kind is not None and kind.of else values.get(line.attribute)
+        )
         told[line.attribute] = mask(line.attribute, value)
     return told
 

@@ -10,7 +10,7 @@ import msgspec
 from clients.model import Client
 from idp.audit.events import ItemTold
 from idp.flows import asking
-from idp.flows.verified import answered, asked_in
+from idp.flows.verified import answered, asked_in, opened
 from idp.parts import Parts
 from idp.protocol import authorization_details
 from idp.protocol.scopes import service_items
@@ -150,11 +150,13 @@ def _told(
 ) -> Released:
     """One plan for what is asked plainly and as verified; the vault is opened for just its lines."""
     standard = _with_verified(want.names, client.scope, want.verified)
+    private = opened(citizen, grant, want.place)
     what = Asked(
         items=tuple(AskedItem(code=item.code, attributes=item.attributes) for item in want.items),
         claims=standard,
         verified=want.verified,
         only_verified=frozenset(standard).difference(want.names),
+        compared=frozenset(private.compared),
     )
     chosen = {item.code: frozenset(item.attributes) for item in want.items}
     first = asking.planned(parts, client, what, chosen=chosen, key=key)
@@ -162,11 +164,12 @@ def _told(
     planned = asking.planned(parts, client, what, held=asking.held(rows), chosen=chosen, key=key)
     wanted = set(sources(planned))
     values = {row.code: citizen.open_claim(row) for row in rows if row.code in wanted}
-    known = {line.claim: (line, _value(parts, line, values, now)) for line in planned.released}
+    known = {line.claim: (line, _value(parts, line, values, now, private.compared)) for line in planned.released}
     known = {claim: found for claim, found in known.items() if found[1] is not None}
     due = {line.claim for line in planned.released if line.verified != "only"}
     plain = {c: value for c, (_, value) in known.items() if c in due and (want.plain is None or c in want.plain)}
-    answer = answered(parts, citizen, grant, want.place, known, now) if want.verified else None
+    request = private.id_token_verified if want.place == "id_token" else private.userinfo_verified
+    answer = answered(parts, request, known, now) if want.verified else None
     inside = names_in(answer)
     names = tuple(dict.fromkeys((*plain, *inside)))
     return Released(
@@ -185,9 +188,9 @@ def _with_verified(names: tuple[str, ...], registered: tuple[str, ...], verified
     return tuple(claim for claim in STANDARD if claim in names or (claim in verified and claim in may))
 
 
-def _value(parts: Parts, line: Line, values: Mapping[str, Any], now: int) -> Any:
+def _value(parts: Parts, line: Line, values: Mapping[str, Any], now: int, numbers: Mapping[str, str]) -> Any:
     kind = parts.catalogue.kind(line.attribute)
-    return computed(kind, values, day(now)) if kind is not None and kind.of else values.get(line.attribute)
+    return computed(kind, values, day(now), numbers) if kind is not None and kind.of else values.get(line.attribute)
 
 
 def _items(lines: tuple[Line, ...], items: tuple[AllowedItem, ...], told: frozenset[str]) -> tuple[ItemTold, ...]:

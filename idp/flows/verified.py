@@ -16,6 +16,7 @@ from idp.release.model import Line
 from idp.release.vault import Citizen
 
 _PLACE = ("grant", "claims")
+_NOTHING = (frozenset[str](), verified_claims.NOTHING, None)
 
 Answer = dict[str, Any] | list[dict[str, Any]] | None
 
@@ -35,16 +36,18 @@ def kept(citizen: Citizen, grant_id: bytes, request: ClaimsRequest) -> bytes | N
     return claims_request.stored(request, sealed)
 
 
-def answered(
-    parts: Parts, citizen: Citizen, grant: Grant, place: str, known: Mapping[str, tuple[Line, Any]], now: int
-) -> Answer:
-    """What stands behind ``verified_claims`` in the answer of ``place``; None for nothing. ``known``: claims that may be told, with the line that
-    says whose word each is. Raises ``keys.errors.SealBroken``."""
-    assert grant.claims is not None
-    _, request, sealed = asked_in(grant.claims, place)
-    if sealed is not None:
-        private = msgspec.json.decode(citizen.open(*_PLACE, grant.id, 0, sealed), type=Private)
-        request = getattr(private, f"{place}_verified")
+def opened(citizen: Citizen, grant: Grant, place: str) -> Private:
+    """What a grant keeps sealed, the numbers of ``place`` alone. Raises ``keys.errors.SealBroken``."""
+    names, request, sealed = asked_in(grant.claims, place) if grant.claims is not None else _NOTHING
+    if sealed is None:
+        return Private(id_token_verified=request) if place == "id_token" else Private(userinfo_verified=request)
+    private = msgspec.json.decode(citizen.open(*_PLACE, grant.id, 0, sealed), type=Private)
+    compared = {claim: number for claim, number in private.compared.items() if claim in names}
+    return msgspec.structs.replace(private, compared=compared)
+
+
+def answered(parts: Parts, request: VerifiedRequest, known: Mapping[str, tuple[Line, Any]], now: int) -> Answer:
+    """What stands behind ``verified_claims``; None for nothing. ``known``: claims that may be told, with the line that says whose word each is."""
     framework = parts.config.framework
     spoken = {
         claim: _confirmed(line, value, framework) for claim, (line, value) in known.items() if confirmed(line.source)

@@ -11,14 +11,17 @@ from idp.protocol.wishes import Wish, malformed
 
 MAX_CHARS: Final = 16_384
 MAX_CLAIMS: Final = 100
+COMPARING: Final = "_matches"
+"""How claims end whose answer is a verdict on the ``compare`` that is sent along."""
 _MEMBERS: Final = ("id_token", "userinfo")
 
 
 class Private(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a grant keeps sealed: the requests for verified claims with their values."""
+    """What a grant keeps sealed: the requests for verified claims with their values; the numbers to be compared."""
 
     id_token_verified: VerifiedRequest = verified_claims.NOTHING
     userinfo_verified: VerifiedRequest = verified_claims.NOTHING
+    compared: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return "Private(…)"
@@ -39,6 +42,11 @@ class ClaimsRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     userinfo: dict[str, Wish] = {}
     id_token_verified: VerifiedRequest = verified_claims.NOTHING
     userinfo_verified: VerifiedRequest = verified_claims.NOTHING
+    compared: dict[str, str] = {}
+    """Claim → the number that it is a verdict on, wherever the claim is delivered."""
+
+    def __repr__(self) -> str:
+        return f"ClaimsRequest({sorted(self.names)})"
 
     @property
     def plain(self) -> frozenset[str]:
@@ -83,6 +91,7 @@ def parse(text: str) -> ClaimsRequest:
         userinfo=_wishes(userinfo),
         id_token_verified=_verified(id_token),
         userinfo_verified=_verified(userinfo),
+        compared=_compared(id_token, userinfo),
     )
 
 
@@ -93,6 +102,7 @@ def limited(request: ClaimsRequest, allowed: frozenset[str], offered: Offered | 
         userinfo={name: wish for name, wish in request.userinfo.items() if name in allowed},
         id_token_verified=_offered(request.id_token_verified, allowed, offered),
         userinfo_verified=_offered(request.userinfo_verified, allowed, offered),
+        compared={name: number for name, number in request.compared.items() if name in allowed},
     )
 
 
@@ -105,9 +115,12 @@ def _offered(verified: VerifiedRequest, allowed: frozenset[str], offered: Offere
 def private(request: ClaimsRequest) -> bytes | None:
     """The values that somebody typed and that the answer depends on: to be kept sealed under their citizen's key. None where there are none."""
     asked = (request.id_token_verified, request.userinfo_verified)
-    if not any(wish.values for verified in asked for one in verified.wishes for wish in one.claims.values()):
+    valued = any(wish.values for verified in asked for one in verified.wishes for wish in one.claims.values())
+    if not valued and not request.compared:
         return None
-    return msgspec.json.encode(Private(id_token_verified=asked[0], userinfo_verified=asked[1]))
+    return msgspec.json.encode(
+        Private(id_token_verified=asked[0], userinfo_verified=asked[1], compared=request.compared)
+    )
 
 
 def stored(request: ClaimsRequest, sealed: bytes | None = None) -> bytes | None:
@@ -142,6 +155,17 @@ def _members(member: Any) -> dict[str, Any]:
 
 def _wishes(member: dict[str, Any]) -> dict[str, Wish]:
     return {name: wishes.read(value) for name, value in member.items() if name != MEMBER}
+
+
+def _compared(*members: dict[str, Any]) -> dict[str, str]:
+    """One number for a claim, however often it is sent."""
+    found: dict[str, str] = {}
+    for member in members:
+        for name, value in member.items():
+            number = wishes.compared(value) if name.endswith(COMPARING) else ""
+            if number and found.setdefault(name, number) != number:
+                raise malformed("compares one claim with two values")
+    return found
 
 
 def _verified(member: dict[str, Any]) -> VerifiedRequest:

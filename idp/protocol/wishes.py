@@ -1,10 +1,12 @@
 """How one claim is asked for (OpenID Connect Core §5.5.1), wherever in the ``claims`` parameter it stands."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from idp.errors import Code, Refusal
+
+MAX_NUMBER: Final = 64
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -30,6 +32,19 @@ def read(value: Any) -> Wish:
     if not all(isinstance(item, str | int) for item in wanted):
         raise malformed("lists a value that is neither text, number nor truth value")
     return Wish(essential=essential, values=tuple(map(str, wanted)))
+
+
+def compared(value: Any) -> str:
+    """The member ``compare`` of a claim that tells whether a number is the citizen's: our own, as §5.5.1 lets there be. Empty where there is none.
+
+    ``value`` would ask that the claim, true or false, has that value. Raises Refusal(invalid_request).
+    """
+    number = value.get("compare") if isinstance(value, dict) else None
+    if number is None:
+        return ""
+    if not isinstance(number, str) or not 0 < len(number) <= MAX_NUMBER or not number.isprintable():
+        raise malformed(f"compares with something that is not a text of 1 to {MAX_NUMBER} characters")
+    return number
 
 
 def malformed(what: str) -> Refusal:

@@ -6,6 +6,7 @@
 import re
 from typing import Final
 
+from idp.release.compare import CLAIMS, SUFFIX
 from idp.release.items import BadItem, check_texts
 from idp.release.model import AttributeKind
 from idp.release.validators import RULES
@@ -76,7 +77,7 @@ _MASKED: Final = re.compile(r"(national_id|phone_number)_masked")
 
 
 def minimising(code: str) -> AttributeKind | None:
-    """The kind of ``age_over_NN``, ``resident_of_RRRRRR`` (GB/T 2260) or ``…_masked``; None for any other code."""
+    """The kind of ``age_over_NN``, ``resident_of_RRRRRR`` (GB/T 2260), ``…_masked`` or ``…_matches``; None for any other code."""
     if found := _AGE.fullmatch(code):
         names = {"zh": f"是否年满 {found[1]} 周岁", "en": f"Whether you are {found[1]} or older"}
         return _computed(code, "boolean", "birthdate", names)
@@ -88,13 +89,36 @@ def minimising(code: str) -> AttributeKind | None:
         return _computed(
             code, "string", found[1], {"zh": f"部分隐去的{whole['zh']}", "en": f"{whole['en']}, partly hidden"}
         )
+    if code in CLAIMS:
+        base = code.removesuffix(SUFFIX)
+        zh, en = _COMPARED[base]
+        return _computed(code, "boolean", base, {"zh": zh, "en": en}, _ONLY_THE_VERDICT)
     return None
 
 
-def _computed(code: str, kind: str, of: str, names: dict[str, str]) -> AttributeKind:
-    told = {"zh": "只给出结果，不给出原值。", "en": "Only the result is told, not the value behind it."}
+_COMPARED: Final = {
+    "national_id": (
+        "该服务持有的公民身份号码是否为您本人的",
+        "Whether the identity number that the service has is yours",
+    ),
+    "phone_number": ("该服务持有的电话号码是否为您本人的", "Whether the phone number that the service has is yours"),
+    "employer_code": (
+        "该服务持有的统一社会信用代码是否为您用人单位的",
+        "Whether the credit code that the service has is your employer's",
+    ),
+}
+_VERDICT: Final = {"zh": "只给出结果，不给出原值。", "en": "Only the result is told, not the value behind it."}
+_ONLY_THE_VERDICT: Final = {
+    "zh": "该服务只得知它已持有的号码是否属于您，不会得知您的号码。",
+    "en": "The service learns only whether the number that it already has is yours. It is not told your number.",
+}
+
+
+def _computed(
+    code: str, kind: str, of: str, names: dict[str, str], told: dict[str, str] | None = None
+) -> AttributeKind:
     return AttributeKind(
-        code=code, claim=code, type=kind, names=names, explanations=told, of=(of,), source=BUILT_IN[of].source  # type: ignore[arg-type]
+        code=code, claim=code, type=kind, names=names, explanations=told or _VERDICT, of=(of,), source=BUILT_IN[of].source  # type: ignore[arg-type]
     )  # fmt: skip
 
 

@@ -5,12 +5,20 @@ from datetime import date
 from typing import Any
 
 from idp.release import validators
+from idp.release.compare import CLAIMS, matches
 from idp.release.model import AttributeKind
 
 
-def computed(kind: AttributeKind, values: Mapping[str, Any], today: date) -> Any:
-    """The value of a minimising attribute of the ``values`` that it is made from; None when they do not say it."""
+def computed(
+    kind: AttributeKind, values: Mapping[str, Any], today: date, numbers: Mapping[str, str] | None = None
+) -> Any:
+    """The value of a minimising attribute of the ``values`` that it is made from; None when they do not say it.
+
+    ``numbers``: claim → the number that a verdict is asked on.
+    """
     value = values.get(kind.of[0])
+    if kind.claim in CLAIMS:
+        return matches(kind.claim, value, (numbers or {}).get(kind.claim, ""))
     name, _, rest = kind.code.rpartition("_")
     if name == "age_over":
         return age_over(int(rest), value, today)

@@ -71,13 +71,14 @@ class Asked(Value, frozen=True, kw_only=True, omit_defaults=True):
     """All that one request asks to know: service items, and the standard claims behind its scopes and ``claims``.
 
     ``verified``: claims that are asked for with who stands for them and since when; ``only_verified``: those of ``claims`` that are not asked for
-    otherwise.
+    otherwise. ``compared``: claims that a number is brought along for.
     """
 
     items: tuple[AskedItem, ...] = ()
     claims: tuple[str, ...] = ()
     verified: frozenset[str] = frozenset()
     only_verified: frozenset[str] = frozenset()
+    compared: frozenset[str] = frozenset()
 
 
 class Held(Value, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,7 +105,8 @@ class Line(Value, frozen=True, kw_only=True, omit_defaults=True):
     """One attribute of a release plan.
 
     ``outcome``: ``release``, or ``withhold`` with ``reason`` (item_unknown, item_not_approved, foreign_item, not_in_item, attribute_unknown,
-    not_registered, no_value, not_confirmed, not_chosen, no_client_key, key_held). ``source`` and ``updated_at`` of the value, where there is one.
+    not_registered, nothing_to_compare, no_value, not_confirmed, not_chosen, no_client_key,
+    key_held). ``source`` and ``updated_at`` of the value, where there is one.
     ``of``: what a minimising attribute is computed from. ``verified``: whether it is asked for as verified too, or only so. Of an item that can't be
     used there is one line, without attribute.
     """

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from idp.release.compare import CLAIMS
 from idp.release.confirmed import confirmed
 from idp.release.model import (
     STANDARD_LOGIN,
@@ -48,6 +49,7 @@ def plan(
     lines += [_standard(claim, attributes.get(claim), client) for claim in asked.claims]
     if asked.verified:
         lines = [_marked(line, asked) for line in lines]
+    lines = [_with_number(line, asked) for line in lines]
     judged = tuple(_judged(line, client, held, chosen) for line in lines)
     return Plan(lines=judged, refusal=_refusal(judged))
 
@@ -134,6 +136,13 @@ def _marked(line: Line, asked: Asked) -> Line:
         return line
     only = line.item == STANDARD_LOGIN and line.claim in asked.only_verified
     return msgspec.structs.replace(line, verified="only" if only else "also")
+
+
+def _with_number(line: Line, asked: Asked) -> Line:
+    """A verdict needs the number that it is on."""
+    if line.claim not in CLAIMS or line.claim in asked.compared or line.outcome == "withhold":
+        return line
+    return msgspec.structs.replace(line, outcome="withhold", reason="nothing_to_compare")
 
 
 def _judged(

@@ -42,6 +42,7 @@ KINDS: dict[str, LazyString] = {
     "token.refused": _("Token request refused"),
     "attributes.released": _("Data released"),
     "attributes.withheld": _("Data held back"),
+    "comparison.bounded": _("Too many numbers compared"),
     "exchange.decided": _("Exchange of identifiers decided"),
     "identifier.exchanged": _("Identifier exchanged"),
     "department.added": _("Department added"),

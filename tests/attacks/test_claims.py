@@ -8,8 +8,12 @@ import msgspec
 import pytest
 
 from idp.flows import client_rows
+from idp.flows.comparing import PER_DAY
 from idp.records import ClientRow, Consent
 from keys.jose import mint
+from tests.journeys.test_par import go, reference
+from tests.journeys.test_service_items import allow
+from tests.kit.catalogue import LOAN, item
 from tests.kit.house import House, claims_of
 
 
@@ -168,6 +172,30 @@ def test_a_registration_that_shrank_tells_less_at_once(house: House) -> None:
     house.parts.store.commit(client_rows.change(smaller, row.version, house.clock()))
     house.clock.advance(1)
     assert set(house.userinfo(tokens["access_token"]).get_json()) == {"sub", "phone_number", "phone_number_verified"}
+
+
+@pytest.mark.attack("A082")
+def test_a_verdict_on_a_number_is_no_oracle(house: House) -> None:
+    """Silent requests, both places, spellings and refreshed tokens: one department learns so many verdicts on one citizen in a day, and no more."""
+    item(house, {**LOAN, "needs": [{"attribute": "national_id_matches", "essential": True}]})
+    app, browser = (
+        house.register(scope="openid"),
+        house.signed_in(house.citizen(claims={"national_id": "11010519491231002X"})),
+    )
+    verdicts = []
+    for n in range(3 * PER_DAY):
+        member = {"national_id_matches": {"compare": f"1101051949123{n:04}X"}}
+        claims = json.dumps({"userinfo": member, "id_token": member})
+        uri = reference(house, app, scope="openid service:loan", claims=claims, prompt="none" if n else None)
+        page = go(house, app, uri, browser)
+        code = allow(house, browser, page) if n == 0 else parse_qs(urlsplit(page.headers["Location"]).query)["code"][0]
+        tokens = house.redeem(app, code).get_json()
+        again = house.refresh(app, tokens["refresh_token"]).get_json()
+        answers = [claims_of(tokens["id_token"]), claims_of(again["id_token"])]
+        answers += [house.userinfo(t["access_token"]).get_json() for t in (tokens, again)]
+        verdicts += [answer["national_id_matches"] for answer in answers if "national_id_matches" in answer]
+    assert verdicts == [False] * 3 * PER_DAY  # the ID token and both tokens' UserInfo, of the first few numbers
+    assert len(house.events("comparison.bounded")) == 2 * PER_DAY
 
 
 @pytest.mark.attack("A053", "A050")

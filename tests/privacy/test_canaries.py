@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from idp.flows.provision import add_initial_token
 from idp.records import Message, Objection
 from tests.faults.conftest import BACKENDS
 from tests.faults.ground import Served
+from tests.kit.catalogue import LOAN, item
 from tests.kit.house import REDIRECT, basic, bearer
 from tests.kit.postgres import Postgres
 from tests.kit.process import wait_until
@@ -32,8 +34,11 @@ CLAIMS: dict[str, Any] = {
     "birthdate": "1987-06-05",
     "email": "canary.li@example.cn",
     "phone_number": PHONE,
+    "national_id": "330102198706057713",
     "address": {"street_address": "金丝雀胡同四十二号", "locality": "Canaryville", "region": "浙江省"},
 }
+TRIED, TYPED = "330102198706056622", "金丝雀猜想"
+"""A number that a client brings to be compared, and a value that it asks a verified claim to have."""
 STATE, NONCE, VERIFIER = "canary-state-5d1f", "canary-nonce-8a7c", "canary-verifier-0123456789-abcdefghijklmnopqrst"
 AGENT = "CanaryBrowser/1.0 (planted)"
 
@@ -119,7 +124,10 @@ def test_nothing_that_was_planted_is_found(
 
 
 def plant_people(served: Served, planted: Planted) -> None:
-    served.citizen(USERNAME, CLAIMS["email"], claims=CLAIMS, password=planted.add("password", PASSWORD))
+    served.citizen(
+        USERNAME, CLAIMS["email"], claims=CLAIMS, password=planted.add("password", PASSWORD), source="police"
+    )
+    item(served, {**LOAN, "needs": [{"attribute": "national_id_matches", "essential": True}]})
     planted.add("username", USERNAME)
     for name, value in CLAIMS.items():
         for part, text in value.items() if isinstance(value, dict) else [("", value)]:
@@ -146,6 +154,7 @@ def journey(served: Served, planted: Planted) -> None:
     browser = served.browser()
     tokens = sign_in(served, planted, browser, client)
     use(served, planted, client, tokens)
+    verify(served, planted, browser, client)
     rights(served, planted, browser)
     mistakes(served, planted, client)
     second_factor(served, planted, browser)
@@ -212,6 +221,49 @@ def use(served: Served, planted: Planted, client: dict[str, Any], tokens: dict[s
     pushed = post(served, client, "/par", form).get_json()
     planted.add("request_uri", pushed["request_uri"].rpartition(":")[2])
     assert post(served, client, "/revoke", {"token": again["access_token"]}).status_code == 200
+
+
+def verify(served: Served, planted: Planted, browser: Any, client: dict[str, Any]) -> None:
+    """A verdict on a number, verified claims with a value that is not the citizen's: pushed, allowed, told; too many numbers at last."""
+    planted.add("a number that was tried", TRIED)
+    planted.add("a value that was typed", TYPED)
+    proof = {
+        "verification": {"trust_framework": None, "time": None},
+        "claims": {"name": {"value": TYPED}, "birthdate": None},
+    }
+    for n in range(7):
+        number = planted.add(f"number {n}", f"{TRIED[:-2]}{n}X") if n else TRIED
+        claims = {"national_id_matches": {"compare": number}, "verified_claims": proof}
+        form = {
+            "response_type": "code",
+            "redirect_uri": REDIRECT,
+            "scope": "openid service:loan",
+            "claims": json.dumps({"userinfo": claims, "id_token": {"verified_claims": proof}}),
+            "code_challenge": base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
+            .rstrip(b"=")
+            .decode(),
+            "code_challenge_method": "S256",
+        }
+        query = {
+            "client_id": client["client_id"],
+            "request_uri": post(served, client, "/par", form).get_json()["request_uri"],
+        }
+        page = served.follow(browser, browser.get("/authorize", query_string=query))
+        if 'id="consent-allow"' in page.text:
+            page = served.submit(browser, page, decision="allow")
+        code = dict(parse_qsl(urlsplit(page.headers["Location"]).query))["code"]
+        redeem = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT, "code_verifier": VERIFIER}
+        told = served.userinfo(post(served, client, "/token", redeem).get_json()["access_token"]).get_json()
+        assert told.get("national_id_matches") is (False if n < 5 else None)
+        assert told["verified_claims"]["claims"] == {"birthdate": CLAIMS["birthdate"]}
+    wrong = {
+        "response_type": "code",
+        "client_id": client["client_id"],
+        "redirect_uri": REDIRECT,
+        "scope": "openid service:loan",
+    }
+    wrong |= {"claims": json.dumps({"userinfo": {"national_id_matches": {"compare": TRIED}}})}
+    assert "error=" in browser.get("/authorize", query_string=wrong).headers["Location"], "a number in an address"
 
 
 def rights(served: Served, planted: Planted, browser: Any) -> None:

@@ -101,6 +101,13 @@ def _userinfo(house: House, **metadata: Any) -> Callable[[], TestResponse]:
     return lambda: house.userinfo(token)
 
 
+def _verified(house: House) -> Callable[[], TestResponse]:
+    app, asked = _app(house, scope="openid profile"), {"verified_claims": {"wishes": [{"claims": {"name": {}}}]}}
+    grant = {"claims": msgspec.json.encode({"userinfo": asked}), "scope": "openid"}
+    token = house.tokens(app, house.citizen(), **grant)["access_token"]
+    return lambda: house.userinfo(token)
+
+
 def _register(house: House) -> Callable[[], TestResponse]:
     house.department()
     token = add_initial_token(house.parts, "tax")
@@ -132,6 +139,7 @@ JOURNEYS: dict[str, tuple[Journey, int, set[str]]] = {
     "tokens for a refresh token that stays": (_kept, 200, {"token.refreshed"}),
     "a client's own token": (_machine, 200, {"token.client_issued"}),
     "claims at userinfo": (_userinfo, 200, {"attributes.released"}),
+    "verified claims at userinfo": (_verified, 200, {"attributes.released"}),
     "signed claims at userinfo": (
         lambda h: _userinfo(h, userinfo_signed_response_alg="ES256"),
         200,

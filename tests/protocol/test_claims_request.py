@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from idp.errors import Refusal
-from idp.protocol.claims_request import ClaimsRequest, limited, parse, stored
+from idp.protocol.claims_request import ClaimsRequest, limited, parse, private, stored
 from idp.protocol.wishes import Wish
 
 EXAMPLE = """{"userinfo": {"given_name": {"essential": true}, "nickname": null, "http://example.info/claims/groups": null},
@@ -69,3 +69,32 @@ def test_a_grant_keeps_names_and_never_the_values_that_were_asked_for() -> None:
     assert b"li.wei" not in kept
     assert msgspec.json.decode(kept) == {"id_token": {"email": None, "name": {"essential": True}}}
     assert stored(ClaimsRequest()) is None
+
+
+MATCH = '{"userinfo": {"national_id_matches": {"compare": "11010519491231002X"}}, "id_token": {"national_id_matches": null}}'
+
+
+def test_core_5_5_1_a_member_of_our_own_carries_what_is_to_be_compared() -> None:
+    asked = parse(MATCH)
+    assert asked.compared == {"national_id_matches": "11010519491231002X"}
+    assert "11010519491231002X" not in repr(asked) and b"1101" not in (stored(asked) or b"")
+    assert b"11010519491231002X" in (private(asked) or b"")
+    assert limited(asked, frozenset({"email"})).compared == {}
+    assert private(parse('{"userinfo": {"email": {"value": "li.wei@example.cn"}}}')) is None
+
+
+@pytest.mark.parametrize("number", ["1", "true", "[]", '""', '"' + "1" * 65 + '"', '"1\\u0000"', "{}"])
+def test_what_can_not_be_compared_is_invalid_request(number: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        parse(f'{{"userinfo": {{"national_id_matches": {{"compare": {number}}}}}}}')
+    assert refused.value.reason == "claims_malformed"
+    assert (
+        parse(f'{{"userinfo": {{"email": {{"compare": {number}}}}}}}').compared == {}
+    )  # §5.5.1: not understood, ignored
+
+
+def test_one_claim_is_a_verdict_on_one_number() -> None:
+    with pytest.raises(Refusal):
+        parse(
+            '{"userinfo": {"national_id_matches": {"compare": "1"}}, "id_token": {"national_id_matches": {"compare": "2"}}}'
+        )

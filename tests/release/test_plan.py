@@ -164,3 +164,32 @@ def test_what_is_read_from_the_vault() -> None:
 def test_plans_travel_as_json() -> None:
     planned = made(asked("loan", "draft"))
     assert msgspec.json.decode(msgspec.json.encode(planned), type=Plan) == planned
+
+
+def test_a_verdict_needs_the_number_that_it_is_on() -> None:
+    kind = minimising("national_id_matches")
+    assert kind is not None
+    for essential, refusal in ((True, "nothing_to_compare"), (False, "")):
+        need = Need(attribute=kind.code, essential=essential)
+        one = {"match": msgspec.structs.replace(ITEM, code="match", needs=(need,))}
+        without = Asked(items=(AskedItem(code="match"),))
+        planned = plan(without, one, {kind.code: kind}, CLIENT)
+        assert told(planned) == {"match/national_id_matches": "nothing_to_compare"} and planned.refusal == refusal
+        with_it = msgspec.structs.replace(without, compared=frozenset({kind.code}))
+        planned = plan(with_it, one, {kind.code: kind}, CLIENT, held=ALL_HELD)
+        assert told(planned) == {"match/national_id_matches": ""} and sources(planned) == ("national_id",)
+
+
+def test_what_is_asked_for_as_verified_alone_stays_where_nobody_stands_for_it() -> None:
+    what = msgspec.structs.replace(
+        asked("loan", claims=("name", "email")),
+        verified=frozenset({"name", "email"}),
+        only_verified=frozenset({"email"}),
+    )
+    for source, reason in (("police", ""), ("self", "not_confirmed")):
+        held = {code: Held(source=source, updated_at=7) for code in BUILT_IN}
+        planned = made(what, held=held)
+        found = {(line.item, line.attribute): (line.verified, line.reason) for line in planned.lines}
+        assert found[("standard-login", "email")] == ("only", reason)
+        assert found[("standard-login", "name")] == ("also", "") == found[("loan", "name")]
+        assert found[("loan", "birthdate")] == ("", "") and planned.refusal == ""
