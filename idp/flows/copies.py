@@ -117,6 +117,7 @@ def _service(
         "knows_you_as": subject(parts.ring, version, person.account.id, client.sector_id) if client else None,
         "scopes": allowed.scope,
         "attributes": allowed.claims,
+        "told_as_verified": allowed.verified,
         "allowed_at": consent.created_at if consent else None,
         "withdrawn_at": consent.withdrawn_at if consent else None,
         "last_used_at": last,
