@@ -54,8 +54,8 @@ class BadKeys(ValueError):
         self.text = text
 
 
-class ClientKey(msgspec.Struct, frozen=True, kw_only=True):
-    """One public key. ``shape`` is its type and curve (RSA has none)."""
+class ClientKey(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """One public key, itself alone (what is prepared for it is kept by the object). ``shape`` is its type and curve (RSA has none)."""
 
     kid: str | None
     use: str | None

@@ -8,6 +8,7 @@ system; decrypting is joserfc's.
 import hmac
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
@@ -34,8 +36,8 @@ _CEK_BYTES: Final = 32  # of both encryptions (RFC 7518 §5.2.3, §5.3)
 _OAEP: Final = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
 
 EncryptionKey = ECKey | RSAKey | OKPKey
-_KeyManagement = tuple[bytes, bytes, dict[str, Any]]
-"""Content encryption key, encrypted key, header members."""
+_Agreeing = Callable[[], tuple[bytes, bytes]]
+"""A fresh ephemeral key: the secret it shares with the recipient's, and the header's member ``epk`` as JSON."""
 
 
 class _Registry(jwe.JWERegistry):
@@ -52,6 +54,58 @@ def algorithm_for(key: EncryptionKey) -> str:
     return "RSA-OAEP-256" if isinstance(key, RSAKey) else "ECDH-ES+A256KW"
 
 
+class Encrypter:
+    """Encrypts to one public key with one choice of algorithms: what no two tokens differ in is prepared once. Immutable, for all threads."""
+
+    __slots__ = ("_after", "_agree", "_before", "_derive", "_enclose", "_oaep", "_protected")
+
+    def __init__(
+        self,
+        key: Key,
+        *,
+        alg: str | None = None,
+        enc: str = JWE_ENCS[0],
+        kid: str | None = None,
+        typ: str | None = None,
+        cty: str | None = None,
+        iss: str | None = None,
+    ) -> None:
+        """As :func:`encrypt`."""
+        if not isinstance(key, EncryptionKey) or alg not in {None, *JWE_ALGS} or enc not in JWE_ENCS:
+            raise ValueError("the key cannot be encrypted to")
+        alg, public = alg or algorithm_for(key), key.public_key
+        optional = {name: value for name, value in (("kid", kid), ("typ", typ), ("cty", cty), ("iss", iss)) if value}
+        header: dict[str, str] = {"alg": alg, "enc": enc}
+        self._enclose = _CONTENT[enc]
+        self._protected, self._oaep, self._agree = "", None, None
+        if alg == "RSA-OAEP-256":
+            if not isinstance(public, rsa.RSAPublicKey):
+                raise ValueError("the key cannot be encrypted to")
+            self._oaep = partial(public.encrypt, padding=_OAEP)
+            self._protected = b64url(msgspec.json.encode({**header, **optional}))
+            return
+        self._agree = _agreeing(public)
+        # §4.6: with ECDH-ES alone the agreed key is the content encryption key
+        self._derive = _deriving(enc if alg == "ECDH-ES" else alg), alg == "ECDH-ES"
+        self._before = msgspec.json.encode(header)[:-1] + b',"epk":'
+        self._after = b"," + msgspec.json.encode(optional)[1:] if optional else b"}"
+
+    def __call__(self, plain: bytes) -> str:
+        """Compact JWE (RFC 7516 §5.1) under a fresh content encryption key."""
+        protected, encrypted_key = self._protected, b""
+        if self._agree is None:
+            assert self._oaep is not None
+            cek = os.urandom(_CEK_BYTES)
+            encrypted_key = self._oaep(cek)
+        else:
+            (secret, epk), (derive, direct) = self._agree(), self._derive
+            agreed, protected = derive(secret), b64url(self._before + epk + self._after)
+            cek = agreed if direct else os.urandom(_CEK_BYTES)
+            encrypted_key = b"" if direct else aes_key_wrap(agreed, cek)
+        iv, text, tag = self._enclose(cek, plain, protected.encode("ascii"))
+        return f"{protected}.{b64url(encrypted_key)}.{b64url(iv)}.{b64url(text)}.{b64url(tag)}"
+
+
 def encrypt(
     plain: bytes,
     key: Key,
@@ -63,17 +117,9 @@ def encrypt(
     cty: str | None = None,
     iss: str | None = None,
 ) -> str:
-    """Compact JWE to a public key (RFC 7516 §5.1). ``cty``: ``JWT`` when ``plain`` is a signed token (RFC 7519 §5.2). Raises ``ValueError``
-    for an unusable key."""
-    if not isinstance(key, EncryptionKey) or alg not in {None, *JWE_ALGS} or enc not in JWE_ENCS:
-        raise ValueError("the key cannot be encrypted to")
-    alg = alg or algorithm_for(key)
-    cek, encrypted_key, members = _key_management(alg, enc, key.public_key)
-    optional = {"kid": kid, "typ": typ, "cty": cty, "iss": iss}
-    header = {"alg": alg, "enc": enc, **members, **{name: value for name, value in optional.items() if value}}
-    protected = b64url(msgspec.json.encode(header))
-    iv, text, tag = _CONTENT[enc](cek, plain, protected.encode("ascii"))
-    return ".".join((protected, b64url(encrypted_key), b64url(iv), b64url(text), b64url(tag)))
+    """Compact JWE to a public key, of which nothing is kept. ``cty``: ``JWT`` when ``plain`` is a signed token (RFC 7519 §5.2). Raises
+    ``ValueError`` for an unusable key."""
+    return Encrypter(key, alg=alg, enc=enc, kid=kid, typ=typ, cty=cty, iss=iss)(plain)
 
 
 def decrypt(token: str, key: EncryptionKey, *, max_len: int = MAX_JWE_CHARS) -> tuple[bytes, dict[str, Any]]:
@@ -107,39 +153,40 @@ def _check_header(token: str, key: EncryptionKey, max_len: int) -> None:
 # Key management (RFC 7518 §4) ------------------------------------------------------------------------------------------------------
 
 
-def _key_management(alg: str, enc: str, public: Any) -> _KeyManagement:
-    if alg == "RSA-OAEP-256":
-        if not isinstance(public, rsa.RSAPublicKey):
-            raise ValueError("the key cannot be encrypted to")
-        cek = os.urandom(_CEK_BYTES)
-        return cek, public.encrypt(cek, _OAEP), {}
-    secret, epk = _agreed(public)
-    if alg == "ECDH-ES":
-        return _derived(secret, enc), b"", {"epk": epk}  # §4.6: the agreed key is the content encryption key
-    cek = os.urandom(_CEK_BYTES)
-    return cek, aes_key_wrap(_derived(secret, alg), cek), {"epk": epk}
-
-
-def _agreed(public: Any) -> tuple[bytes, dict[str, str]]:
-    """A fresh ephemeral key's shared secret with ``public``, and its public part (§4.6.1.1, RFC 8037 §3.2)."""
+def _agreeing(public: Any) -> _Agreeing:
+    """How a fresh ephemeral key is made and agrees with ``public`` (§4.6.1.1, RFC 8037 §3.2)."""
     if isinstance(public, X25519PublicKey):
-        mine = X25519PrivateKey.generate()
-        return mine.exchange(public), {"kty": "OKP", "crv": "X25519", "x": b64url(mine.public_key().public_bytes_raw())}
+        return partial(_agreed_x25519, public)
     if not isinstance(public, ec.EllipticCurvePublicKey) or public.curve.name not in _CURVES:
         raise ValueError("the key cannot be encrypted to")
-    ephemeral = ec.generate_private_key(public.curve)
-    point, size = ephemeral.public_key().public_numbers(), (public.curve.key_size + 7) // 8
-    x, y = (b64url(number.to_bytes(size, "big")) for number in (point.x, point.y))
-    return ephemeral.exchange(ec.ECDH(), public), {"kty": "EC", "crv": _CURVES[public.curve.name], "x": x, "y": y}
+    curve = public.curve
+    start = b'{"kty":"EC","crv":"%s","x":"' % _CURVES[curve.name].encode()
+    return partial(_agreed_on_curve, public, curve, (curve.key_size + 7) // 8, start)
 
 
+def _agreed_x25519(public: X25519PublicKey) -> tuple[bytes, bytes]:
+    mine = X25519PrivateKey.generate()
+    x = b64url(mine.public_key().public_bytes_raw()).encode()
+    return mine.exchange(public), b'{"kty":"OKP","crv":"X25519","x":"%s"}' % x
+
+
+def _agreed_on_curve(
+    public: ec.EllipticCurvePublicKey, curve: ec.EllipticCurve, size: int, start: bytes
+) -> tuple[bytes, bytes]:
+    mine = ec.generate_private_key(curve)
+    point = mine.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)  # 0x04 ‖ x ‖ y
+    x, y = b64url(point[1 : size + 1]).encode(), b64url(point[size + 1 :]).encode()
+    return mine.exchange(_ECDH, public), b'%s%s","y":"%s"}' % (start, x, y)
+
+
+_ECDH: Final = ec.ECDH()
 _CURVES: Final[Mapping[str, str]] = MappingProxyType({"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"})
 
 
-def _derived(secret: bytes, algorithm: str) -> bytes:
+def _deriving(algorithm: str) -> Callable[[bytes], bytes]:
     """Concat KDF to 256 bits: one round of SHA-256, no party information (§4.6.2)."""
-    parties = length_prefixed(algorithm.encode(), b"", b"")
-    return sha256((1).to_bytes(4, "big") + secret + parties + (256).to_bytes(4, "big")).digest()
+    info = length_prefixed(algorithm.encode(), b"", b"") + (256).to_bytes(4, "big")
+    return lambda secret: sha256(b"\x00\x00\x00\x01" + secret + info).digest()
 
 
 # Content encryption (RFC 7518 §5) --------------------------------------------------------------------------------------------------

@@ -28,22 +28,16 @@ _SMALLEST: Final = 32
 def associated_data(table: str, column: str, account_id: bytes, row_id: bytes | str, row_version: int) -> bytes:
     """The place a sealed value belongs to; it opens nowhere else. ``row_version`` is not negative.
 
-    Equal to ``length_prefixed`` over format, table, column, account, row and version; the fixed half is made once.
+    Equal to ``length_prefixed`` over format, table, column, account, row and version; what values of one account share is made once.
     """
     row = as_bytes(row_id)
-    place = (
-        _table_place(table, column),
-        len(account_id).to_bytes(4, "big"),
-        account_id,
-        len(row).to_bytes(4, "big"),
-        row,
-    )
-    return b"".join((*place, _EIGHT, row_version.to_bytes(8, "big")))
+    place = _account_place(table, column, account_id)
+    return place + len(row).to_bytes(4, "big") + row + _EIGHT + row_version.to_bytes(8, "big")
 
 
-@lru_cache(maxsize=256)
-def _table_place(table: str, column: str) -> bytes:
-    return length_prefixed(FORMAT, table.encode(), column.encode())
+@lru_cache(maxsize=4096)
+def _account_place(table: str, column: str, account_id: bytes) -> bytes:
+    return length_prefixed(FORMAT, table.encode(), column.encode(), account_id)
 
 
 def padded(plain: bytes) -> bytes:

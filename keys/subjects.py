@@ -21,7 +21,7 @@ def subject(ring: PurposeRing, version: int, account_id: bytes, sector_id: bytes
     """The pairwise subject of one account in one sector. ``version`` is the account's column. Raises ``MissingKey``."""
     if len(account_id) != ACCOUNT_ID_BYTES:
         raise ValueError("an account id has 16 bytes")
-    return b64url(_cipher(ring.get("pairwise", version)).encrypt(account_id, [b"sub" + as_bytes(sector_id)]))
+    return b64url(_siv(ring.get("pairwise", version)).encrypt(account_id, [b"sub" + as_bytes(sector_id)]))
 
 
 def account_of_subject(ring: PurposeRing, sector_id: bytes | str, sub: str) -> bytes | None:
@@ -31,14 +31,15 @@ def account_of_subject(ring: PurposeRing, sector_id: bytes | str, sub: str) -> b
         return None
     for version in ring.versions("pairwise"):
         try:
-            return _cipher(ring.get("pairwise", version)).decrypt(raw, [b"sub" + as_bytes(sector_id)])
+            return _siv(ring.get("pairwise", version)).decrypt(raw, [b"sub" + as_bytes(sector_id)])
         except InvalidTag:
             continue
     return None
 
 
-@lru_cache(maxsize=16)
-def _cipher(key: bytes) -> AESSIV:
+@lru_cache(maxsize=4)
+def _siv(key: bytes) -> AESSIV:
+    """Set up once for each of the few versions, which live as long as the ring."""
     return AESSIV(key)
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from idp.bench import release
 from idp.bench.citizen import Browser
+from idp.bench.inside import releasing
 from idp.bench.sign_in import argon_alone_us, signing_in
 from idp.bench.target import ES256, MACHINE, RS256, Target, redemption
 from idp.bench.wrk import Load, loaded
@@ -94,15 +95,20 @@ def _sign_in(run: Run) -> Load:
     return msgspec.structs.replace(load, alone_us=alone)
 
 
-def _release(run: Run, client: str) -> Load:
-    """UserInfo with eight attributes, signed and encrypted to the client."""
+def _release(run: Run, client: str, *, whole: bool = False) -> Load:
+    """Eight attributes, signed and encrypted to the client: the release itself, or the ``whole`` request to UserInfo."""
     assert run.target.releasing is not None
     browser, alone = Browser(run.target), release.alone_us(client)
     try:
-        token = browser.tokens(client, run.target.releasing)["access_token"]
+        token = str(browser.tokens(client, run.target.releasing)["access_token"])
     finally:
         browser.close()
-    load = _fixed(run, run.target.endpoints["userinfo"], "eyJ", authorization=f"Bearer {token}")
+    if whole:
+        load = _fixed(run, run.target.endpoints["userinfo"], "eyJ", authorization=f"Bearer {token}")
+    else:
+        run.read()
+        load = releasing(run.target, token, run.seconds)
+        run.read()
     return msgspec.structs.replace(load, alone_us=alone)
 
 
@@ -117,8 +123,12 @@ OPERATIONS: dict[str, Callable[[Run], Load]] = {
     "introspect": _introspect,
     release.ECDH: lambda run: _release(run, release.ECDH),
     release.RSA: lambda run: _release(run, release.RSA),
+    "userinfo-ecdh": lambda run: _release(run, release.ECDH, whole=True),
+    "userinfo-rsa": lambda run: _release(run, release.RSA, whole=True),
     "sign-in": _sign_in,
 }
 NAMES = tuple(OPERATIONS)
+RELEASES = (release.ECDH, release.RSA, "userinfo-ecdh", "userinfo-rsa")
+"""Need a citizen of whom eight attributes are known."""
 LOG = "log"
 """What is measured beside the operations: the audit log, in one process without a server."""

@@ -40,7 +40,17 @@ def provider(
         wait_until(lambda: answers(origin), process, "the provider", log)
         parts = {"server": process.pid}
         parts |= {what: service.pid for what, service in (("database", database), ("redis", redis)) if service}
-        yield Target(name, origin, endpoints(origin), clients, citizens, parts, releasing=releasing)
+        yield Target(
+            name,
+            origin,
+            endpoints(origin),
+            clients,
+            citizens,
+            parts,
+            releasing=releasing,
+            settings=environment,
+            threads=threads,
+        )
 
 
 def settings(

@@ -14,11 +14,10 @@ from types import FrameType
 
 import click
 
-from idp.bench import release
 from idp.bench.citizen import Browser
 from idp.bench.cpu import between_us, cores, spent_ns
 from idp.bench.log import measure
-from idp.bench.operations import LOG, OPERATIONS, Run
+from idp.bench.operations import LOG, OPERATIONS, RELEASES, Run
 from idp.bench.peer import peer
 from idp.bench.processes import BenchError, Missing, program
 from idp.bench.provider import provider
@@ -129,8 +128,7 @@ def _measure(plan: Plan, prepared: list[Prepared], folder: Path) -> list[Sample]
         for number in range(plan.rounds + 1)
         for name in plan.operations
         for one in prepared
-        if (name != "sign-in" or one.target.signs_in)
-        and (name not in (release.ECDH, release.RSA) or one.target.releasing is not None)
+        if (name != "sign-in" or one.target.signs_in) and (name not in RELEASES or one.target.releasing is not None)
     ]
     samples = []
     with click.progressbar(steps, label="Measuring", file=sys.stderr, item_show_func=_shown) as bar:
@@ -156,6 +154,8 @@ def _sample(one: Prepared, name: str, number: int, folder: Path, seconds: int, c
     load = OPERATIONS[name](Run(one.target, one.browser, folder, seconds, connections, read))
     before, after = readings
     cpu = {part: between_us(before[part], after[part]) for part in after}
+    if load.own_us is not None:
+        cpu["server"] = load.own_us
     return Sample(operation=name, target=one.target.name, round=number, load=load, cpu_us=cpu)
 
 

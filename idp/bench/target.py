@@ -70,6 +70,9 @@ class Target:
     signs_in: bool = True
     releasing: Login | None = None
     """A citizen of whom eight attributes are known, where clients have registered encryption."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """The environment of the product, to open its stores beside it; with ``threads`` as served."""
+    threads: int = 1
 
     def authorize(self, client: str) -> str:
         """Path and query of an authorization request."""

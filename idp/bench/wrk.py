@@ -17,7 +17,8 @@ PATIENCE_S = 30
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """What a load generator counted. An operation may be several requests; ``p50_ms`` and ``p99_ms`` are of one request.
 
-    ``alone_us``: CPU of the unavoidable work alone, where that was measured beside."""
+    ``alone_us``: CPU of the unavoidable work alone, where that was measured beside; ``own_us``: CPU of the whole load where it ran without the
+    server, in the bench's own process."""
 
     operations: int
     requests: int
@@ -27,6 +28,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     errors: int
     last_error: str = ""
     alone_us: float | None = None
+    own_us: float | None = None
 
 
 def loaded(origin: str, script: str, settings: Mapping[str, str], *, seconds: int, connections: int) -> Load:

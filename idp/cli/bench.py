@@ -55,8 +55,9 @@ def bench(
     last one. Nothing outside this machine is called (but the package registry for --peer), and nothing is left behind.
 
     Operations: discovery, jwks, client_credentials, login-es256, login-rs256 (authorize with a session, then token), refresh, userinfo,
-    introspect, release-ecdh, release-rsa (UserInfo of eight attributes, signed and encrypted; beside that cryptography alone), sign-in (password;
-    beside Argon2id alone on the same core), log (appending to the audit log, integrating, verifying, proving).
+    introspect, release-ecdh, release-rsa (eight attributes opened, planned, signed and encrypted, with their event on disk, without HTTP;
+    beside that cryptography alone), userinfo-ecdh, userinfo-rsa (the same as whole requests), sign-in (password; beside Argon2id alone on
+    the same core), log (appending to the audit log, integrating, verifying, proving).
     """
     from idp.bench.operations import LOG, NAMES
     from idp.bench.run import BenchError, Plan, run

@@ -57,6 +57,12 @@ def userinfo(parts: Parts, tokens: AccessTokens, token: str, now: int) -> Docume
         raise invalid("no_citizen")
     if "openid" not in verified.token.scope:
         raise _without_openid(parts, grant, now)
+    return release(parts, grant, verified.token.scope, now)
+
+
+def release(parts: Parts, grant: Grant, scope: tuple[str, ...], now: int) -> Document | Signed:
+    """The release itself, for a living grant under a token of ``scope``: the vault is opened for what the plan names, the event is on disk, then
+    the answer is signed and encrypted as registered. Raises as :func:`userinfo`."""
     client = parts.clients.get(grant.client_id)
     citizen = standing.citizen_of(parts, grant.account_id)
     if client is None or citizen is None:
@@ -64,7 +70,7 @@ def userinfo(parts: Parts, tokens: AccessTokens, token: str, now: int) -> Docume
     alg = client.userinfo_signed_response_alg
     signer = parts.keys.signer(alg) if alg is not None else None
     to = or_recorded(parts, client, "userinfo", "userinfo", now)
-    told = _released(parts, client, grant, citizen, verified.token.scope, to, now)
+    told = _released(parts, client, grant, citizen, scope, to, now)
     claims = {"sub": subject_of(parts, grant), **told}
     if signer is None and to is None:
         return Document(claims)

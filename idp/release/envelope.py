@@ -5,6 +5,7 @@ Whom an answer is encrypted to is found before anything is used up; an answer to
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import msgspec
@@ -13,7 +14,7 @@ from clients.documents import KeyDirectory, KeysUnavailable
 from clients.key_material import ClientKey
 from clients.model import Client
 from keys.jose import mint
-from keys.jwe import encrypt
+from keys.jwe import Encrypter
 from keys.ports import Signer
 
 Kind = Literal["id_token", "userinfo", "introspection"]
@@ -72,4 +73,10 @@ def envelope(
 
 
 def _encrypted(plain: bytes, to: Recipient, cty: str | None, iss: str | None) -> str:
-    return encrypt(plain, to.key.key, alg=to.alg, enc=to.enc, kid=to.key.kid, cty=cty, iss=iss)
+    return _encrypter(to.key, to.alg, to.enc, cty, iss)(plain)
+
+
+@lru_cache(maxsize=2048)
+def _encrypter(key: ClientKey, alg: str, enc: str, cty: str | None, iss: str | None) -> Encrypter:
+    """Prepared once for a key object: a set that changes is parsed into new ones."""
+    return Encrypter(key.key, alg=alg, enc=enc, kid=key.kid, cty=cty, iss=iss)

@@ -84,7 +84,9 @@ def test_sign_in_is_told_as_a_share_of_argon() -> None:
 def test_a_release_is_told_as_a_multiple_of_its_cryptography() -> None:
     told = report(sample("release-ecdh", operations=10, alone_us=200.0, server=4_000.0, database=1_000.0))
     assert told.rows[0].of_alone == 0.4
-    assert "2.50 times the CPU of its cryptography alone" in told.table()
+    assert "the release with its event on disk, 2.50 times the CPU of its cryptography alone" in told.table()
+    whole = report(sample("userinfo-ecdh", operations=10, alone_us=200.0, server=8_000.0))
+    assert "the whole request, 4.00 times the CPU of its cryptography alone" in whole.table()
 
 
 def test_json_holds_rows_and_every_sample() -> None:

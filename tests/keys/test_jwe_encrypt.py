@@ -66,3 +66,17 @@ def test_a_curve_that_is_not_offered_and_no_key_at_all() -> None:
     for key in (ECKey.generate_key("secp256k1"), OKPKey.generate_key("Ed25519"), OctKey.generate_key(256)):
         with pytest.raises(ValueError, match="cannot be encrypted to"):
             jwe.encrypt(b"x", key)
+
+
+@pytest.mark.parametrize(("name", "alg"), PAIRS)
+def test_what_is_prepared_once_serves_many_and_every_member_is_there(name: str, alg: str) -> None:
+    """RFC 7516 §4.1: the header is one JSON object, whichever optional members it has."""
+    prepared = jwe.Encrypter(KEYS[name], alg=alg, kid='k"\\', typ="JWT", cty="JWT", iss="https://id.example")
+    tokens = [prepared(text) for text in (b"one", b"two")]
+    registry = joserfc_jwe.JWERegistry(algorithms=[alg, "A256GCM"], strict_check_header=False)
+    opened = [joserfc_jwe.decrypt_compact(token, KEYS[name], registry=registry) for token in tokens]
+    assert [one.plaintext for one in opened] == [b"one", b"two"]
+    kept = {"kid": 'k"\\', "typ": "JWT", "cty": "JWT", "iss": "https://id.example"}
+    assert {n: header_of(tokens[0])[n] for n in kept} == kept
+    assert set(header_of(tokens[0])) - set(kept) - {"epk"} == {"alg", "enc"}
+    assert all(a != b for a, b in zip(tokens[0].split(".")[1:], tokens[1].split(".")[1:], strict=True) if a)
