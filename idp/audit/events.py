@@ -298,7 +298,8 @@ class AttributesReleased(Fact, frozen=True, kw_only=True):
 
 
 class AttributesWithheld(Fact, frozen=True, kw_only=True):
-    """Attributes that were allowed and may leave only encrypted stayed. ``reason``: no_client_key or key_held; ``via`` as in the release."""
+    """Attributes that may leave only encrypted stayed. ``reason``: no_client_key or key_held; ``via`` as in the release, or ``consent``: they were
+    optional and not even offered to the citizen."""
 
     KIND = "attributes.withheld"
     grant: str
@@ -385,7 +386,7 @@ class ClientSecretReplaced(Fact, frozen=True, kw_only=True):
 
 
 class ClientKeyChanged(Fact, frozen=True, kw_only=True):
-    """Answers to a client are encrypted to another key than ``before`` (empty: the first), or an operator stands for it (``confirmed``)."""
+    """Answers to a client are encrypted to another key than ``before`` (empty in older events: the first), or an operator stands for it."""
 
     KIND = "client.key_changed"
     alg: str
@@ -594,7 +595,7 @@ def _sealed(
 
 def vocabulary() -> dict[str, type[Fact]]:
     """Every kind and the class that documents it."""
-    from idp.audit import comparing, rights  # facts of their own file are of the vocabulary too
+    from idp.audit import client_keys, comparing, rights  # facts of their own files are of the vocabulary too
 
-    del comparing, rights
+    del client_keys, comparing, rights
     return {c.KIND: c for c in Fact.__subclasses__()}

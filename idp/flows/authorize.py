@@ -12,7 +12,7 @@ import msgspec
 from clients.model import Client
 from idp.audit.events import CodeIssued, record
 from idp.errors import Code, Refusal
-from idp.flows import asking, authorize_refusals, consent, interactions, request_sources, strangers
+from idp.flows import asking, authorize_refusals, consent, interactions, request_sources, strangers, withheld
 from idp.flows.comparing import bounded, pushed_alone, within_bound
 from idp.flows.interactions import Interaction, Opened
 from idp.flows.people import totp
@@ -275,7 +275,9 @@ def _issue(parts: Parts, asked: _Asked, known: Known, step: Issue, caller: Calle
     fact = CodeIssued(client_id=grant.client_id, grant=grant.id.hex(), scope=grant.scope, acr=grant.acr)
     event = record(fact, at=caller.now, entropy=parts.entropy, person=citizen)
     more = bounded(parts, asked.client, grant, citizen, over, caller.now, caller.reference)
-    done = parts.store.commit([*asked.writes, consent.still_given(known.consent), Insert(grant), event, *more])
+    left = withheld.not_offered(parts, asked.client, asked.request)
+    told = withheld.writes(parts, asked.client, grant, citizen, left, "consent", caller.now, caller.reference)
+    done = parts.store.commit([*asked.writes, consent.still_given(known.consent), Insert(grant), event, *more, *told])
     if isinstance(done, Conflict):
         return _not_issued(parts, asked, done.index - len(asked.writes), caller)
     request = asked.request

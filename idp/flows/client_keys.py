@@ -3,6 +3,7 @@
 import msgspec
 
 from clients.model import Client
+from idp.audit import client_keys as facts
 from idp.audit.events import ClientKeyChanged, record
 from idp.caches import bump
 from idp.errors import Code, Refusal
@@ -71,16 +72,13 @@ def see(parts: Parts, client: Client, to: Recipient, now: int) -> None:
 
 
 def _turn(parts: Parts, client: Client, to: Recipient, seen: ClientKeySeen | None, now: int) -> list[Write]:
-    fact = ClientKeyChanged(
-        client_id=client.client_id,
-        alg=to.alg,
-        thumbprint=to.key.thumbprint,
-        before=seen.thumbprint if seen is not None else "",
-    )
+    client_id, alg, thumbprint = client.client_id, to.alg, to.key.thumbprint
     hold = parts.config.client_key_hold * MICROSECONDS if seen is not None else 0
-    row = ClientKeySeen(client.client_id, to.alg, to.key.thumbprint, now, now + hold if hold else None)
+    row = ClientKeySeen(client_id, alg, thumbprint, now, now + hold if hold else None)
     if seen is None:
-        return [Insert(row), record(fact, at=now, entropy=parts.entropy)]
+        first = facts.ClientKeySeen(client_id=client_id, alg=alg, thumbprint=thumbprint)
+        return [Insert(row), record(first, at=now, entropy=parts.entropy)]
+    fact = ClientKeyChanged(client_id=client_id, alg=alg, thumbprint=thumbprint, before=seen.thumbprint)
     where = {"client_id": client.client_id, "alg": to.alg, "thumbprint": seen.thumbprint}
     changed = {n: v for n, v in msgspec.structs.asdict(row).items() if n not in ("client_id", "alg")}
     return [Update(ClientKeySeen, where, changed), record(fact, at=now, entropy=parts.entropy)]

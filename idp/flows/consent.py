@@ -94,8 +94,18 @@ class Shown:
     @property
     def optional(self) -> frozenset[tuple[str, str]]:
         """(item, attribute) of what the citizen may turn on."""
-        return frozenset(
-            (line.item, line.attribute) for line in self.plan.lines if not settled(line) and line.outcome == "release"
+        return frozenset((n.item, n.attribute) for n in self.lines if not settled(n) and n.outcome == "release")
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The plan as the page tells it: what is asked for more than one reason stands under the stronger one alone. A service item that orders
+        or needs something tells why better than a scope; what a scope tells anyway is nothing to be turned on."""
+        needed = {line.claim for line in self.plan.lines if line.item != STANDARD_LOGIN and settled(line)}
+        anyway = {line.claim for line in self.plan.lines if line.item == STANDARD_LOGIN}
+        return tuple(
+            line
+            for line in self.plan.lines
+            if (line.claim not in needed if line.item == STANDARD_LOGIN else settled(line) or line.claim not in anyway)
         )
 
 

@@ -99,8 +99,9 @@ def lines(
 
 def dropped(parts: Parts, client: Client, reason: str, received: str, now: int, reference: str) -> list[Write]:
     """As :func:`lines` for what was left out of an answer without an error; ``received``: its names."""
+    written = _written(parts, client, None)
     row = line(at=now, code=DROPPED, reason=reason, received=received, registered=_scope(client))
-    return _entered(parts, client, row, now, reference, trim=True)
+    return _entered(parts, client, row, now, reference, trim=written == 1) if written else []
 
 
 def told(client: Client, params: Params | None, refusal: Refusal, now: int) -> LastRefusal:

@@ -18,7 +18,7 @@ from idp.audit.events import (
     Fact,
     record,
 )
-from idp.errors import Refusal
+from idp.errors import Code, Refusal
 from idp.flows import exchanges, minting, refresh, standing, withheld
 from idp.flows.client_auth import AuthenticatedClient, Call, authenticate, refuse_replay, settle
 from idp.flows.client_keys import key_state, thumbprint
@@ -140,7 +140,7 @@ def _redeem(parts: Parts, asked: Asked, grant: Grant, citizen: Citizen, session_
         Update(Grant, where, {"state": "redeemed", "expires_at": last_at}),
         *_first_refresh(successor, grant, now, family_at, config.refresh_idle),
         *_facts(parts, grant, now, citizen, with_keys, refresh_given=successor is not None, told=told),
-        *withheld.writes(parts, client, grant, citizen, told, "id_token", now, asked.reference),
+        *withheld.writes(parts, client, grant, citizen, told.withheld, "id_token", now, asked.reference),
     ]
     result = parts.store.commit(writes)
     if not isinstance(result, Committed):

@@ -109,7 +109,7 @@ def _released(
         raise Refusal(Code.SERVER_ERROR, "The answer can't be given.", reason="seal_broken") from None
     stopped = withheld.refusal(released)
     if stopped is not None:
-        left = withheld.writes(parts, client, grant, citizen, released, "userinfo", now, "")
+        left = withheld.writes(parts, client, grant, citizen, released.withheld, "userinfo", now, "")
         parts.store.commit([*left, *refused(parts, client, stopped, Call("userinfo", now))])
         raise stopped
     _record(parts, client, grant, citizen, released, to, now)
@@ -120,7 +120,7 @@ def _record(
     parts: Parts, client: Client, grant: Grant, citizen: Citizen, released: Released, to: Recipient | None, now: int
 ) -> None:
     """On disk before it is told; what was left out is on record too. Raises Unavailable."""
-    writes = withheld.writes(parts, client, grant, citizen, released, "userinfo", now, "")
+    writes = withheld.writes(parts, client, grant, citizen, released.withheld, "userinfo", now, "")
     if released.values:
         fact = AttributesReleased(
             client_id=client.client_id,

@@ -3,11 +3,14 @@
 from clients.model import Client
 from idp.audit.events import AttributesWithheld, record
 from idp.errors import Code, Refusal
-from idp.flows.error_list import lines
+from idp.flows import asking
+from idp.flows.error_list import dropped
 from idp.flows.released import Released
 from idp.parts import Parts
 from idp.ports import Write
+from idp.protocol.request import AuthorizeRequest
 from idp.records import Grant
+from idp.release.model import STANDARD_LOGIN, Line
 from idp.release.vault import Citizen
 
 WORDS = {
@@ -22,17 +25,31 @@ def refusal(released: Released) -> Refusal | None:
     return None if line is None else Refusal(Code.INVALID_REQUEST, WORDS[line.reason], reason=line.reason)
 
 
+def not_offered(parts: Parts, client: Client, request: AuthorizeRequest) -> tuple[Line, ...]:
+    """What of the service items in a request was optional and left out before the citizen could choose: it leaves only encrypted, and can't."""
+    if not request.items:
+        return ()
+    lines = asking.planned(parts, client, asking.asked(request, client)).lines
+    return tuple(line for line in lines if line.item != STANDARD_LOGIN and line.reason in asking.KEY_REASONS)
+
+
 def writes(
-    parts: Parts, client: Client, grant: Grant, citizen: Citizen, released: Released, via: str, now: int, reference: str
+    parts: Parts,
+    client: Client,
+    grant: Grant,
+    citizen: Citizen,
+    left: tuple[Line, ...],
+    via: str,
+    now: int,
+    reference: str,
 ) -> list[Write]:
     """The record of what was left out; nothing where nothing was."""
     told: list[Write] = []
-    for reason in dict.fromkeys(line.reason for line in released.withheld):
-        claims = tuple(line.claim for line in released.withheld if line.reason == reason)
+    for reason in dict.fromkeys(line.reason for line in left):
+        claims = tuple(line.claim for line in left if line.reason == reason)
         fact = AttributesWithheld(
             client_id=client.client_id, grant=grant.id.hex(), claims=claims, reason=reason, via=via
         )
-        shown = Refusal(Code.INVALID_REQUEST, WORDS[reason], reason=reason, private=" ".join(claims))
-        told += lines(parts, client, None, shown, now, reference)
+        told += dropped(parts, client, reason, " ".join(claims), now, reference)
         told.append(record(fact, at=now, entropy=parts.entropy, person=citizen))
     return told

@@ -3,6 +3,7 @@
 The rule of a claim decides; an unknown claim shows the least. Values are JSON as the vault gives them.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -22,8 +23,12 @@ def _address_text(value: dict[str, Any]) -> str:
     """OIDC Core §5.1.1: from the widest part down, so that the mask keeps the region."""
     if value.get("formatted"):
         return str(value["formatted"])
-    parts = (value.get(name) for name in ("country", "region", "locality", "street_address"))
-    return " ".join(str(part) for part in parts if part)
+    parts = [str(value[name]) for name in ("region", "locality", "street_address") if value.get(name)]
+    return _CJK_GAP.sub("", " ".join(parts or [str(value.get("country") or "")]))
+
+
+_CJK_GAP: Final = re.compile(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
+"""Chinese addresses are written without spaces."""
 
 
 def _first(text: str) -> str:

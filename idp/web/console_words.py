@@ -54,6 +54,7 @@ KINDS: dict[str, LazyString] = {
     "client.disabled": _("Client paused"),
     "client.enabled": _("Client let on again"),
     "client.key_changed": _("Client uses another encryption key"),
+    "client.key_seen": _("Client's encryption key used for the first time"),
     "client.secret_replaced": _("Client secret replaced"),
     "item.drafted": _("Service item drafted"),
     "item.decided": _("Service item decided"),

@@ -82,6 +82,12 @@ def test_a_client_without_encryption_goes_without_what_is_optional(house: House)
     assert "national_id" not in page.text
     tokens = house.redeem(plain, allow(house, browser, page, **TICKED)).get_json()
     assert set(house.userinfo(tokens["access_token"]).get_json()) == {"sub", "name"}
+    (grant,) = house.parts.store.find(Grant)
+    (event,) = house.events("attributes.withheld")
+    told = (event["client_id"], event["grant"], event["claims"], event["reason"], event["via"])
+    assert told == (plain.id, grant.id.hex(), ["national_id"], "no_client_key", "consent")
+    (line,) = house.parts.store.find(ClientRefusal, {"client_id": plain.id})
+    assert (line.code, line.reason, line.received) == ("dropped", "no_client_key", "national_id")
 
 
 @pytest.mark.attack("A081")

@@ -48,6 +48,25 @@ def asked(house: House) -> tuple[App, Browser]:
     return house.register(), house.signed_in(house.citizen(claims=EVERYTHING))
 
 
+def test_what_is_asked_for_two_reasons_is_shown_once_under_the_stronger(house: House) -> None:
+    """The law's word or the service's need before a scope; what a scope tells anyway is nothing to tick."""
+    item(house)
+    claims = {**EVERYTHING, "email": "li.wei@example.cn"}
+    app, browser = house.register(scope="openid profile email"), house.signed_in(house.citizen(claims=claims))
+    page = ask(house, browser, app, scope="openid profile email service:loan")
+    shown = page.text
+    assert [shown.count(f"<bdi>{text}</bdi>") for text in ("1990年**月**日", "l***@example.cn")] == [1, 1]
+    assert shown.count(">姓名</dt>") == 1
+    assert 'name="allow/loan/email"' not in shown and 'name="allow/loan/marital_status"' in shown
+    tokens = house.redeem(app, allow(house, browser, page, **{"allow/loan/email": "1"})).get_json()
+    told = house.userinfo(tokens["access_token"]).get_json()
+    assert (
+        told["birthdate"] == CLAIMS["birthdate"] and told["email"] == claims["email"] and "marital_status" not in told
+    )
+    (event,) = house.events("consent.given")
+    assert event["items"][0]["attributes"] == ["birthdate", "name"], "a field that was not offered counts for nothing"
+
+
 def test_only_what_is_chosen_is_released_and_recorded(any_house: House) -> None:
     house = any_house
     item(house)

@@ -19,7 +19,12 @@ from idp.release.mask import mask
         ("birthdate", "1990-02-03", "1990-**-**"),
         ("birthdate", "--02-03", "****"),
         ("address", {"formatted": "浙江省杭州市西湖区文三路 1 号"}, "浙江省杭州市****"),
-        ("address", {"country": "CN", "region": "浙江省", "locality": "杭州市"}, "CN 浙江省****"),
+        (
+            "address",
+            {"country": "CN", "region": "浙江省", "locality": "杭州市", "street_address": "解放路 1 号"},
+            "浙江省杭州市****",
+        ),
+        ("address", {"country": "CN"}, "C*"),
         ("picture", "https://cdn.example/p/1.png", "https://cdn.example/…"),
         ("email_verified", True, "true"),
         ("email_verified", False, "false"),

@@ -106,6 +106,7 @@ RIGHTS: dict[str, dict[str, dict[str, Any]]] = {
     "receipt": {
         "normal": {
             "line": told(),
+            "purposes": [("审核贷款申请", 730)],
             "record": RECORD,
             "claims": {
                 "jti": "00112233445566778899aabbccddeeff",

@@ -31,9 +31,10 @@ from idp.web.pages.common import (
     see_other,
     to_client,
 )
+from idp.web.pages.said import said
 from idp.web.pages.visit import field
 from idp.web.theme import locale_name
-from idp.web.wording import ALWAYS, CLAIMS, KEEPERS, LASTS, SOURCES, VERIFIED, WORDS
+from idp.web.wording import ALWAYS, CLAIMS, KEEPERS, LASTS, SOURCES, VERIFIED
 
 STEP = "consent"
 TICK = "allow/"
@@ -73,7 +74,7 @@ def render_consent(due: Due) -> Response:
         locale=account.locale,
         action="/consent",
         hidden={**interactions.hidden(parts, opened, f"{STEP}:{seen}"), "seen": seen},
-        attributes=_attributes(shown),
+        attributes=_attributes(shown, lang),
         items=items,
         unconfirmed=[CLAIMS[line.claim] for line in shown.plan.lines if line.reason == "not_confirmed"],
         always=ALWAYS,
@@ -130,16 +131,16 @@ def _seen(digest: bytes, account_id: bytes) -> str:
     return sha256(digest + account_id).hexdigest()
 
 
-def _attributes(shown: Shown) -> list[dict[str, Any]]:
+def _attributes(shown: Shown, lang: str) -> list[dict[str, Any]]:
     """The standard claims; those that are told as verified with whose word they are."""
     return [
         {
             "claim": line.claim,
             "label": CLAIMS[line.claim],
-            "value": WORDS.get(shown.preview[line.claim], shown.preview[line.claim]),
+            "value": said(line.claim, shown.preview[line.claim], lang),
             **_verified(line),
         }
-        for line in shown.plan.lines
+        for line in shown.lines
         if line.item == STANDARD_LOGIN and line.reason != "not_confirmed"
     ]
 
@@ -152,7 +153,7 @@ def _verified(line: Line) -> dict[str, Any]:
 
 
 def _item(shown: Shown, item: ServiceItem, lang: str) -> dict[str, Any]:
-    lines = [line for line in shown.plan.lines if line.item == item.code]
+    lines = [line for line in shown.lines if line.item == item.code]
     there = [line for line in lines if line.outcome == "release"]
     return {
         "code": item.code,
@@ -173,13 +174,12 @@ def _rows(shown: Shown, lines: Iterable[Line], lang: str) -> list[dict[str, Any]
 
 def _row(shown: Shown, line: Line, lang: str) -> dict[str, Any]:
     kind = parts_of_app().catalogue.kind(line.attribute)
-    value = shown.preview[line.attribute]
     return {
         "id": f"allow-{line.item}-{line.attribute}",
         "name": f"{TICK}{line.item}/{line.attribute}",
         "label": _label(line, lang),
         "why": spoken(kind.explanations, lang) if kind else "",
-        "value": WORDS.get(value, value),
+        "value": said(line.attribute, shown.preview[line.attribute], lang),
         "source": SOURCES.get(line.source, line.source),
         "updated": line.updated_at,
         "verified": VERIFIED[confirmed(line.source)] if line.verified and line.source else "",

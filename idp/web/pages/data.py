@@ -14,9 +14,10 @@ from idp.release.correction import ADDRESS, BadValue
 from idp.release.mask import mask
 from idp.web.pages.account import View, frame, own_form, own_page
 from idp.web.pages.common import current, language, problem_page, see_other
+from idp.web.pages.said import said
 from idp.web.pages.telling import attribute_name
 from idp.web.pages.visit import Visit, field, show
-from idp.web.wording import CLAIMS, KEEPERS, WORDS
+from idp.web.wording import CLAIMS, KEEPERS
 
 PATH, CORRECT = "/account/data", "/account/correct"
 CONFIRM_FIRST = "/account/confirm?to=data"
@@ -64,11 +65,10 @@ def _data(here: Visit, person: Person, session: Session) -> Response:
 
 
 def _item(held: Held, lang: str) -> dict[str, Any]:
-    text = mask(held.code, held.value)
     return {
         "code": held.code,
         "label": attribute_name(held.code, lang),
-        "value": WORDS.get(text, text),
+        "value": said(held.code, mask(held.code, held.value), lang),
         "source": KEEPERS.get(held.source or "", held.source),
         "own": held.source == "self",
         "at": held.updated_at,

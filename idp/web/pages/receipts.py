@@ -9,6 +9,7 @@ from idp.parts import Parts
 from idp.records import Session
 from idp.release.receipts import file_of
 from idp.web.pages.account import View, frame, own_page
+from idp.web.pages.catalogue_words import spoken
 from idp.web.pages.common import language
 from idp.web.pages.history import PATH, download, known
 from idp.web.pages.telling import view
@@ -34,10 +35,12 @@ def _page(reference: str) -> View:
     def shown(here: Visit, person: Person, session: Session) -> Response:
         line = history.line(here.parts, person, reference)
         jws, claims = receipt(here.parts, person, line, here.caller.now)
+        lang = language(None, person.account.locale)
         return show(
             here,
             "receipt.html",
-            line=view(line, language(None, person.account.locale)),
+            line=view(line, lang),
+            purposes=list(dict.fromkeys((spoken(p.texts, lang), p.retention_days) for p in line.purposes)),
             record=claims["record"],
             claims=claims,
             jws=jws,
