@@ -12,7 +12,7 @@ from clients.model import Client
 from idp.audit.comparing import ComparisonBounded
 from idp.audit.events import record
 from idp.errors import Code, Refusal
-from idp.flows.authorize_refusals import lines
+from idp.flows.error_list import lines
 from idp.parts import Parts
 from idp.ports import Write
 from idp.protocol.claims_request import ClaimsRequest

@@ -92,7 +92,7 @@ def test_what_is_wrong_with_a_value_is_said_as_it_is(
 ) -> None:
     account, person = own(house)
     person.get(f"/account/correct?attribute={attribute}")
-    assert said in person.submit(**typed).text
+    assert said in person.submit(typed).text
     assert house.events("account.attribute_corrected") == []
     assert house.parts.vault.claims(house.parts.vault.citizen(account), (attribute,)).get(attribute) != typed
 
