@@ -25,6 +25,8 @@ OUTCOME, REFERENCE, REMOTE, NOW, REQUEST = (
     "yimen.now",
     "yimen.request",
 )
+_Problem = tuple[int, str, str, tuple[tuple[str, str], ...]]
+"""Status, text, words of a page, headers."""
 FOR_PEOPLE = frozenset({"/authorize", "/logout"})
 """Protocol operations whose caller is a citizen's browser."""
 FILES = ("/static/", "/robots.txt", "/favicon.ico", "/log/checkpoint")
@@ -82,24 +84,21 @@ class Edge:
     def _answer(
         self, environ: dict[str, Any], methods: Mapping[str, Operation] | None, reference: str
     ) -> Answer | ToPage:
-        self._request(environ, b"", reference)
-        refused = self._refuse_front(environ, methods)
-        if refused is not None:
-            return refused
-        body = _read_body(environ)
+        problem = self._problem(environ)
+        body = _read_body(environ) if problem is None else b""
+        request = Request(
+            environ, body or b"", remote=self._remote(environ), reference=reference, now=self._parts.clock()
+        )
+        environ[REQUEST] = request
+        if problem is not None:
+            return _wrong(environ, methods, *problem)
         if body is None:
             return _wrong(environ, methods, 413, "The request body is too large.", "too_large", _CLOSE)
-        request = self._request(environ, body, reference)
         if methods is None:
             if _encoded(environ):
                 return ToPage(None)
             return _wrong(environ, methods, 400, "The query is not percent-encoded.", "bad_request")
         return self._operate(request, methods)
-
-    def _request(self, environ: dict[str, Any], body: bytes, reference: str) -> Request:
-        request = Request(environ, body, remote=self._remote(environ), reference=reference, now=self._parts.clock())
-        environ[REQUEST] = request
-        return request
 
     def _operate(self, request: Request, methods: Mapping[str, Operation]) -> Answer | ToPage:
         operation = methods.get(request.method)
@@ -117,16 +116,17 @@ class Edge:
             answer = Answer(answer.status, answer.kind, answer.body, (*answer.headers, *cors))
         return answer
 
-    def _refuse_front(self, environ: dict[str, Any], methods: Mapping[str, Operation] | None) -> Answer | ToPage | None:
+    def _problem(self, environ: dict[str, Any]) -> _Problem | None:
+        """What is wrong before the body is read."""
         if str(environ.get("HTTP_HOST", "")).lower() != self._host:
             text = f"This server answers for {self._parts.config.issuer} only (setting IDP_ISSUER)."
-            return _wrong(environ, methods, 421, text)
+            return 421, text, "", ()
         if environ.get("CONTENT_LENGTH") and environ.get("HTTP_TRANSFER_ENCODING"):
-            return _wrong(environ, methods, 400, "Ambiguous message length.", "bad_request", _CLOSE)
+            return 400, "Ambiguous message length.", "bad_request", _CLOSE
         if not environ["REQUEST_METHOD"].isupper():  # RFC 9110 §9.1: case matters, and not every layer below heeds it
-            return _wrong(environ, methods, 400, "There is no such method.", "bad_request")
+            return 400, "There is no such method.", "bad_request", ()
         if environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
-            return _wrong(environ, methods, 415, "Encoded bodies are not accepted.", "bad_request")
+            return 415, "Encoded bodies are not accepted.", "bad_request", ()
         return None
 
     def _remote(self, environ: Mapping[str, Any]) -> str:
