@@ -1,9 +1,12 @@
 """Jinja and Flask-Babel, set up once."""
 
+from contextvars import ContextVar
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from babel.support import NullTranslations, Translations
 from flask import Flask, has_request_context, render_template, request
 from flask_babel import Babel, force_locale
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader
@@ -39,6 +42,7 @@ DEFAULT_PATHS = {
     "copy": "/account/copy",
     "delete": "/account/delete",
 }
+_SPOKEN: ContextVar[NullTranslations] = ContextVar("spoken", default=NullTranslations())  # noqa: B039  has no state
 _CONTEXT: dict[str, Any] = {
     "service": None,
     "account": None,
@@ -70,14 +74,34 @@ def install(app: Flask, zone: str = "Asia/Shanghai") -> None:
         locale_selector=_locale_of_request,
         default_timezone=zone,
     )
+    app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
 
 
 def render(name: str, language: str, /, **context: Any) -> str:
     """One page as HTML in one language. ``links`` overrides single paths of :data:`DEFAULT_PATHS`; missing common context gets its default."""
     language = language if language in LANGUAGES else HANS
     links = {**DEFAULT_PATHS, **context.pop("links", {})}
-    with force_locale(locale_name(language)):
-        return render_template(name, **{**_CONTEXT, **context, "lang": language, "links": links})
+    locale = locale_name(language)
+    spoken = _SPOKEN.set(_catalogue(locale))
+    try:
+        with force_locale(locale):
+            return render_template(name, **{**_CONTEXT, **context, "lang": language, "links": links})
+    finally:
+        _SPOKEN.reset(spoken)
+
+
+def _gettext(text: str) -> str:
+    """A template's words. Flask-Babel finds locale and catalogue anew for each; a page has one language."""
+    return _SPOKEN.get().ugettext(text)
+
+
+def _ngettext(one: str, many: str, n: int) -> str:
+    return _SPOKEN.get().ungettext(one, many, n)
+
+
+@lru_cache(maxsize=8)
+def _catalogue(locale: str) -> NullTranslations:
+    return Translations.load(WEB / "locale", [locale])
 
 
 class Components:
