@@ -69,6 +69,7 @@ def test_the_names_lookup_by_the_system():
     assert "127.0.0.1" in system_resolve("localhost", 80)
 
 
+@pytest.mark.attack("F44")
 def test_a_name_that_nobody_knows_is_unreachable():
     def unknown(host, port):
         raise socket.gaierror(host)
@@ -86,12 +87,14 @@ def test_one_refused_address_among_many_refuses_all():
         assert visitors(listener) == 0
 
 
+@pytest.mark.attack("F44")
 def test_the_next_address_is_tried_when_one_does_not_answer(authority):
     with site(reply(b"x"), authority) as server:
         outbound = guarded(["127.0.0.1", "::1"], ["::1", "127.0.0.1"], ca=str(authority.pem))
         assert outbound.get(f"https://{HOST}:{server.port}/").body == b"x"
 
 
+@pytest.mark.attack("F44")
 def test_a_name_is_looked_up_once(authority):
     asked = []
 
@@ -216,6 +219,7 @@ def test_a_port_that_accepts_and_says_nothing_times_out(outbound):
             assert failure(outbound.get, url, Limits(connect_s=0.3, total_s=0.3)) == "timeout"
 
 
+@pytest.mark.attack("F44")
 def test_a_slow_lookup_times_out():
     def sleeping(host, port):
         time.sleep(1)
@@ -284,6 +288,7 @@ def test_other_urls_are_refused_before_any_lookup(url):
     assert failure(GuardedOutbound(monotonic=time.monotonic, resolve=never).get, url) == "bad_url"
 
 
+@pytest.mark.attack("F44")
 def test_resolver_answers_that_are_no_addresses_are_refused():
     assert failure(guarded([], ["fe80::1%eth0"]).get, "https://tax.example/") == "refused_address"
     assert failure(guarded([], ["nonsense"]).get, "https://tax.example/") == "refused_address"

@@ -108,6 +108,16 @@ def test_only_the_proxys_forwarded_headers_are_believed() -> None:
     assert SERVICES["provider"]["environment"]["IDP_TRUSTED_PROXIES"] == f"{address}/32"
 
 
+def test_the_proxy_waits_for_slow_bodies() -> None:
+    """A body that never ends holds a connection of the proxy, not a thread of the provider (ATTACKS F35)."""
+    from idp.web.edge import MAX_BODY
+
+    site = (DOCKER / "Caddyfile").read_text(encoding="utf-8")
+    buffered = re.search(r"reverse_proxy provider:8000 \{[^}]*request_buffers (\d+)KiB", site)
+    assert buffered is not None and int(buffered[1]) * 1024 > MAX_BODY
+    assert re.search(r"read_header \d+s", site) and re.search(r"read_body \d+s", site)
+
+
 def test_the_settings_are_settings_of_the_house() -> None:
     config = pytest.importorskip("idp.config")
     known = config.names()

@@ -88,7 +88,7 @@ def test_an_address_is_typed_in_parts(house: House) -> None:
     ],
 )
 def test_what_is_wrong_with_a_value_is_said_as_it_is(
-    house: House, attribute: str, typed: dict[str, str], said: str
+    house: House, attribute: str, typed: dict[str, Any], said: str
 ) -> None:
     account, person = own(house)
     person.get(f"/account/correct?attribute={attribute}")
