@@ -4,6 +4,7 @@ import gc
 import os
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,15 @@ def test_a_power_cut_keeps_what_was_acknowledged(house: House, tmp_path: Path, t
     """
     main = Path(house.config.database_url.removeprefix("sqlite:///"))
     wal = main.with_name(main.name + "-wal")
-    connection = house.parts.store.file.connect()
+    store: Any = house.parts.store
+    connection = store.file.connect()
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     acknowledged = []
     for n in range(20):
         row = told(house, n)
         house.parts.store.commit([row])
+        assert isinstance(row.record, Event)
         acknowledged.append(row.record.id)
     disk, log = main.read_bytes(), wal.read_bytes()
     house.parts.store.commit([told(house, 99)])
@@ -151,7 +154,7 @@ def test_ending_all_tokens_of_a_client_costs_the_same_however_many(
     (one,), all_of_them, (alive,) = granted(house, few, 1), granted(house, many, 40), granted(house, other, 1)
     now = house.clock.advance(1)
     costs = [
-        counted(house, monkeypatch, lambda app=app: client_status.disable(house.parts, app.id, "leaked", now=now))
+        counted(house, monkeypatch, partial(client_status.disable, house.parts, app.id, "leaked", now=now))
         for app in (few, many)
     ]
     assert costs[0] == costs[1]
