@@ -5,7 +5,6 @@ import re
 import shutil
 import stat
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -90,9 +89,10 @@ def test_a_clean_checkout_is_set_up_once_with_its_command(tmp_path: Path) -> Non
     assert re.match(r"\d+\.\d+", subprocess.run(named, cwd="/", capture_output=True, text=True, check=True).stdout)
     said = subprocess.run([copy / ".venv/bin/idp"], cwd="/", capture_output=True, text=True, check=True).stdout
     assert said == "一门\n"
-    stamp, began = (copy / ".venv/.made-run").stat().st_mtime_ns, time.monotonic()
+    stamp, before = (copy / ".venv/.made-run").stat().st_mtime_ns, os.times()
     subprocess.run(["bash", ".ci/setup", "run"], cwd=copy, check=True, timeout=20)
-    assert time.monotonic() - began < 1
+    after = os.times()  # work, not waiting: the machine may be busy with others
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 1
     assert (copy / ".venv/.made-run").stat().st_mtime_ns == stamp
     with (copy / "requirements.lock").open("a") as lock:
         lock.write("# changed\n")

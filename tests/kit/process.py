@@ -26,7 +26,7 @@ def need(what: str, package: str, present: object) -> None:
     pytest.skip(reason)
 
 
-def wait_until(done: Callable[[], bool], what: str, timeout_s: float = 20) -> None:
+def wait_until(done: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
     """Poll until ``done()``; AssertionError that names ``what`` when it never is."""
     end = time.monotonic() + timeout_s
     while not done():
