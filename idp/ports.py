@@ -51,9 +51,13 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class InsertMany:
-    """Insert rows of one kind in one statement; those that exist already are left as they are. Each length makes a statement of its own."""
+    """Insert rows of one kind in one statement; those that exist already are left as they are, or get what stands in the column ``add`` added.
+
+    No key twice. On SQLite each length makes a statement of its own.
+    """
 
     records: Sequence[Struct]
+    add: str = ""
 
 
 @dataclass(frozen=True, slots=True)

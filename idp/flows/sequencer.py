@@ -17,7 +17,7 @@ from idp.audit.note import Checkpoint, Signing, Verifier
 from idp.audit.tiles import HASH, WIDTH
 from idp.errors import Unavailable
 from idp.parts import Parts
-from idp.ports import Add, Committed, Delete, Insert, InsertMany, Op, Update, Write
+from idp.ports import Committed, Delete, Insert, InsertMany, Op, Update, Write
 from idp.records import Event, EventCount, EventFacet, EventPending, Record, TreeBundle, TreeHead, TreeTile
 from keys.log_keys import log_keys
 
@@ -168,18 +168,14 @@ def _index(events: Sequence[Event]) -> Iterator[Write]:
 
 def _counts(events: Sequence[Event]) -> Iterator[Write]:
     """What the events add to the counts by hour and day."""
-    added = counts(events)
-    yield from _many([EventCount(*key, 0) for key in added])
-    for (span, client_id, start, kind), n in added.items():
-        where = {"span": span, "client_id": client_id, "start": start, "kind": kind}
-        yield Update(EventCount, where, {"n": Add(n)})
+    yield from _many([EventCount(*key, n) for key, n in sorted(counts(events).items())], add="n")
 
 
-def _many(lines: Sequence[Record]) -> Iterator[Write]:
+def _many(lines: Sequence[Record], add: str = "") -> Iterator[Write]:
     at = 0
     while at < len(lines):
         count = min(MOST_ROWS, 1 << (len(lines) - at).bit_length() - 1)
-        yield InsertMany(lines[at : at + count])
+        yield InsertMany(lines[at : at + count], add)
         at += count
 
 

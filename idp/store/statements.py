@@ -148,15 +148,21 @@ class Statements:
             sql = self._sql.get(held) or self._remember(held, lambda: _holds(TABLES[rested], shape), lock)
             return sql, params, 1
         if isinstance(write, InsertMany):
-            return self._insert_many(write.records)
+            return self._insert_many(write)
         raise TypeError(f"not a write: {type(write).__name__}")
 
-    def _insert_many(self, records: Sequence[Struct]) -> tuple[str, Sequence[Any], int | None]:
-        kind, count = type(records[0]), len(records)
-        sql = self._sql.get(("many", kind, count)) or self._remember(
-            ("many", kind, count), lambda: _insert_many(self._dialect.name, TABLES[kind], count)
-        )
-        return sql, [value for record in records for value in astuple(record)], None
+    def _insert_many(self, write: InsertMany) -> tuple[str, Sequence[Any], int | None]:
+        kind, count = type(write.records[0]), len(write.records)
+        rows, table, add = map(astuple, write.records), TABLES[kind], write.add
+        if (
+            self._dialect.name == "postgresql"
+        ):  # one text for every length, and few parameters: an array for each column
+            many = ("many", kind, add)
+            sql = self._sql.get(many) or self._remember(many, lambda: _insert_arrays(table, add))
+            return sql, [list(column) for column in zip(*rows, strict=True)], None
+        key = ("many", kind, count, add)
+        sql = self._sql.get(key) or self._remember(key, lambda: _insert_many(table, count, add))
+        return sql, [value for row in rows for value in row], None
 
     def _insert(self, write: Insert) -> tuple[str, Sequence[Any], int | None]:
         kind = type(write.record)
@@ -252,11 +258,25 @@ def _holds(table: sa.Table, shape: Shape) -> sa.Select[Any]:
     return sa.select(sa.literal_column("1")).select_from(table).where(*_where(table, shape, _Params()))
 
 
-def _insert_many(dialect: str, table: sa.Table, count: int) -> sa.Insert:
+def _insert_many(table: sa.Table, count: int, add: str) -> sa.Insert:
     params = _Params()
     rows = [{c.name: params.next(c.type) for c in table.c} for _ in range(count)]
-    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(table)
-    return insert.values(rows).on_conflict_do_nothing().inline()
+    insert = sqlite.insert(table).values(rows)
+    if not add:
+        return insert.on_conflict_do_nothing().inline()
+    total = {add: table.c[add] + insert.excluded[add]}
+    return insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=total).inline()
+
+
+def _insert_arrays(table: sa.Table, add: str) -> sa.Insert:
+    params = _Params()
+    arrays = [sa.cast(params.next(postgresql.ARRAY(c.type)), postgresql.ARRAY(c.type)) for c in table.c]
+    rows = sa.select(sa.text("*")).select_from(sa.func.unnest(*arrays).alias("rows"))
+    insert = postgresql.insert(table).from_select([c.name for c in table.c], rows)
+    if not add:
+        return insert.on_conflict_do_nothing().inline()
+    total = {add: table.c[add] + insert.excluded[add]}
+    return insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=total).inline()
 
 
 def _insert(dialect: str, table: sa.Table, on_conflict: str, numbered: bool) -> sa.Insert:

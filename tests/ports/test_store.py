@@ -14,6 +14,7 @@ from idp.records import (
     Consent,
     Department,
     Event,
+    EventCount,
     Generation,
     Grant,
     Identifier,
@@ -211,6 +212,13 @@ def test_many_rows_go_in_at_once_and_those_that_are_there_stay(store: Store) -> 
     rows = [refresh(n, state="used") for n in range(2, 9)]
     assert isinstance(store.commit([InsertMany(rows), InsertMany(rows[:1])]), Committed)
     assert [r.state for r in store.find(Refresh, order=("expires_at",))] == ["active"] * 3 + ["used"] * 6
+
+
+def test_many_rows_add_to_those_that_are_there(store: Store) -> None:
+    for n in (1, 2, 7):
+        rows = [EventCount(60, client, 0, "code.issued", n) for client in ("", "a", "b")[: 1 + n % 3]]
+        assert isinstance(store.commit([InsertMany(rows, add="n")]), Committed)
+    assert [r.n for r in store.find(EventCount, order=("client_id",))] == [10, 10, 2]
 
 
 def test_an_unknown_conflict_mode_is_refused(store: Store) -> None:
