@@ -22,14 +22,21 @@ SETTINGS = {
     "jit": "off",  # nothing here runs long enough to earn a compilation
 }
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that knows which statements of ``store.flight`` are prepared on it: name by text, and how many names it gave."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.known: dict[str, bytes] = {}
+        self.named = 0
 
 
 def connect(url: str, **settings: str) -> Connection:
     """A connection with the house's settings; ``settings`` override. Raises psycopg.OperationalError."""
     given = conninfo.conninfo_to_dict(url)
     options = " ".join(f"-c {name}={value}" for name, value in {**SETTINGS, **settings}.items())
-    connection = psycopg.connect(
+    connection = Connection.connect(
         url,
         autocommit=True,
         prepare_threshold=1,

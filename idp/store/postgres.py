@@ -23,6 +23,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from idp.errors import Unavailable
 from idp.ports import Committed, Conflict
 from idp.records import Event
+from idp.store.flight import end, fly, idle
 from idp.store.keyring import SqlKeyring
 from idp.store.pool import WAIT_S, Connection, Pool, connect
 from idp.store.sql import Prepared, SqlStore, head_of, judge_version
@@ -85,9 +86,9 @@ class PostgresStore(SqlStore):
         for _ in range(TRIES):
             with self._pool.lend() as (connection, used):
                 try:
-                    judged = _send(connection, batch)
+                    judged = _judge(batch, *fly(connection, batch))
                 except _AGAIN:
-                    connection.rollback()
+                    _abandon(connection)
                     continue
                 except _TROUBLE as error:
                     if not (used and connection.closed):
@@ -104,7 +105,7 @@ class PostgresStore(SqlStore):
 
     def _finish(self, connection: Connection, judged: Committed | Conflict) -> Committed | Conflict:
         try:
-            connection.execute("COMMIT" if isinstance(judged, Committed) else "ROLLBACK", prepare=False)
+            end(connection, b"COMMIT" if isinstance(judged, Committed) else b"ROLLBACK")
         except psycopg.Error as error:
             _abandon(connection)
             raise Unavailable(self._part) from error
@@ -167,48 +168,27 @@ class PostgresStore(SqlStore):
 _LEAD = 0x59694D65  # the house's half of an advisory lock's name
 
 
-def _send(connection: Connection, batch: list[Prepared]) -> Committed | Conflict:
-    """Send BEGIN and every write in one go; say how it would end. The transaction is left open for COMMIT or ROLLBACK.
-
-    When a write fails, psycopg may report what the failure did to the writes behind it instead, and believes statements prepared that never
-    were: so everything is rolled back (which forgets them) and the batch is done again one by one, which names the write and its error.
-    """
-    cursors: list[psycopg.Cursor[Any]] = []
-    try:
-        with connection.pipeline():
-            connection.execute("BEGIN", prepare=False)
-            for text, params, _ in batch:
-                cursors.append(connection.cursor())
-                cursors[-1].execute(text, params)
-    except (*_KEYS, errors.PipelineAborted):
-        connection.rollback()
-        return _send_singly(connection, batch)
-    for at, (cursor, (_, _, must)) in enumerate(zip(cursors, batch, strict=True)):
-        if must is not None and cursor.rowcount != must:
+def _judge(batch: list[Prepared], counts: list[int], failed: psycopg.Error | None) -> Committed | Conflict:
+    """How the batch would end. Raises the error of a write, unless it is a key's, which is an answer."""
+    for at, (count, (_, _, must)) in enumerate(zip(counts, batch, strict=False)):
+        if must is not None and count != must:
             return Conflict(at)
-    return Committed(tuple(c.rowcount for c in cursors))
-
-
-def _send_singly(connection: Connection, batch: list[Prepared]) -> Committed | Conflict:
-    counts: list[int] = []
-    connection.execute("BEGIN", prepare=False)
-    for at, (text, params, must) in enumerate(batch):
-        try:
-            touched = connection.execute(text, params, prepare=False).rowcount
-        except _KEYS:
-            return Conflict(at)
-        if must is not None and touched != must:
-            return Conflict(at)
-        counts.append(touched)
-    return Committed(tuple(counts))
+    if failed is None:
+        return Committed(tuple(counts))
+    if isinstance(failed, _KEYS):
+        return Conflict(len(counts))
+    raise failed
 
 
 def _abandon(connection: Connection) -> None:
     """Undo whatever is open; a connection that can't is closed, which undoes too."""
     try:
-        connection.rollback()
+        if idle(connection):
+            end(connection, b"ROLLBACK")
+            return
     except psycopg.Error:
-        connection.close()
+        pass
+    connection.close()
 
 
 def _dump_environment(url: str) -> dict[str, str]:
