@@ -16,6 +16,7 @@ from idp.memory import open_memory
 from idp.parts import Parts
 from idp.ports import Clock, Entropy
 from idp.records import PurposeKey
+from idp.release.details import DetailKeys
 from idp.release.vault import Vault
 from idp.store.open import open_keyring, open_store, open_volatile
 from idp.store.schema import KEYRING_LINEAGE, MAIN_LINEAGE, current, head, upgrade
@@ -75,7 +76,7 @@ def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy 
         clients=Clients(store, generations),
         catalogue=Catalogue(store, generations),
         generations=generations,
-        vault=Vault(ring, keyring, store, entropy, clock),
+        vault=Vault(ring, keyring, store, entropy, clock, DetailKeys(ring, keyring, entropy, clock)),
         hasher=ArgonHasher(
             config.argon2_memory_kib,
             config.argon2_passes,

@@ -4,6 +4,7 @@ The key version in a value is the version of the citizen's data key; in a wrappe
 Plaintext is padded to 32·2ⁿ (0x80, then zeros: ISO/IEC 7816-4), so that the length of a value tells little about it.
 """
 
+import hmac
 from functools import lru_cache
 from typing import Final, NoReturn
 
@@ -23,6 +24,8 @@ _TAG_BYTES: Final = 16
 _KEY_BYTES: Final = 32
 _EIGHT: Final = (8).to_bytes(4, "big")
 _SMALLEST: Final = 32
+_JOINED: Final = 0x8000
+"""Set in the key version of values that need a second key."""
 
 
 def associated_data(table: str, column: str, account_id: bytes, row_id: bytes | str, row_version: int) -> bytes:
@@ -92,6 +95,10 @@ class DataKey:
         except InvalidTag:
             raise SealBroken("a sealed value does not open here") from None
 
+    def joined(self, other: "DataKey") -> "DataKey":
+        """The key that follows from both, so that neither alone opens what it seals; its values say so (``is_joined``)."""
+        return DataKey(hmac.digest(other._key, FORMAT + b" joined" + self._key, "sha256"), self.version | _JOINED)
+
     def _sm4_key(self) -> bytes:
         if self._sm4 is None:
             self._sm4 = _sm4_key(self._key)
@@ -110,6 +117,11 @@ class DataKey:
         if suite == SUITE_SM4_GCM:
             return _sm4_decrypt(self._sm4_key(), nonce, body, aad)
         raise SealBroken("a sealed value has an unknown suite")
+
+
+def is_joined(sealed: bytes) -> bool:
+    """Whether a sealed value needs a second key (``DataKey.joined``)."""
+    return bool(_split(sealed)[0] & _JOINED)
 
 
 def new_data_key(ring: PurposeRing, entropy: Entropy, account_id: bytes, *, version: int = 1) -> bytes:

@@ -21,7 +21,7 @@ class Person(Protocol):
     @property
     def pseudonym(self) -> bytes: ...
 
-    def seal_event(self, event_id: bytes, name: str, plaintext: bytes) -> bytes: ...
+    def seal_event(self, kind: str, at: int, event_id: bytes, name: str, plaintext: bytes) -> bytes: ...
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -503,11 +503,12 @@ class WitnessTold(Fact, frozen=True, kw_only=True):
 
 
 class DetailsPurged(Fact, frozen=True, kw_only=True):
-    """The sealed details of ``events`` old events of the class ``group`` were destroyed: their time was over."""
+    """Details of old events of the class ``group`` were destroyed: of ``events`` rows, or the key of all of a ``month`` (2026-11)."""
 
     KIND = "audit.purged"
     events: int
     group: str
+    month: str = ""
 
 
 class AlertRaised(Fact, frozen=True, kw_only=True):
@@ -547,7 +548,7 @@ def record(
     noise = entropy(32)
     event_id, salt = noise[:16], noise[16:]
     head = _head(fact, event_id, at, person, actor)
-    fields = _sealed(fact, event_id, entropy, person, personal) if person is not None and personal is not None else ()
+    fields = _sealed(fact, at, event_id, entropy, person, personal) if person and personal is not None else ()
     return Insert(
         Event(
             seq=0,
@@ -580,7 +581,7 @@ def _head(fact: Fact, event_id: bytes, at: int, person: Person | None, actor: Pe
 
 
 def _sealed(
-    fact: Fact, event_id: bytes, entropy: Entropy, person: Person, personal: Mapping[str, str]
+    fact: Fact, at: int, event_id: bytes, entropy: Entropy, person: Person, personal: Mapping[str, str]
 ) -> tuple[Field, ...]:
     """The personal fields in schema order, each with a salt of its own."""
     if unknown := set(personal) - set(fact.PERSONAL):
@@ -588,7 +589,7 @@ def _sealed(
     fields = []
     for name in fact.PERSONAL:
         own, value = entropy(16), personal.get(name, "")
-        sealed = person.seal_event(event_id, name, own + value.encode())
+        sealed = person.seal_event(fact.KIND, at, event_id, name, own + value.encode())
         fields.append(Field(name, field_digest(own, name, value), sealed))
     return tuple(fields)
 

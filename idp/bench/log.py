@@ -102,7 +102,7 @@ class _Nobody:
 
     pseudonym = b"p" * 16
 
-    def seal_event(self, event_id: bytes, name: str, plaintext: bytes) -> bytes:  # noqa: ARG002
+    def seal_event(self, kind: str, at: int, event_id: bytes, name: str, plaintext: bytes) -> bytes:  # noqa: ARG002
         return plaintext
 
 

@@ -248,16 +248,20 @@ def accept(reason: str, yes: bool, as_json: bool) -> None:
 def purge(dry_run: bool, yes: bool, as_json: bool) -> None:
     """Destroy the personal details (addresses, devices) of events that are older than IDP_LOG_RETENTION says.
 
-    Events and their leaves stay, and the log verifies as before. Copies of the database keep the sealed details until they end themselves.
+    Events and their leaves stay, and the log verifies as before. When a whole month of a class is over its key is destroyed in the keyring:
+    then no older copy of the database can be read for it. Details that an older version sealed stay readable in such copies.
     """
-    from idp.flows.log_purge import plan
+    from idp.flows.log_purge import end_months, months_over, plan
     from idp.flows.log_purge import purge as destroy
 
     if dry_run == yes:
         raise click.UsageError("say --dry-run or --yes")
     with opened() as parts, _bar(parts.store.count(Event), "reading", as_json) as progress:
         counts = (plan if dry_run else destroy)(parts, lambda done: progress(done, 0))
-    show({"purged" if yes else "would_purge": counts}, as_json)
+        months = [f"{group} {month}" for group, month in (months_over if dry_run else end_months)(parts)]
+    show(
+        {"purged" if yes else "would_purge": counts, "keys_destroyed" if yes else "would_destroy_keys": months}, as_json
+    )
 
 
 def _index(parts: Parts, text: str | None) -> int | None:

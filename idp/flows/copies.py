@@ -18,6 +18,8 @@ from idp.flows.people import Caller, Person, event
 from idp.parts import Parts
 from idp.ports import Committed, Op
 from idp.records import Consent, Event, EventFacet, Grant, Identifier, Message, Session
+from idp.release.details import Months
+from idp.release.vault import KeyGone
 from keys.errors import SealBroken
 from keys.subjects import subject
 
@@ -162,7 +164,7 @@ def _messages(parts: Parts, person: Person) -> Rows:
 
 def _events(parts: Parts, person: Person) -> tuple[Rows, bool]:
     """The newest events about the citizen with their personal fields opened, and whether these are all."""
-    found: Rows = []
+    found, months = Rows(), Months()
     mine, below = person.citizen.pseudonym, 1 << 62
     while len(found) < EVENTS:
         where = {"facet": PERSON, "value": mine, "seq": Op("<", below)}
@@ -170,24 +172,27 @@ def _events(parts: Parts, person: Person) -> tuple[Rows, bool]:
         if not seqs:
             return found, True
         rows = parts.store.find(Event, {"seq": Op("in", seqs), "actor": mine}, order=("-seq",), limit=STEP)
-        found += [_event(person, row) for row in rows]
+        found += [_event(person, row, months) for row in rows]
         below = seqs[-1]
     return found[:EVENTS], False
 
 
-def _event(person: Person, row: Event) -> dict[str, Any]:
+def _event(person: Person, row: Event, months: Months) -> dict[str, Any]:
     head = msgspec.json.decode(row.head)
     told = {name: value for name, value in head.items() if name not in _INNER and value not in (None, "", [])}
-    return {"at": row.at, "kind": row.kind, **told, **_personal(person, row)}
+    return {"at": row.at, "kind": row.kind, **told, **_personal(person, row, months)}
 
 
-def _personal(person: Person, row: Event) -> dict[str, str]:
+def _personal(person: Person, row: Event, months: Months) -> dict[str, str]:
     found: dict[str, str] = {}
     for field in unpack(row.fields) if row.fields else ():
         if not field.sealed:  # its time is over (``audit.retention``)
             continue
         try:
-            found[field.name] = person.citizen.open("event", field.name, row.id, 0, field.sealed)[16:].decode()
+            plain = person.citizen.open_event(row.kind, row.at, row.id, field.name, field.sealed, months)
+            found[field.name] = plain[16:].decode()
+        except KeyGone:  # the whole month's details are over
+            continue
         except SealBroken:
             found[field.name] = ""
     return found

@@ -1,10 +1,13 @@
-"""The end of personal details whose time is over: the sealed fields of old events go, never an event, a digest or a leaf."""
+"""The end of personal details whose time is over: the sealed fields of old events go, never an event, a digest or a leaf.
+
+When a whole month of a class is over its key goes too, so that no older copy of the database can be read for it either.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 from idp.audit.events import DetailsPurged, record, vocabulary
-from idp.audit.retention import ends, rules, without_details
+from idp.audit.retention import ends, month_ends, months, rules, without_details
 from idp.config import ConfigError
 from idp.errors import Unavailable
 from idp.parts import Parts
@@ -43,6 +46,29 @@ def purge(parts: Parts, progress: Progress = lambda _: None) -> dict[str, int]:
         _commit(parts, batch, told)
         done.update(told)
     return dict(done)
+
+
+def months_over(parts: Parts) -> list[tuple[str, str]]:
+    """(class, month) of each detail key whose time is over. Raises ConfigError, Unavailable."""
+    first, now, details = parts.store.find(Event, order=("seq",), limit=1), parts.clock(), parts.vault.details
+    over = [
+        (group, month)
+        for group, days in sorted(kept(parts).items())
+        for month in (months(first[0].at, now) if first else ())
+        if month_ends(month, days) <= now
+    ]
+    return [place for place in over if details.known(*place)]
+
+
+def end_months(parts: Parts) -> list[tuple[str, str]]:
+    """Destroy these keys, each told by its own event before; which. Raises as :func:`months_over`."""
+    over = months_over(parts)
+    for group, month in over:
+        fact = DetailsPurged(events=0, group=group, month=month)
+        if not isinstance(parts.store.commit([record(fact, at=parts.clock(), entropy=parts.entropy)]), Committed):
+            raise Unavailable("database")
+        parts.vault.details.destroy(group, month)
+    return over
 
 
 def _commit(parts: Parts, batch: list[Write], told: Counter[str]) -> None:

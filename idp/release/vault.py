@@ -12,9 +12,10 @@ import msgspec
 from idp.audit.events import Person, SealFailed, record
 from idp.ports import Clock, Entropy, Keyring, Op, Store
 from idp.records import Attribute, KeyringEntry
+from idp.release.details import DetailKeys, Months, keep
 from keys.errors import SealBroken
 from keys.purpose import SUITE_AES_256_GCM, PurposeRing
-from keys.sealed import DataKey, associated_data, fresh_data_key, open_data_key, wrap_data_key, wrapped_version
+from keys.sealed import DataKey, associated_data, fresh_data_key, is_joined, open_data_key
 
 NOBODY = bytes(16)
 """Account id of no one: its key seals what is known of unknown callers (a failed sign-in's address)."""
@@ -45,6 +46,8 @@ class Citizen:
     """What new values are sealed with."""
     broken: Callable[["Person", str], None] = lambda _, __: None
     """Told of a value that does not open, and where it stood."""
+    details: DetailKeys | None = None
+    """The keys of each class and month of events; without them events are sealed under the citizen's key alone."""
 
     def __repr__(self) -> str:
         return "Citizen(…)"
@@ -62,9 +65,29 @@ class Citizen:
             self.broken(self, f"{table}.{column}")
             raise
 
-    def seal_event(self, event_id: bytes, name: str, plaintext: bytes) -> bytes:
-        """A personal field of an audit event."""
-        return self.seal("event", name, event_id, 0, plaintext)
+    def seal_event(self, kind: str, at: int, event_id: bytes, name: str, plaintext: bytes) -> bytes:
+        """A personal field of an audit event: under this citizen's key and that of the event's class and month. Raises Unavailable."""
+        if self.details is None:
+            return self.seal("event", name, event_id, 0, plaintext)
+        key = self.key.joined(self.details.sealing(kind, at))
+        place = associated_data("event", name, self.account_id, event_id, 0)
+        return key.seal(place, plaintext, self.entropy(12), suite=self.suite)
+
+    def open_event(
+        self, kind: str, at: int, event_id: bytes, name: str, sealed: bytes, months: Months | None = None
+    ) -> bytes:
+        """Plaintext. ``months``: what was asked for already, by one who reads many. Raises KeyGone when the details of that class and month
+        were destroyed, SealBroken, Unavailable."""
+        if self.details is None or not is_joined(sealed):
+            return self.open("event", name, event_id, 0, sealed)
+        other = self.details.opening(kind, at, {} if months is None else months)
+        if other is None:
+            raise KeyGone("the details of this month were destroyed")
+        try:
+            return self.key.joined(other).open(associated_data("event", name, self.account_id, event_id, 0), sealed)
+        except SealBroken:
+            self.broken(self, f"event.{name}")
+            raise
 
     def seal_claim(self, code: str, value: Any, version: int, source: str, now: int) -> Attribute:
         """The row of one claim value (any JSON)."""
@@ -85,19 +108,15 @@ class Vault:
     store: Store
     entropy: Entropy
     clock: Clock
+    details: DetailKeys
     _told: dict[tuple[bytes, str], int] = field(default_factory=dict)
     _lately: dict[bytes, tuple[int, Citizen]] = field(default_factory=dict)
 
     def create(self, account_id: bytes) -> Citizen:
         """Make and durably keep the key of a new account, before its account row is written."""
         key = fresh_data_key(self.entropy)
-        wrapped = wrap_data_key(self.ring, self.entropy, account_id, key)
-        entry = KeyringEntry(account_id, wrapped, self.entropy(16), self.clock())
-        self.keyring.put(entry)
-        if wrapped_version(wrapped) != self.ring.latest("data")[0]:
-            # An epoch began meanwhile: who wraps the living anew may have passed this place already.
-            self.keyring.swap_key(account_id, wrapped, wrap_data_key(self.ring, self.entropy, account_id, key))
-        return Citizen(account_id, entry.pseudonym, key, self.entropy, self.ring.suite, self._broken)
+        entry = keep(self.ring, self.keyring, self.entropy, account_id, key, self.clock())
+        return self._citizen(entry, key)
 
     def citizen(self, account_id: bytes) -> Citizen:
         """The citizen, opened at most two seconds ago: one sign-in asks three times. Raises KeyGone when there is no readable key."""
@@ -148,7 +167,11 @@ class Vault:
         except SealBroken as error:
             self._broken(Known(entry.pseudonym), "keyring")
             raise KeyGone("data key does not open") from error
-        return Citizen(entry.account_id, entry.pseudonym, key, self.entropy, self.ring.suite, self._broken)
+        return self._citizen(entry, key)
+
+    def _citizen(self, entry: KeyringEntry, key: DataKey) -> Citizen:
+        suite, details = self.ring.suite, self.details
+        return Citizen(entry.account_id, entry.pseudonym, key, self.entropy, suite, self._broken, details)
 
     def _broken(self, person: Person, place: str) -> None:
         """The event, once a minute for each person and place in each process: who asks again and again does not fill the log."""
@@ -167,7 +190,7 @@ class Known:
 
     pseudonym: bytes
 
-    def seal_event(self, event_id: bytes, name: str, plaintext: bytes) -> bytes:
+    def seal_event(self, kind: str, at: int, event_id: bytes, name: str, plaintext: bytes) -> bytes:
         """Never asked for: what seals is gone."""
-        del event_id, name, plaintext
+        del kind, at, event_id, name, plaintext
         raise KeyGone("no data key")

@@ -14,7 +14,7 @@ from idp.records import Event
 class Person:
     pseudonym = b"\xaa" * 16
 
-    def seal_event(self, event_id: bytes, name: str, plaintext: bytes) -> bytes:
+    def seal_event(self, kind: str, at: int, event_id: bytes, name: str, plaintext: bytes) -> bytes:
         return b"sealed"
 
 

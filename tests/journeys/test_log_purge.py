@@ -86,7 +86,7 @@ def test_an_operator_looks_before_destroying(tmp_path, prepared_house):
 
     shutil.copytree(prepared_house, tmp_path, dirs_exist_ok=True)
     idp = Operator(tmp_path)
-    assert idp.ask("audit", "purge", "--dry-run") == {"would_purge": {}}
-    assert idp.ask("audit", "purge", "--yes") == {"purged": {}}
+    assert idp.ask("audit", "purge", "--dry-run") == {"would_purge": {}, "would_destroy_keys": []}
+    assert idp.ask("audit", "purge", "--yes") == {"purged": {}, "keys_destroyed": []}
     assert idp.run("audit", "purge").exit_code == 2
     assert idp.run("audit", "purge", "--yes", "--dry-run").exit_code == 2
