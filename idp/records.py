@@ -463,7 +463,7 @@ class Generation(Record, frozen=True):
 
 
 class KeyringEntry(Record, frozen=True):
-    """A citizen's wrapped data key and audit pseudonym; lives in the keyring store alone."""
+    """A citizen's wrapped data key and audit pseudonym, or a key of the log's details (``release.details``); in the keyring store alone."""
 
     account_id: bytes
     wrapped: bytes
