@@ -75,6 +75,10 @@ class Config:
         "Password hashes waiting at most, per process; more are refused with 503. `serve` lowers it to leave threads free",
     )
     erasure_days: int = _f(30, "Days between a citizen's wish to be deleted and the deletion; signing in cancels it")
+    reveal_delay: int = _f(
+        30 * 86400,
+        "When staff were shown who somebody is, the citizen reads of it so long after the approval (lawful secrecy); 0: at once",
+    )
     default_locale: str = _f("zh-Hans", "Language when nothing else chooses: zh-Hans or en")
     outbox_page: bool = _f(False, "Show sent messages on /outbox (demonstration only; loopback issuers)")
     smtp_url: str = _f("", "smtp://user:password@host:port/?from=… for notices by e-mail", secret=True)
@@ -280,10 +284,16 @@ def _refuse_unsafe(config: Config) -> None:
         raise ConfigError("IDP_OUTBOX_PAGE shows one-time codes; it is for loopback issuers only")
     if config.database_url == config.keyring_url:
         raise ConfigError("IDP_KEYRING_URL must be another store than IDP_DATABASE_URL")
+    _refuse_out_of_bounds(config)
+
+
+def _refuse_out_of_bounds(config: Config) -> None:
     if not 1 <= config.code_ttl <= 600:
         raise ConfigError("IDP_CODE_TTL must be 1 to 600 seconds (RFC 6749 §4.1.2)")
     if not 1 <= config.erasure_days <= 90:
         raise ConfigError("IDP_ERASURE_DAYS must be 1 to 90 (GDPR art. 12(3): a month, two more where it is complex)")
+    if config.reveal_delay > 366 * 86400:
+        raise ConfigError("IDP_REVEAL_DELAY must be at most 366 days: what citizens are never told is no record")
     if config.password_min < 8 or config.password_min_2fa < 8:
         raise ConfigError("passwords shorter than 8 characters are never allowed (SP 800-63B §3.1.1)")
     if config.default_locale not in ("zh-Hans", "en"):

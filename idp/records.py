@@ -324,6 +324,91 @@ class Objection(Record, frozen=True):
     closed_at: int | None
 
 
+class SecurityCase(Record, frozen=True):
+    """What security staff look into. ``origin``: alert, not_me, object, event or hand; ``source`` the alert's or objection's id, one case for each.
+
+    ``person``, ``assignee``: pseudonyms, of whom it is about (whose key seals its notes; None: nobody's) and of the member of staff who has it.
+    ``state``: open, assigned or closed; ``version`` grows with each step (compare-and-swap).
+    """
+
+    id: bytes
+    origin: str
+    source: bytes | None
+    person: bytes | None
+    state: str
+    assignee: bytes | None
+    outcome: str | None
+    version: int
+    created_at: int
+    closed_at: int | None
+
+
+class CaseEvent(Record, frozen=True):
+    """An event of the log that a case is about."""
+
+    case_id: bytes
+    event_id: bytes
+    added_at: int
+
+
+class CaseStep(Record, frozen=True):
+    """One step of a case, never changed: what was done, by whom (pseudonym), to whom it was given, and in which event of the log it stands.
+
+    ``kind``: opened, linked, assigned, noted, read, asked, decided, closed; ``sealed`` the words, under the key of the case's person.
+    """
+
+    id: bytes
+    case_id: bytes
+    kind: str
+    by: bytes
+    given_to: bytes | None
+    sealed: bytes | None
+    event_id: bytes
+    created_at: int
+
+
+class AlertDone(Record, frozen=True):
+    """An alert (its event's id), acknowledged once. ``by`` a pseudonym, None at the command line; ``sealed`` the note, under nobody's key."""
+
+    alert_id: bytes
+    outcome: str
+    by: bytes | None
+    sealed: bytes | None
+    created_at: int
+
+
+class AlertChange(Record, frozen=True):
+    """What staff changed at a rule of the rules' file: ``live`` 0 for switched off; ``count`` and ``within`` None as in the file."""
+
+    rule: str
+    live: int
+    count: int | None
+    within: int | None
+    version: int
+    changed_at: int
+
+
+class Reveal(Record, frozen=True):
+    """Staff asked who a pseudonym is. ``state``: waiting → approved or refused; ``fields`` space-separated; ``reason`` a stable word.
+
+    ``asked_by``, ``decided_by``: pseudonyms of two accounts; ``sealed`` the words of the reason, under the citizen's key. ``ends_at``: until when
+    it may be decided, then until when it may be looked at; ``told_from``: from when the citizen reads of it.
+    """
+
+    id: bytes
+    case_id: bytes
+    person: bytes
+    fields: str
+    reason: str
+    sealed: bytes
+    state: str
+    asked_by: bytes
+    decided_by: bytes | None
+    created_at: int
+    ends_at: int
+    told_from: int | None
+
+
 class Erasure(Record, frozen=True):
     """A citizen asked to be forgotten, or an order says so. ``state``: waiting (nothing goes before ``due_at``) → cancelled, or begun → done."""
 

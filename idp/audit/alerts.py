@@ -9,6 +9,8 @@ import msgspec
 
 SECOND = 1_000_000
 MAX_RULES = 200
+MAX_COUNT = 1_000_000
+MAX_WITHIN = 7 * 86_400
 MAX_GROUPS = 10_000
 """Groups that a rule remembers at once; the longest silent is forgotten first."""
 PERSONS = ("person", "actor")
@@ -62,12 +64,59 @@ def parse(text: str, kinds: Sequence[str]) -> dict[str, Rule]:
     return found
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What was changed at a rule of the file: switched off, or other numbers (None: the file's)."""
+
+    live: bool = True
+    count: int | None = None
+    within: int | None = None
+
+
+def overlaid(rules: Mapping[str, Rule], changes: Mapping[str, Change]) -> dict[str, Rule]:
+    """The rules at work: those of the file with their changes, without those switched off. A change of a rule that left the file says nothing."""
+    found = {}
+    for name, rule in rules.items():
+        change = changes.get(name, Change())
+        if change.live:
+            found[name] = changed(rule, change)
+    return found
+
+
+def changed(rule: Rule, change: Change) -> Rule:
+    """A rule with the numbers of a change."""
+    return msgspec.structs.replace(rule, count=change.count or rule.count, within=change.within or rule.within)
+
+
+def fits(count: int, within: int) -> bool:
+    """Whether a rule may count so many in so many seconds."""
+    return 1 <= count <= MAX_COUNT and 1 <= within <= MAX_WITHIN
+
+
+def written(name: str, rule: Rule) -> str:
+    """A rule as it would stand in the file (TOML)."""
+    values = {field: value for field, value in msgspec.structs.asdict(rule).items() if value not in (None, (), {})}
+    return "\n".join([f"[{_toml_key(name)}]", *(f"{field} = {_toml(value)}" for field, value in values.items())]) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_toml_key(key)} = {_toml(inner)}" for key, inner in value.items()) + " }"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return msgspec.json.encode(value).decode()
+
+
+def _toml_key(name: str) -> str:
+    plain = name.replace("-", "").replace("_", "")
+    return name if plain.isascii() and plain.isalnum() else _toml(name)
+
+
 def _judge(name: str, rule: Rule, kinds: Sequence[str]) -> None:
     unknown = [kind for kind in rule.kind if kind not in kinds]
     fields = [*rule.group, *rule.where, *([rule.distinct] if rule.distinct else [])]
     if unknown or not rule.kind:
         raise RulesError(f"{name}: there is no kind {unknown[0] if unknown else ''}")
-    if not 1 <= rule.count <= 1_000_000 or not 1 <= rule.within <= 7 * 86_400:
+    if not fits(rule.count, rule.within):
         raise RulesError(f"{name}: count must be 1 to 1000000, within 1 second to 7 days")
     if any(not field or set(field) - set(_FIELD) for field in fields) or len(rule.group) > 4:
         raise RulesError(f"{name}: fields are words of an event's head, at most four of them group")

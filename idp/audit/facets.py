@@ -22,6 +22,7 @@ TELLING = frozenset(
         "consent.denied",
         "consent.withdrawn",
         "identifier.exchanged",
+        "reveal.seen",
     ]
 )
 """What a citizen reads on *Who saw my data*: found by itself, so that their sign-ins are not read with it."""

@@ -16,6 +16,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "tokens": ("token",),
     "releases": ("attributes", "comparison", "exchange", "identifier"),
     "clients": ("client", "department", "item", "attribute_kind"),
+    "cases": ("case", "reveal", "alert", "rule"),
     "house": (),
 }
 """Group → first words of its kinds; the last takes whatever no other does."""
@@ -47,6 +48,9 @@ _WATCH: Final = frozenset(
         "client.key_changed",
         "seal.failed",
         "alert.raised",
+        "reveal.asked",
+        "reveal.seen",
+        "rule.changed",
         "key.escrowed",
         "store.restored",
         "audit.alarmed",

@@ -47,17 +47,25 @@ def ack(alert_id: str, outcome: str, as_json: bool) -> None:
 )
 @verb
 def rules(starter: bool, as_json: bool) -> None:
-    """The rules in use; exit code 1 and the reason when the file can't be used."""
+    """The rules of the file as they are in use: what staff switched off or changed in the console is marked. Exit code 1 and the reason when the file
+    can't be used."""
+    from idp.audit.alerts import Change, changed
     from idp.flows import log_alerts
 
     if starter:
         click.echo(log_alerts.starter(), nl=False)
         return
     found = log_alerts.load_rules(configuration())
-    names = ("severity", "count", "within")
-    rows = [
-        {"rule": n, **{f: getattr(r, f) for f in names}, "group": r.group, "about": r.about} for n, r in found.items()
-    ]
+    with opened() as parts:
+        changes = log_alerts.changes_of(parts)
+    names, rows = ("severity", "count", "within"), []
+    for name, written in found.items():
+        made = changes.get(name, Change())
+        rule = changed(written, made)
+        state = {"live": made.live, "changed": rule != written or not made.live}
+        rows.append(
+            {"rule": name, **{f: getattr(rule, f) for f in names}, **state, "group": rule.group, "about": rule.about}
+        )
     show(rows, as_json)
 
 
@@ -73,16 +81,19 @@ def rules(starter: bool, as_json: bool) -> None:
 @click.option("--to", "end", type=click.IntRange(1), default=None, help="The index before which it ends.")
 @verb
 def test(file: Path | None, start: int, end: int | None, as_json: bool) -> None:
-    """Try rules on the recorded log: what they would have found. Nothing is written."""
+    """Try rules on the recorded log: what they would have found; without a file, as they are in use. Nothing is written."""
     from dataclasses import replace
 
-    from idp.flows.log_alerts import load_rules, tried
+    from idp.audit.alerts import overlaid
+    from idp.flows.log_alerts import changes_of, load_rules, tried
     from idp.flows.sequencer import head
 
     config = configuration()
     found = load_rules(config if file is None else replace(config, log_alerts=str(file)))
     with opened() as parts:
         size = head(parts).size
+        if file is None:
+            found = overlaid(found, changes_of(parts))
         made = tried(parts, found, start, size if end is None else min(end, size))
     names = ("severity", "rule", "group", "count", "first", "last")
     show([{"time": iso(alert.at), **{name: getattr(alert, name) for name in names}} for alert in made], as_json)

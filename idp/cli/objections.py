@@ -13,7 +13,7 @@ def objections() -> None:
 
 
 @objections.command("list")
-@click.option("--state", type=click.Choice(["open", "closed", "all"]), default="open", show_default=True)
+@click.option("--state", type=click.Choice(["open", "waiting", "closed", "all"]), default="open", show_default=True)
 @verb
 def list_(state: str, as_json: bool) -> None:
     """The cases, the oldest first; no words and no names."""

@@ -14,6 +14,7 @@ from idp.audit.rights import CopyTaken
 from idp.errors import Unavailable
 from idp.flows import correction, objections, outbox, people, sessions
 from idp.flows.consent import Wanted
+from idp.flows.history import due
 from idp.flows.people import Caller, Person, event
 from idp.parts import Parts
 from idp.ports import Committed, Op
@@ -27,7 +28,22 @@ EVENTS: Final = 10_000
 """The newest so many; the copy says when there are more."""
 STEP: Final = 500
 _INNER: Final = frozenset(
-    {"v", "id", "at", "kind", "person", "actor", "session", "grant", "objection", "event", "by_client"}
+    {
+        "v",
+        "id",
+        "at",
+        "kind",
+        "person",
+        "actor",
+        "session",
+        "grant",
+        "objection",
+        "event",
+        "by_client",
+        "reveal",
+        "case",
+        "told_from",
+    }
 )
 """Members of an event's head that are identifiers of the house or stand elsewhere in the copy."""
 
@@ -172,7 +188,7 @@ def _events(parts: Parts, person: Person) -> tuple[Rows, bool]:
         if not seqs:
             return found, True
         rows = parts.store.find(Event, {"seq": Op("in", seqs), "actor": mine}, order=("-seq",), limit=STEP)
-        found += [_event(person, row, months) for row in rows]
+        found += [_event(person, row, months) for row in rows if due(parts, row)]
         below = seqs[-1]
     return found[:EVENTS], False
 

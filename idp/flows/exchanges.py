@@ -4,6 +4,7 @@ Off unless approved. The identifier is signed, then encrypted to the other clien
 one each time.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from clients.documents import KeysUnavailable
@@ -64,17 +65,35 @@ def propose(parts: Parts, client_id: str, to_client_id: str, purpose: str, *, by
     return row
 
 
-def decide(parts: Parts, exchange_id: str, state: str, *, by: str, now: int) -> Exchange:
-    """Approve a proposed exchange, or end one. Raises Refusal: unknown, in another state, a client without a key to encrypt to."""
+def decide(
+    parts: Parts,
+    exchange_id: str,
+    state: str,
+    *,
+    by: str,
+    now: int,
+    actor: Citizen | None = None,
+    rights: Sequence[Write] = (),
+    only: str = "",
+) -> Exchange:
+    """Approve a proposed exchange, or end one (``only`` in this state). Raises Refusal: unknown, in another state, a client without a key.
+
+    ``actor``: the member of staff, whose ``rights`` must hold still at the commit.
+    """
     row = _row(parts, exchange_id)
     allowed = row.state == PROPOSED if state == APPROVED else row.state != ENDED
-    if state not in (APPROVED, ENDED) or not allowed:
+    if state not in (APPROVED, ENDED) or not allowed or (only and row.state != only):
         raise _refused(f"The exchange is {row.state}.", "exchange_state")
     if state == APPROVED:
         _key(parts, _client(parts, row.to_client_id), now)
     change = Update(Exchange, {"id": row.id, "state": row.state}, {"state": state, "decided_at": now})
-    _commit(parts, [change, _decided(parts, row, state, by, now)])
+    _commit(parts, [*rights, change, _decided(parts, row, state, by, now, actor)])
     return row
+
+
+def proposed(parts: Parts) -> list[Exchange]:
+    """Those that wait for a decision, the oldest first."""
+    return parts.store.find(Exchange, {"state": PROPOSED}, order=("created_at", "id"), limit=200)
 
 
 def listed(parts: Parts) -> list[Exchange]:
@@ -163,11 +182,11 @@ def _no_key(reason: str) -> Refusal:
     return Refusal(Code.INVALID_TARGET, "The other client has no key to encrypt to.", reason=reason)
 
 
-def _decided(parts: Parts, row: Exchange, state: str, by: str, now: int) -> Insert:
+def _decided(parts: Parts, row: Exchange, state: str, by: str, now: int, actor: Citizen | None = None) -> Insert:
     fact = ExchangeDecided(
         client_id=row.client_id, to_client=row.to_client_id, exchange=row.id.hex(), state=state, by=by
     )
-    return record(fact, at=now, entropy=parts.entropy)
+    return record(fact, at=now, entropy=parts.entropy, actor=actor)
 
 
 def _client(parts: Parts, client_id: str) -> Client:

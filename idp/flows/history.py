@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
+import msgspec
+
 from clients.model import Client
 from idp.audit.facets import TOLD
 from idp.flows.people import Person
 from idp.flows.purposes import purposes
+from idp.flows.reveals import words_to
 from idp.parts import Parts
 from idp.ports import Op
-from idp.records import Consent, Event, EventFacet, Grant, Objection
+from idp.records import Consent, Event, EventFacet, Grant, Objection, Reveal
 from idp.release.receipts import Purpose
-from idp.release.told import Told, told
+from idp.release.told import SEEN, Told, told
 from keys.subjects import sid
 from keys.tokens import open_flow, same, seal_flow
 
@@ -50,6 +53,8 @@ class Line:
     event: Event
     other: Client | None = None
     """Who may read the identifier, of an exchange."""
+    words: str = ""
+    """Why security staff looked, in their words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ def page(parts: Parts, person: Person, asked: Asked, limit: int = PAGE) -> Page:
 def line(parts: Parts, person: Person, reference: str) -> Line:
     """One line by its reference. Raises Unknown."""
     event = parts.store.one(Event, seq=_opened(parts, person, reference))
-    if event is None or event.actor != person.citizen.pseudonym or told(event.head) is None:
+    if event is None or event.actor != person.citizen.pseudonym or told(event.head) is None or not due(parts, event):
         raise Unknown
     case = parts.store.one(Objection, account_id=person.account.id, event_id=event.id)
     return _line(parts, person, event, {event.id: case} if case else {})
@@ -105,9 +110,19 @@ def _events(parts: Parts, person: Person, asked: Asked, client_id: str | None, b
         for event in parts.store.find(
             Event, {"seq": Op("in", seqs), "actor": mine, **only}, order=("-seq",), limit=STEP
         ):
-            if (asked.since is None or event.at >= asked.since) and (asked.until is None or event.at < asked.until):
+            inside = (asked.since is None or event.at >= asked.since) and (
+                asked.until is None or event.at < asked.until
+            )
+            if inside and due(parts, event):
                 yield event
         below = seqs[-1]
+
+
+def due(parts: Parts, event: Event) -> bool:
+    """Whether its citizen may read of an event yet: looks by security staff are told later (``IDP_REVEAL_DELAY``)."""
+    if not event.kind.startswith("reveal."):
+        return True
+    return bool(msgspec.json.decode(event.head)["told_from"] <= parts.clock())
 
 
 def _line(parts: Parts, person: Person, event: Event, cases: dict[bytes, Objection]) -> Line:
@@ -116,7 +131,13 @@ def _line(parts: Parts, person: Person, event: Event, cases: dict[bytes, Objecti
     client = parts.clients.get(what.client_id)
     reference = _sealed(parts, person, event.seq)
     other = parts.clients.get(what.to_client) if what.to_client else None
-    return Line(reference, what, client, purposes(parts, what), cases.get(event.id), event, other)
+    words = _words(parts, person, what) if what.kind == SEEN else ""
+    return Line(reference, what, client, purposes(parts, what), cases.get(event.id), event, other, words)
+
+
+def _words(parts: Parts, person: Person, what: Told) -> str:
+    row = parts.store.one(Reveal, id=bytes.fromhex(what.reveal))
+    return (words_to(person.citizen, row) if row else None) or ""
 
 
 def _service(parts: Parts, person: Person, reference: str) -> str:

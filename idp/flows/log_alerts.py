@@ -11,16 +11,20 @@ from typing import Any, Final
 
 import msgspec
 
-from idp.audit.alerts import Alert, Rule, RulesError, Watcher, parse
+from idp.audit.alerts import Alert, Change, Rule, RulesError, Watcher, fits, overlaid, parse
+from idp.audit.cases import RuleChanged
 from idp.audit.events import AlertAcknowledged, AlertRaised, record, vocabulary
 from idp.audit.facets import KIND
 from idp.config import Config, ConfigError
 from idp.errors import Code, Refusal, Unavailable
+from idp.flows import colleagues
 from idp.flows.log_reading import event_by_id, events_between
+from idp.flows.people import Person
 from idp.flows.sequencer import head
 from idp.parts import Parts
-from idp.ports import Committed, Insert, Op, Write
-from idp.records import Event, EventFacet, TreeHead
+from idp.ports import Committed, Insert, Op, Update, Write
+from idp.records import AlertChange, AlertDone, Event, EventFacet, TreeHead
+from keys.errors import SealBroken
 
 RAISED: Final = "alert.raised"
 DONE: Final = "alert.acknowledged"
@@ -31,6 +35,7 @@ WARM: Final = 20_000
 """Events that are read again after a restart to fill the windows."""
 TICK_S: Final = 1.0
 PAGE: Final = 500
+MAX_WORDS: Final = 2000
 
 
 def starter() -> str:
@@ -49,12 +54,41 @@ def load_rules(config: Config) -> dict[str, Rule]:
         raise ConfigError(f"IDP_LOG_ALERTS: {error}") from None
 
 
+def changes_of(parts: Parts) -> dict[str, Change]:
+    """What staff changed at rules, by name."""
+    rows = parts.store.find(AlertChange, limit=1000)
+    return {row.rule: Change(live=bool(row.live), count=row.count, within=row.within) for row in rows}
+
+
+def change(
+    parts: Parts, staff: Person, name: str, version: int, *, live: bool, count: int, within: int, reference: str
+) -> None:
+    """Switch a rule of the file on or off, or let it count otherwise, as it was at ``version`` (0: as in the file). Raises Refusal."""
+    rule, now = load_rules(parts.config).get(name), parts.clock()
+    if rule is None or not fits(count, within):
+        raise Refusal(Code.INVALID_REQUEST, "There is no such rule, or it can't count so.", reason="rule_numbers")
+    numbers = {"count": None if count == rule.count else count, "within": None if within == rule.within else within}
+    row = AlertChange(name, int(live), numbers["count"], numbers["within"], version + 1, now)
+    values = {**numbers, "live": int(live), "version": version + 1, "changed_at": now}
+    fact = RuleChanged(rule=name, live=live, count=count, within=within, reference=reference)
+    done = parts.store.commit(
+        [
+            colleagues.holds(staff, colleagues.LOOKS),
+            Update(AlertChange, {"rule": name, "version": version}, values) if version else Insert(row),
+            record(fact, at=now, entropy=parts.entropy, actor=staff.citizen),
+        ]
+    )
+    if not isinstance(done, Committed):
+        raise Refusal(Code.INVALID_REQUEST, "The rule was changed meanwhile; look again.", reason="case_conflict")
+
+
 class Watch:
     """One process's offer to watch. Raises ConfigError for bad rules."""
 
     def __init__(self, parts: Parts, trouble: Callable[[str], object] = print) -> None:
         self._parts, self._trouble = parts, trouble
         self._rules = load_rules(parts.config)
+        self._changes: dict[str, Change] = {}
         self._watcher: Watcher | None = None
 
     def run(self, stop: threading.Event, alive: Callable[[], bool] = lambda: True) -> None:
@@ -72,9 +106,9 @@ class Watch:
 
     def step(self) -> int:
         """Look at the next events; how many. Raises Unavailable."""
-        start = self._position()
-        if self._watcher is None:
-            self._watcher = Watcher(self._rules)
+        start, changes = self._position(), changes_of(self._parts)
+        if self._watcher is None or changes != self._changes:
+            self._watcher, self._changes = Watcher(overlaid(self._rules, changes)), changes
             _heads(self._parts, self._watcher, max(0, start - WARM), start)
         end = min(start + BATCH, head(self._parts).size)
         if end <= start:
@@ -106,9 +140,12 @@ def tried(parts: Parts, rules: dict[str, Rule], start: int, end: int) -> list[Al
 def shown(parts: Parts, *, open_only: bool, limit: int) -> list[dict[str, Any]]:
     """The latest alerts, newest first, each with its outcome or None. Raises Unavailable."""
     outcomes = {told["alert"]: told["outcome"] for told in _of_kind(parts, DONE)}
+    rows = {
+        row.alert_id.hex(): row.outcome for row in parts.store.find(AlertDone, order=("-created_at",), limit=10_000)
+    }
     found = []
     for told in _of_kind(parts, RAISED):
-        outcome = outcomes.get(told["id"])
+        outcome = rows.get(told["id"]) or outcomes.get(told["id"])
         if not (open_only and outcome):
             found.append({**told, "outcome": outcome})
         if len(found) == limit:
@@ -116,16 +153,51 @@ def shown(parts: Parts, *, open_only: bool, limit: int) -> list[dict[str, Any]]:
     return found
 
 
-def acknowledge(parts: Parts, alert_id: str, outcome: str) -> None:
-    """Record that somebody dealt with an alert. Raises Refusal(invalid_request) for what is no open alert, Unavailable."""
+def acknowledge(parts: Parts, alert_id: str, outcome: str, words: str = "", staff: Person | None = None) -> None:
+    """Record that somebody (``staff``; None: at the command line) dealt with an alert, once, with a note. Raises Refusal(invalid_request) for what is
+    no open alert, Unavailable."""
     event = event_by_id(parts, alert_id)
-    known = {told["alert"] for told in _of_kind(parts, DONE)}
-    if event.kind != RAISED or alert_id.lower() in known or outcome not in OUTCOMES:
-        raise Refusal(Code.INVALID_REQUEST, "This is not an open alert.", reason="no_open_alert")
-    fact = AlertAcknowledged(alert=event.id.hex(), outcome=outcome)
-    done = parts.store.commit([record(fact, at=parts.clock(), entropy=parts.entropy)])
-    if not isinstance(done, Committed):
-        raise Unavailable("database")
+    if event.kind != RAISED or outcome_of(parts, alert_id) or outcome not in OUTCOMES or len(words) > MAX_WORDS:
+        raise _not_open()
+    rights = [colleagues.holds(staff, colleagues.LOOKS)] if staff else []
+    writes = acknowledging(parts, event.id, outcome, words, staff, parts.clock())
+    if not isinstance(parts.store.commit([*rights, *writes]), Committed):
+        raise _not_open()
+
+
+def acknowledging(
+    parts: Parts, alert_id: bytes, outcome: str, words: str, staff: Person | None, now: int
+) -> list[Write]:
+    """The batch that acknowledges an alert; its row is there once, so that of two who do it one does."""
+    sealed = parts.vault.nobody().seal("alert", "note", alert_id, 0, words.strip().encode()) if words.strip() else None
+    row = AlertDone(alert_id, outcome, staff.citizen.pseudonym if staff else None, sealed, now)
+    fact = AlertAcknowledged(alert=alert_id.hex(), outcome=outcome)
+    told = record(fact, at=now, entropy=parts.entropy, actor=staff.citizen if staff else None)
+    return [Insert(row), told]
+
+
+def outcome_of(parts: Parts, alert_id: str) -> str | None:
+    """What became of an alert; None while it is open."""
+    row = parts.store.one(AlertDone, alert_id=bytes.fromhex(alert_id))
+    if row is not None:
+        return row.outcome
+    return next((str(told["outcome"]) for told in _of_kind(parts, DONE) if told["alert"] == alert_id.lower()), None)
+
+
+def note_of(parts: Parts, alert_id: bytes) -> tuple[AlertDone, str] | None:
+    """Who acknowledged an alert, and the note; None when nobody did, or only an older version."""
+    row = parts.store.one(AlertDone, alert_id=alert_id)
+    if row is None:
+        return None
+    try:
+        words = parts.vault.nobody().open("alert", "note", alert_id, 0, row.sealed).decode() if row.sealed else ""
+    except SealBroken:
+        words = ""
+    return row, words
+
+
+def _not_open() -> Refusal:
+    return Refusal(Code.INVALID_REQUEST, "This is not an open alert.", reason="no_open_alert")
 
 
 def _heads(parts: Parts, watcher: Watcher, start: int, end: int) -> list[Alert]:

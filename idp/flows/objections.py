@@ -13,7 +13,7 @@ from idp.flows import notices
 from idp.flows.history import Line
 from idp.flows.people import Caller, Person, event, load
 from idp.parts import Parts
-from idp.ports import Committed, Insert, Update
+from idp.ports import Committed, Insert, Op, Update, Write
 from idp.records import Event, Objection
 from idp.release.told import Told, told
 from idp.release.vault import Citizen, KeyGone
@@ -21,7 +21,7 @@ from keys.errors import SealBroken
 
 KINDS: Final = ("not_me", "object")
 OUTCOMES: Final = ("upheld", "explained", "unfounded")
-OPEN, CLOSED = "open", "closed"
+OPEN, ASSIGNED, CLOSED = "open", "assigned", "closed"
 MAX_WORDS: Final = 2000
 MAX_OPEN: Final = 50
 
@@ -60,7 +60,7 @@ def problem(kind: str, words: str) -> dict[str, str]:
 
 def open_case(parts: Parts, caller: Caller, person: Person, about: Line, kind: str, words: str) -> None:
     """Open a case; the second one about the same line changes nothing. Raises Refusal when very many are open."""
-    mine = {"account_id": person.account.id, "state": OPEN}
+    mine = {"account_id": person.account.id, "state": Op("!=", CLOSED)}
     if parts.store.count(Objection, mine) >= MAX_OPEN:
         text = "You have very many open cases. Wait until some are closed."
         raise Refusal(Code.INVALID_REQUEST, text, reason="objections_open")
@@ -100,17 +100,18 @@ def of_citizen(parts: Parts, person: Person, limit: int = 100) -> list[Objection
 
 
 def listed(parts: Parts, state: str | None, limit: int = 200) -> Sequence[Objection]:
-    """Cases for staff, the oldest first."""
-    return parts.store.find(Objection, {"state": state} if state else {}, order=("created_at",), limit=limit)
+    """Cases for staff, the oldest first. ``state``: open (not closed yet, taken on or not), waiting (nobody took it on), closed; None: all."""
+    states = {"open": Op("in", (OPEN, ASSIGNED)), "waiting": OPEN, "closed": CLOSED}
+    return parts.store.find(Objection, {"state": states[state]} if state else {}, order=("created_at",), limit=limit)
 
 
-def read(parts: Parts, case_id: str, *, by: str, now: int) -> Read:
-    """Open a case for staff, which is an event about the citizen. Raises Refusal when there is none."""
-    row = _row(parts, case_id)
+def read(parts: Parts, case_id: str, *, by: str, now: int, actor: Citizen | None = None) -> Read:
+    """Open a case for staff (``actor``, when signed in), which is an event about the citizen. Raises Refusal when there is none."""
+    row = row_of(parts, case_id)
     citizen = _citizen(parts, row)
     case = opened(citizen, row) if citizen else None
     fact = ObjectionRead(client_id=row.client_id, objection=row.id.hex(), by=by)
-    done = parts.store.commit([record(fact, at=now, entropy=parts.entropy, person=citizen)])
+    done = parts.store.commit([record(fact, at=now, entropy=parts.entropy, person=citizen, actor=actor)])
     if not isinstance(done, Committed):
         raise Refusal(Code.SERVER_ERROR, "The look could not be recorded.", reason="event_log")
     about = parts.store.one(Event, seq=case.seq) if case else None
@@ -120,7 +121,15 @@ def read(parts: Parts, case_id: str, *, by: str, now: int) -> Read:
 
 def close(parts: Parts, case_id: str, outcome: str, answer: str, *, by: str, now: int) -> None:
     """Close a case with an outcome and words for the citizen, who is told that there is an answer. Raises Refusal."""
-    row = _row(parts, case_id)
+    writes = closing(parts, row_of(parts, case_id), outcome, answer, by=by, now=now)
+    if not isinstance(parts.store.commit(writes), Committed):
+        raise Refusal(Code.INVALID_REQUEST, "The case changed meanwhile; look again.", reason="objection_conflict")
+
+
+def closing(
+    parts: Parts, row: Objection, outcome: str, answer: str, *, by: str, now: int, actor: Citizen | None = None
+) -> list[Write]:
+    """The batch that closes a case, with its event and the message to its citizen. Raises Refusal."""
     if outcome not in OUTCOMES or len(answer) > MAX_WORDS:
         text = f"An outcome is one of {', '.join(OUTCOMES)}; an answer has at most {MAX_WORDS} characters."
         raise Refusal(Code.INVALID_REQUEST, text, reason="objection_outcome")
@@ -134,16 +143,15 @@ def close(parts: Parts, case_id: str, outcome: str, answer: str, *, by: str, now
         changed["sealed"] = _sealed(citizen, row.id, CLOSED, done_case)
     fact = ObjectionClosed(client_id=row.client_id, objection=row.id.hex(), outcome=outcome, by=by)
     told_to = notices.to_person(parts, person, "objection_closed", now) if person else []
-    writes = [
+    return [
         Update(Objection, {"id": row.id, "state": row.state}, changed),
-        record(fact, at=now, entropy=parts.entropy, person=citizen),
+        record(fact, at=now, entropy=parts.entropy, person=citizen, actor=actor),
         *told_to,
     ]
-    if not isinstance(parts.store.commit(writes), Committed):
-        raise Refusal(Code.INVALID_REQUEST, "The case changed meanwhile; look again.", reason="objection_conflict")
 
 
-def _row(parts: Parts, case_id: str) -> Objection:
+def row_of(parts: Parts, case_id: str) -> Objection:
+    """The row of a case by its id in hex. Raises Refusal when there is none."""
     try:
         row = parts.store.one(Objection, id=bytes.fromhex(case_id))
     except ValueError:

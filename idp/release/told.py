@@ -14,7 +14,8 @@ from idp.release.model import Value
 
 RELEASED, GIVEN, INFORMED = "attributes.released", "consent.given", "consent.informed"
 DENIED, WITHDRAWN, EXCHANGED = "consent.denied", "consent.withdrawn", "identifier.exchanged"
-KINDS: Final = (RELEASED, GIVEN, INFORMED, DENIED, WITHDRAWN, EXCHANGED)
+SEEN = "reveal.seen"
+KINDS: Final = (RELEASED, GIVEN, INFORMED, DENIED, WITHDRAWN, EXCHANGED, SEEN)
 """The events that a citizen reads on *Who saw my data*."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
@@ -30,7 +31,7 @@ class ToldItem(Value, frozen=True, kw_only=True, omit_defaults=True):
 class Told(Value, frozen=True, kw_only=True, omit_defaults=True):
     """One release or decision. ``event_id`` hex; ``at`` microseconds UTC; ``via`` userinfo or id_token; ``digest`` hex of what was shown;
     ``verified``: claims that were told, or allowed to be, with who stands for them and since when; ``to_client``: who may read the identifier of
-    an exchange."""
+    an exchange; ``reveal``, ``reason``: of a look by security staff, which has no client, and is told from ``told_from`` on (microseconds)."""
 
     event_id: str
     at: int
@@ -43,6 +44,9 @@ class Told(Value, frozen=True, kw_only=True, omit_defaults=True):
     items: tuple[ToldItem, ...] = ()
     verified: tuple[str, ...] = ()
     to_client: str = ""
+    reveal: str = ""
+    reason: str = ""
+    told_from: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,20 +57,23 @@ class Told(Value, frozen=True, kw_only=True, omit_defaults=True):
 def told(head: bytes) -> Told | None:
     """Read the head of an event; None for one of another kind."""
     document: dict[str, Any] = msgspec.json.decode(head)
-    if document["kind"] not in KINDS or not document.get("client_id"):
+    if document["kind"] not in KINDS or not (document.get("client_id") or document["kind"] == SEEN):
         return None
     return Told(
         event_id=document["id"],
         at=document["at"],
         kind=document["kind"],
-        client_id=document["client_id"],
+        client_id=document["client_id"] or "",
         scope=tuple((document.get("scope") or "").split()),
-        claims=tuple(document.get("claims") or ()),
+        claims=tuple(document.get("claims") or document.get("fields") or ()),
         via=document.get("via") or "",
         digest=document.get("digest") or "",
         items=msgspec.convert(document.get("items") or (), type=tuple[ToldItem, ...]),
         verified=tuple(document.get("verified") or ()),
         to_client=document.get("to_client") or "",
+        reveal=document.get("reveal") or "",
+        reason=document.get("reason") or "",
+        told_from=document.get("told_from") or 0,
     )
 
 

@@ -17,7 +17,7 @@ from idp import records as r
 MAIN = sa.MetaData()
 KEYRING = sa.MetaData()
 
-MAIN_HEAD = "0004"
+MAIN_HEAD = "0007"
 KEYRING_HEAD = "0001"
 MAIN_VERSION_TABLE = "schema_version"
 KEYRING_VERSION_TABLE = "keyring_schema_version"
@@ -92,7 +92,7 @@ _table(r.ClientLogo, "client_logos", "client_id")
 _table(r.ClientOrigin, "client_origins", "origin", "client_id", index=(("client_id",),), narrow=True)
 _table(r.ClientRefusal, "client_refusals", "id", index=(("client_id", "at"), ("at",)))
 _table(r.InitialAccessToken, "initial_access_tokens", "hash", index=(("expires_at",),), refs=_OF_DEPARTMENT)
-_table(r.Account, "accounts", "id")
+_table(r.Account, "accounts", "id", index=(("roles",),))
 _table(r.Identifier, "identifiers", "id", unique=(("kind", "index"),), index=(("account_id",),), refs=_OF_ACCOUNT)
 _table(r.Attribute, "attributes", "account_id", "code", refs=_OF_ACCOUNT)
 _table(r.Password, "passwords", "account_id", refs=_OF_ACCOUNT)
@@ -119,6 +119,18 @@ _table(
 )
 _table(r.ClientKeySeen, "client_keys_seen", "client_id", "alg")
 _table(r.Objection, "objections", "id", unique=(("account_id", "event_id"),), index=(("state", "created_at"),))
+_table(
+    r.SecurityCase,
+    "cases",
+    "id",
+    unique=(Partial(("source",)),),
+    index=(("state", "created_at"), ("created_at",), Partial(("assignee", "state"))),
+)
+_table(r.CaseEvent, "case_events", "case_id", "event_id", index=(("event_id",),))
+_table(r.CaseStep, "case_steps", "id", index=(("case_id", "created_at"),))
+_table(r.AlertDone, "alerts_done", "alert_id")
+_table(r.AlertChange, "alert_changes", "rule")
+_table(r.Reveal, "reveals", "id", index=(("case_id",), ("state", "created_at"), ("asked_by", "created_at")))
 _table(r.Erasure, "erasures", "account_id", index=(("state", "due_at"),))
 _table(r.Exchange, "exchanges", "id", unique=(("client_id", "to_client_id"),))
 _table(r.LogoutDelivery, "logout_deliveries", "id", index=(("state", "next_at"),))

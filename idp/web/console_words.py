@@ -71,6 +71,15 @@ KINDS: dict[str, LazyString] = {
     "audit.purged": _("Old details destroyed"),
     "alert.raised": _("Alert raised"),
     "alert.acknowledged": _("Alert acknowledged"),
+    "rule.changed": _("Alert rule changed"),
+    "case.opened": _("Case opened"),
+    "case.linked": _("Event put to a case"),
+    "case.assigned": _("Case assigned"),
+    "case.noted": _("Note added to a case"),
+    "case.closed": _("Case closed"),
+    "reveal.asked": _("Asked to see who somebody is"),
+    "reveal.decided": _("Decided who may see somebody's data"),
+    "reveal.seen": _("Staff saw somebody's data"),
 }
 """What happened, in a few words. The vocabulary is ``idp.audit.events.vocabulary``."""
 
@@ -81,6 +90,7 @@ GROUPS: dict[str, LazyString] = {
     "tokens": _("Tokens"),
     "releases": _("Releases of data"),
     "clients": _("Clients and catalogue"),
+    "cases": _("Alerts and cases"),
     "house": _("Keys, log, operation"),
 }
 

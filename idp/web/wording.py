@@ -245,6 +245,7 @@ TOLD_KINDS: dict[str, LazyString] = {
     "consent.denied": _("You refused an authorization"),
     "consent.withdrawn": _("You withdrew an authorization"),
     "identifier.exchanged": _("Two services were allowed to match their records about you"),
+    "reveal.seen": _("Security staff looked at your data"),
 }
 """What a line of *Who saw my data* is about, by the event's kind."""
 
@@ -256,6 +257,23 @@ TOLD_REASONS: dict[str, LazyString] = {
     "consent.withdrawn": _("You took it back"),
     "identifier.exchanged": _("An exchange between two departments that we approved"),
 }
+
+REVEAL_REASONS: dict[str, LazyString] = {
+    "takeover": _("Somebody else may have used the account"),
+    "objection": _("To answer an objection"),
+    "misuse": _("A service or an account may have been misused"),
+    "contact": _("The person must be reached"),
+    "order": _("An authority ordered it by law"),
+}
+"""Why security staff asked to see who somebody is; citizens read the same words."""
+
+REVEAL_FIELDS: dict[str, LazyString] = {
+    "identifiers": _("Names, addresses and numbers that you sign in with"),
+    "places": _("Addresses and devices where you are signed in"),
+}
+"""What staff may see beside claims, by the words of ``flows.reveals.FIELDS``."""
+
+STAFF = _("Security staff")
 
 TOLD_BY_LAW: dict[bool, LazyString] = {
     True: _("The law orders it"),
@@ -332,5 +350,8 @@ COPY_EVENTS: dict[str, LazyString] = {
     "objection.closed": _("Security staff answered your case"),
     "erasure.asked": _("You asked to delete the account"),
     "erasure.cancelled": _("The deletion was cancelled"),
+    "reveal.asked": _("Security staff asked to see your data"),
+    "reveal.decided": _("A second member of staff decided about it"),
+    "reveal.seen": _("Security staff looked at your data"),
 }
 """What happened in an account, by the event's kind, for its owner's copy; a kind that is not here is shown as it is."""

@@ -200,7 +200,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
     "account": {
         "normal": {"name": "李伟", "security_state": "✓", "sessions_state": "2", "services_state": "3"},
         "bare": {},
-        "staff": {"approver": True, "auditor": True},
+        "staff": {"approver": True, "console": "/console"},
     },
     "sessions": {
         "normal": {

@@ -5,6 +5,8 @@ from typing import Any
 from idp.records import ClientRefusal
 from idp.web.console_words import ERRORS, FIELDS, GROUPS, KINDS, LINES, OUTCOMES, REASONS, STATES, WINDOWS
 from idp.web.pages.console_charts import chart
+from idp.web.pages.console_frame import TABS
+from tests.web.face_samples_cases import cases
 
 HOUR = 3_600_000_000
 START = 1_795_399_200_000_000
@@ -233,3 +235,9 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
         "first": {"place": "log", "log": LOG, "checkpoint": "x", "keys": ("k",), "seen": None, "holds": None},
     },
 }
+
+CONSOLE |= cases(EVENTS)
+for _states in CONSOLE.values():
+    for _sample in _states.values():
+        _sample.setdefault("tabs", [tab for tab in TABS if tab[0] != "rules"])
+        _sample.setdefault("jumps", True)

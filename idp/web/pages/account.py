@@ -25,6 +25,7 @@ from idp.web.pages.common import (
     see_other,
     service_view,
 )
+from idp.web.pages.console_rights import home as console_home
 from idp.web.pages.visit import Visit, field, owner, show, visit
 from idp.web.theme import LANGUAGES, locale_name
 from idp.web.wording import CLAIMS, DONE
@@ -122,7 +123,7 @@ def _home(here: Visit, person: Person, session: Session) -> Response:
         sessions_state=devices,
         services_state=used,
         approver="approver" in person.account.roles.split(),
-        auditor="auditor" in person.account.roles.split(),
+        console=console_home(person),
         **common,
     )
 

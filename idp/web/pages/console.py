@@ -1,6 +1,6 @@
-"""``/console``: for people with the role ``auditor`` who proved a second factor. Every route of it is in one table behind one guard.
+"""``/console``: for staff who proved a second factor. Every route of it is in one table behind one guard; which role opens it, in another.
 
-Whoever is not signed in goes to the sign-in page; whoever has no such role is refused: the role is read at each request.
+Whoever is not signed in goes to the sign-in page; whoever has not the role is refused: roles are read at each request.
 """
 
 from collections.abc import Callable
@@ -12,13 +12,21 @@ from idp.flows.people import Person
 from idp.parts import Parts
 from idp.protocol.acr import TWO_FACTORS
 from idp.records import Session
-from idp.web.pages import console_export, console_search, console_views
+from idp.web.pages import (
+    console_alerts,
+    console_approvals,
+    console_cases,
+    console_export,
+    console_reveals,
+    console_search,
+    console_views,
+)
 from idp.web.pages.account import own_form, own_page
 from idp.web.pages.common import current, problem_page
 from idp.web.pages.console_frame import View
+from idp.web.pages.console_rights import may
 from idp.web.pages.visit import Visit
 
-ROLE: Final = "auditor"
 VIEWS: Final[tuple[tuple[str, str, View], ...]] = (
     ("GET", "/console", console_views.overview),
     ("GET", "/console/log", console_views.log),
@@ -30,6 +38,21 @@ VIEWS: Final[tuple[tuple[str, str, View], ...]] = (
     ("GET", "/console/clients/<path:client_id>", console_views.client),
     ("GET", "/console/accounts/<pseudonym>", console_views.account),
     ("POST", "/console/accounts/<pseudonym>", console_views.act),
+    ("GET", "/console/cases", console_cases.listed),
+    ("GET", "/console/cases/new", console_cases.begin),
+    ("POST", "/console/cases/new", console_cases.begun),
+    ("GET", "/console/cases/<case_id>", console_cases.one),
+    ("POST", "/console/cases/<case_id>", console_cases.act),
+    ("GET", "/console/reveals/<reveal_id>", console_reveals.one),
+    ("POST", "/console/reveals/<reveal_id>", console_reveals.look),
+    ("GET", "/console/approvals", console_approvals.listed),
+    ("POST", "/console/approvals", console_approvals.decided),
+    ("GET", "/console/alerts", console_alerts.listed),
+    ("GET", "/console/alerts/<alert_id>", console_alerts.one),
+    ("POST", "/console/alerts/<alert_id>", console_alerts.acknowledged),
+    ("GET", "/console/rules", console_alerts.rules),
+    ("GET", "/console/rules/<name>", console_alerts.rule),
+    ("POST", "/console/rules/<name>", console_alerts.changed),
 )
 
 
@@ -37,19 +60,21 @@ def blueprint(parts: Parts) -> Blueprint:
     """Every page of the console."""
     pages = Blueprint("console", __name__)
     for method, rule, view in VIEWS:
-        pages.add_url_rule(rule, f"{method} {rule}".replace(".", ""), _guarded(parts, method, view), methods=[method])
+        pages.add_url_rule(
+            rule, f"{method} {rule}".replace(".", ""), _guarded(parts, method, rule, view), methods=[method]
+        )
     return pages
 
 
-def _guarded(parts: Parts, method: str, view: View) -> Callable[..., Response]:
-    """A page or a form of an auditor; a form's proof is made for its own path and this session."""
+def _guarded(parts: Parts, method: str, rule: str, view: View) -> Callable[..., Response]:
+    """A page or a form of staff; a form's proof is made for its own path and this session."""
 
     def answer(**named: Any) -> Response:
-        def auditor(here: Visit, person: Person, session: Session) -> Response:
-            if ROLE not in person.account.roles.split() or session.acr != TWO_FACTORS:
+        def staff(here: Visit, person: Person, session: Session) -> Response:
+            if session.acr != TWO_FACTORS or not may(person, method, rule):
                 return problem_page("forbidden", 403, service=None)
             return view(here, person, session, **named)
 
-        return own_page(parts, auditor) if method == "GET" else own_form(parts, current().path, auditor)
+        return own_page(parts, staff) if method == "GET" else own_form(parts, current().path, staff)
 
     return answer

@@ -4,18 +4,33 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Response
+from flask_babel import lazy_gettext as _
 
 from idp.flows.people import Person
 from idp.records import Session
+from idp.web.case_words import CASE_ERRORS
 from idp.web.console_words import ERRORS
 from idp.web.cookies import LANGUAGE
 from idp.web.pages.account import frame
 from idp.web.pages.common import browser_cookie, cookie, language, page
+from idp.web.pages.console_rights import may
 from idp.web.pages.visit import Visit
 
 View = Callable[..., Response]
 """``view(here, person, session, **named)`` → the answer, for an auditor."""
 EXPORT = "/console/export"
+JUMP = "/console/jump"
+TABS = (
+    ("overview", _("Overview"), "/console"),
+    ("events", _("Events"), "/console/events"),
+    ("clients", _("Clients"), "/console/clients"),
+    ("cases", _("Cases"), "/console/cases"),
+    ("alerts", _("Alerts"), "/console/alerts"),
+    ("rules", _("Rules"), "/console/rules"),
+    ("approvals", _("Approvals"), "/console/approvals"),
+    ("log", _("Log"), "/console/log"),
+)
+"""The navigation: each reader sees what their roles open. Rules are a page of the alerts for whoever sees these."""
 
 
 def shown(
@@ -35,8 +50,19 @@ def shown(
     POST; ``wrong``: field → word of ``ERRORS``."""
     common = frame(here, person, session, action)
     del common["own"]
-    errors = {name: ERRORS[word] for name, word in (wrong or {}).items()}
-    answer = page(template, status, place=place, here=own, errors=errors, **{**common, **context})
+    errors = {name: ERRORS.get(word) or CASE_ERRORS[word] for name, word in (wrong or {}).items()}
+    alerts = may(person, "GET", "/console/alerts")
+    tabs = [tab for tab in TABS if may(person, "GET", tab[2]) and not (tab[0] == "rules" and alerts)]
+    answer = page(
+        template,
+        status,
+        place=place,
+        tabs=tabs,
+        jumps=may(person, "GET", JUMP),
+        here=own,
+        errors=errors,
+        **{**common, **context},
+    )
     if here.fresh:
         answer.headers.add(*browser_cookie(here.browser))
     return answer

@@ -8,6 +8,7 @@ from idp.flows.receipts import receipt
 from idp.parts import Parts
 from idp.records import Session
 from idp.release.receipts import file_of
+from idp.release.told import SEEN
 from idp.web.pages.account import View, frame, own_page
 from idp.web.pages.catalogue_words import spoken
 from idp.web.pages.common import language
@@ -31,9 +32,17 @@ def blueprint(parts: Parts) -> Blueprint:
     return pages
 
 
+def _receipted(here: Visit, person: Person, reference: str) -> history.Line:
+    """A line that has a receipt: what staff saw was told to nobody. Raises Unknown."""
+    line = history.line(here.parts, person, reference)
+    if line.told.kind == SEEN:
+        raise history.Unknown
+    return line
+
+
 def _page(reference: str) -> View:
     def shown(here: Visit, person: Person, session: Session) -> Response:
-        line = history.line(here.parts, person, reference)
+        line = _receipted(here, person, reference)
         jws, claims = receipt(here.parts, person, line, here.caller.now)
         lang = language(None, person.account.locale)
         return show(
@@ -53,7 +62,7 @@ def _page(reference: str) -> View:
 def _file(reference: str) -> View:
     def sent(here: Visit, person: Person, session: Session) -> Response:
         del session
-        line = history.line(here.parts, person, reference)
+        line = _receipted(here, person, reference)
         jws, claims = receipt(here.parts, person, line, here.caller.now)
         return download(file_of(jws, claims), "application/json", f"receipt-{line.told.event_id[:12]}.json")
 

@@ -19,6 +19,7 @@ PLACES = {
     "codes": "/account/recovery-codes",
     "security": "/account/security",
     "approvals": "/approvals",
+    "console-approvals": "/console/approvals",
     "data": "/account/data",
     "copy": "/account/copy",
     "delete": "/account/delete",

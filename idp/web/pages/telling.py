@@ -12,7 +12,7 @@ from idp.parts import Parts
 from idp.records import Department, Objection
 from idp.release.model import Texts
 from idp.release.receipts import Purpose
-from idp.release.told import RELEASED
+from idp.release.told import RELEASED, SEEN
 from idp.web.pages.catalogue_words import spoken
 from idp.web.pages.common import parts_of_app, service_view
 from idp.web.theme import day_begins, instant_iso, locale_name
@@ -20,6 +20,9 @@ from idp.web.wording import (
     CLAIMS,
     OBJECTION_KINDS,
     OBJECTION_OUTCOMES,
+    REVEAL_FIELDS,
+    REVEAL_REASONS,
+    STAFF,
     TOLD_BY_LAW,
     TOLD_HEADS,
     TOLD_KINDS,
@@ -32,9 +35,9 @@ DAY_US = 86_400_000_000
 
 def attribute_name(name: str, lang: str) -> str:
     """An attribute, by code or claim, in words; itself when nobody has any."""
-    if name in CLAIMS:
+    if (known := CLAIMS.get(name) or REVEAL_FIELDS.get(name)) is not None:
         with force_locale(locale_name(lang)):
-            return str(CLAIMS[name])
+            return str(known)
     catalogue = parts_of_app().catalogue
     kind = catalogue.kind(name) or next((k for k in catalogue.all_kinds().values() if k.claim == name), None)
     return (spoken(kind.names, lang) if kind else "") or name
@@ -50,7 +53,7 @@ def view(line: Line, lang: str) -> dict[str, Any]:
             "kind": line.told.kind,
             "title": str(TOLD_KINDS[line.told.kind]),
             "at": line.told.at,
-            "service": service["name"],
+            "service": str(STAFF) if line.told.kind == SEEN else service["name"],
             "department": service["department"],
             "other": other["name"],
             "items": [title for title in dict.fromkeys(_title(purpose, lang) for purpose in line.purposes) if title],
@@ -60,11 +63,15 @@ def view(line: Line, lang: str) -> dict[str, Any]:
             "why": _why(line),
             "laws": [law for law in dict.fromkeys(_text(p.citation or {}, lang) for p in line.purposes) if law],
             "case": line.objection.state if line.objection else "",
+            "words": line.words,
+            "receipt": line.told.kind != SEEN,
         }
 
 
 def _why(line: Line) -> str:
     """By the bases of what was told; a decision of the citizen speaks for itself."""
+    if line.told.kind == SEEN:
+        return str(REVEAL_REASONS.get(line.told.reason, ""))
     by_law = {purpose.basis == "statutory" for purpose in line.purposes if purpose.claims}
     if line.told.kind == RELEASED and True in by_law:
         return str(TOLD_BY_LAW[by_law == {True}])
@@ -134,6 +141,7 @@ def document(parts: Parts, line: Line, lang: str) -> dict[str, Any]:
             for c, n in zip(line.told.names, seen["attributes"], strict=True)
         ],
         "why": seen["why"],
+        "words": line.words or None,
         "way": line.told.via or None,
         "objection": seen["case"] or None,
     }

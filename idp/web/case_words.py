@@ -1,0 +1,90 @@
+"""Words of the staff's working rooms: origins and states of cases, how they end, steps, reveals. Lazy strings in the page's language."""
+
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _
+
+ORIGINS: dict[str, LazyString] = {
+    "alert": _("Alert"),
+    "not_me": _("“This was not me”"),
+    "object": _("Objection"),
+    "event": _("Event"),
+    "hand": _("By hand"),
+}
+
+CASE_STATES: dict[str, LazyString] = {
+    "open": _("Open"),
+    "assigned": _("In hand"),
+    "closed": _("Closed"),
+}
+
+CASE_FILTERS: dict[str, LazyString] = {
+    "open": _("Not closed"),
+    "mine": _("Mine"),
+    "closed": _("Closed"),
+    "all": _("All"),
+}
+
+CASE_OUTCOMES: dict[str, LazyString] = {
+    "handled": _("Dealt with"),
+    "harmless": _("Harmless"),
+    "duplicate": _("The same as another"),
+    "upheld": _("The citizen was right, and we acted"),
+    "explained": _("Nothing wrong, explained to the citizen"),
+    "unfounded": _("What the citizen describes was not found"),
+}
+
+CASE_STEPS: dict[str, LazyString] = {
+    "opened": _("opened the case"),
+    "linked": _("put an event to it"),
+    "assigned": _("assigned it"),
+    "noted": _("wrote"),
+    "asked": _("asked to see who it is"),
+    "decided": _("decided about a request to see"),
+    "closed": _("closed the case"),
+}
+
+REVEAL_STATES: dict[str, LazyString] = {
+    "waiting": _("Waits for a second person"),
+    "approved": _("Approved"),
+    "refused": _("Refused"),
+    "ended": _("Ended with the case"),
+    "over": _("Over"),
+}
+
+REVEAL_CHOICES: dict[str, LazyString] = {
+    "identifiers": _("What they sign in with"),
+    "name": _("Name"),
+    "email": _("E-mail"),
+    "phone_number": _("Phone number"),
+    "address": _("Postal address"),
+    "birthdate": _("Date of birth"),
+    "places": _("Addresses and devices where they are signed in"),
+}
+
+SEVERITIES: dict[str, LazyString] = {
+    "low": _("Low"),
+    "medium": _("Medium"),
+    "high": _("High"),
+}
+
+CASE_ERRORS: dict[str, LazyString] = {
+    "words_missing": _("Write what you found or did"),
+    "words_long": _("Write at most 2000 characters"),
+    "case_outcome": _("Choose an outcome"),
+    "case_assignee": _("Choose a member of staff"),
+    "case_conflict": _("Somebody changed this meanwhile. Look at it as it is now, then try again"),
+    "case_gone": _("The person was erased: nothing more is written about them"),
+    "case_events": _("A case names at most fifty events"),
+    "unknown_event": _("There is no such event in the log"),
+    "reveal_fields": _("Choose what you need to see"),
+    "reveal_words": _("Say in at most 500 characters why you need it"),
+    "reveal_asked": _("There is nobody to see, or the case is closed"),
+    "reveal_many": _("Very many of your requests wait already"),
+    "reveal_over": _("The request is over, or was decided already"),
+    "reveal_own": _("Another member of staff must decide about your request"),
+    "exchange_conflict": _("The exchange was decided already"),
+    "exchange_key": _("The receiving client has no key to encrypt to"),
+    "no_open_alert": _("This alert was acknowledged already"),
+    "rule_numbers": _("Enter whole numbers: 1 to 1000000 events in 1 to 604800 seconds"),
+}
+"""By reason of a Refusal, and by the words of the forms."""

@@ -1,0 +1,200 @@
+"""Alerts that the rules raised, each to be acknowledged with a note or made a case of; and the rules with what staff changed at them."""
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from flask import Response
+
+from idp.audit.alerts import Change, Rule, written
+from idp.audit.alerts import changed as with_change
+from idp.errors import Refusal
+from idp.flows import cases, colleagues, console_search, log_alerts
+from idp.flows.people import Person
+from idp.parts import Parts
+from idp.records import AlertChange, Session
+from idp.web.case_words import CASE_OUTCOMES, SEVERITIES
+from idp.web.pages.common import current, problem_page, see_other
+from idp.web.pages.console_cases import line as case_line
+from idp.web.pages.console_events import everything, moment_of, rows
+from idp.web.pages.console_frame import reader, shown
+from idp.web.pages.console_rights import may
+from idp.web.pages.visit import Visit, field
+
+PATH: Final = "/console/alerts"
+RULES: Final = "/console/rules"
+SHOWN: Final = 100
+LOOKED_FOR: Final = ("person", "client_id", "session", "grant", "department")
+
+
+def listed(here: Visit, person: Person, session: Session) -> Response:
+    """``GET /console/alerts``."""
+    which = current().query.one("state") or "open"
+    if which not in ("open", "all"):
+        return problem_page("bad_request", 400, service=None)
+    found = log_alerts.shown(here.parts, open_only=which == "open", limit=SHOWN)
+    known = cases.of_alerts(here.parts, [bytes.fromhex(told["id"]) for told in found])
+    lines = [_line(told) for told in found]
+    for told in lines:
+        case = known.get(bytes.fromhex(told["id"]))
+        told["case"] = f"/console/cases/{case.id.hex()}" if case else ""
+    return shown(here, person, session, "console_alerts.html", "alerts", which=which, alerts=lines, most=SHOWN)
+
+
+def one(here: Visit, person: Person, session: Session, alert_id: str) -> Response:
+    """``GET /console/alerts/<id>``."""
+    return _one(here, person, session, alert_id, {})
+
+
+def acknowledged(here: Visit, person: Person, session: Session, alert_id: str) -> Response:
+    """``POST /console/alerts/<id>``: ``outcome`` and ``note``."""
+    if field("outcome") not in log_alerts.OUTCOMES:
+        return _one(here, person, session, alert_id, {"outcome": "case_outcome"}, 422)
+    if not field("note").strip() or len(field("note")) > log_alerts.MAX_WORDS:
+        word = "words_long" if field("note").strip() else "words_missing"
+        return _one(here, person, session, alert_id, {"note": word}, 422)
+    try:
+        log_alerts.acknowledge(here.parts, alert_id, field("outcome"), field("note"), person)
+    except Refusal as refusal:
+        if refusal.reason == "unknown_event":
+            return problem_page("not_found", 404, service=None)
+        return _one(here, person, session, alert_id, {"": "no_open_alert"}, 409)
+    return see_other(f"{PATH}/{quote(alert_id)}")
+
+
+def _one(
+    here: Visit, person: Person, session: Session, alert_id: str, wrong: dict[str, str], status: int = 200
+) -> Response:
+    found = console_search.event(here.parts, alert_id)
+    if found is None or found.kind != log_alerts.RAISED:
+        return problem_page("not_found", 404, service=None)
+    path, raw = f"{PATH}/{found.id}", bytes.fromhex(found.id)
+    outcome, told = log_alerts.outcome_of(here.parts, found.id), log_alerts.note_of(here.parts, raw)
+    by = colleagues.named(here.parts, told[0].by) if told else None
+    case = cases.of_alerts(here.parts, [raw]).get(raw)
+    return shown(
+        here,
+        person,
+        session,
+        "console_alert.html",
+        "alerts",
+        status=status,
+        action=path,
+        own=path if status != 200 else None,
+        wrong=wrong,
+        hidden=here.hidden(path, session.token_hash),
+        values={"note": field("note"), "outcome": field("outcome")} if wrong else {},
+        alert=_line({**found.head, "outcome": outcome}),
+        about=_about(here.parts, str(found.head.get("rule"))),
+        events=rows(here.parts, [found], reader(person)),
+        outcomes=[(word, CASE_OUTCOMES[word]) for word in log_alerts.OUTCOMES],
+        note=told[1] if told else "",
+        by=by.name if by else "",
+        done=moment_of(told[0].created_at) if told else "",
+        case=case_line(here.parts, case) if case else None,
+        open_case=f"/console/cases/new?alert={found.id}",
+    )
+
+
+def rules(here: Visit, person: Person, session: Session) -> Response:
+    """``GET /console/rules``."""
+    lines = [_rule(here.parts, name, rule) for name, rule in log_alerts.load_rules(here.parts.config).items()]
+    watches = may(person, "GET", PATH)
+    return shown(
+        here, person, session, "console_rules.html", "alerts" if watches else "rules", rules=lines, alerts=watches
+    )
+
+
+def rule(here: Visit, person: Person, session: Session, name: str) -> Response:
+    """``GET /console/rules/<name>``."""
+    return _one_rule(here, person, session, name, {})
+
+
+def changed(here: Visit, person: Person, session: Session, name: str) -> Response:
+    """``POST /console/rules/<name>``: ``live`` on or off, ``count``, ``within`` seconds."""
+    count, within, version = (_number(field(n)) for n in ("count", "within", "version"))
+    if field("live") not in ("on", "off"):
+        return problem_page("bad_request", 400, service=None)
+    try:
+        log_alerts.change(
+            here.parts, person, name, version, live=field("live") == "on", count=count, within=within, reference=here.caller.reference
+        )  # fmt: skip
+    except Refusal as refusal:
+        if refusal.reason == "rule_numbers":
+            return _one_rule(here, person, session, name, {"count": "rule_numbers"}, 422)
+        return _one_rule(here, person, session, name, {"": "case_conflict"}, 409)
+    return see_other(f"{RULES}/{quote(name)}")
+
+
+def _one_rule(
+    here: Visit, person: Person, session: Session, name: str, wrong: dict[str, str], status: int = 200
+) -> Response:
+    found = log_alerts.load_rules(here.parts.config).get(name)
+    if found is None:
+        return problem_page("not_found", 404, service=None)
+    path, line = f"{RULES}/{quote(name)}", _rule(here.parts, name, found)
+    typed = {"count": field("count"), "within": field("within"), "live": field("live")} if wrong else None
+    watches = may(person, "GET", PATH)
+    return shown(
+        here,
+        person,
+        session,
+        "console_rule.html",
+        "alerts" if watches else "rules",
+        status=status,
+        action=path,
+        own=path if status != 200 else None,
+        wrong=wrong,
+        hidden=here.hidden(path, session.token_hash, version=str(line["version"] or "")),
+        values=typed or {"count": line["count"], "within": line["within"], "live": "on" if line["live"] else "off"},
+        rule=line,
+        text=written(name, found),
+        changes=may(person, "POST", f"{RULES}/<name>"),
+    )
+
+
+def _rule(parts: Parts, name: str, found: Rule) -> dict[str, Any]:
+    row = parts.store.one(AlertChange, rule=name)
+    change = Change(live=bool(row.live), count=row.count, within=row.within) if row else Change()
+    held = with_change(found, change)
+    return {
+        "name": name,
+        "url": f"{RULES}/{quote(name)}",
+        "about": found.about,
+        "severity": SEVERITIES[found.severity],
+        "live": change.live,
+        "count": held.count,
+        "within": held.within,
+        "in_file": {"count": found.count, "within": found.within},
+        "changed": held != found or not change.live,
+        "version": row.version if row else 0,
+        "since": moment_of(row.changed_at) if row else "",
+    }
+
+
+def _about(parts: Parts, name: str) -> str:
+    found = log_alerts.load_rules(parts.config).get(name)
+    return found.about if found else ""
+
+
+def _line(told: dict[str, Any]) -> dict[str, Any]:
+    group = [word.partition("=") for word in str(told.get("group") or "").split(" ") if "=" in word]
+    names = {"client_id": "client"}
+    return {
+        "id": told["id"],
+        "url": f"{PATH}/{told['id']}",
+        "rule": told["rule"],
+        "severity": told["severity"],
+        "severity_label": SEVERITIES.get(str(told["severity"]), told["severity"]),
+        "count": told["count"],
+        "time": moment_of(told["at"]),
+        "outcome": CASE_OUTCOMES.get(str(told.get("outcome") or "")),
+        "group": [
+            {"text": f"{n}={v}", "url": everything(names.get(n, n), v) if v and n in LOOKED_FOR else None}
+            for n, _, v in group
+        ],
+    }
+
+
+def _number(text: str) -> int:
+    """0 for what is no number: never a rule's."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
