@@ -5,7 +5,8 @@ from threading import Barrier, Thread
 
 import pytest
 
-from idp.audit.events import AlertRaised, SignInFailed
+from idp.audit.alerts import parse, written
+from idp.audit.events import AlertRaised, SignInFailed, vocabulary
 from idp.config import Config
 from idp.errors import Refusal
 from idp.flows import cases, erasure, log_alerts, objections
@@ -312,7 +313,7 @@ def test_an_alert_is_acknowledged_once_with_a_note(any_house: House) -> None:
     event = alert(house)
     for bad in ({"outcome": "handled"}, {"note": "x"}, {"outcome": "perhaps", "note": "x"}):
         watch.get(f"/console/alerts/{event}")
-        assert watch.submit(form=1, **bad).status_code == 422
+        assert watch.submit(bad, form=1).status_code == 422
     other.get(f"/console/alerts/{event}")
     watch.get(f"/console/alerts/{event}")
     page = watch.submit(form=1, outcome="harmless", note=SECRET)
@@ -353,7 +354,7 @@ def test_a_rule_is_changed_in_the_console_and_works_so(make_house, tmp_path) -> 
 
     def change(**fields: str):
         watch.get("/console/rules/guessing")
-        return watch.submit(form=1, **fields)
+        return watch.submit(fields, form=1)
 
     def failed(count: int) -> int:
         house.clock.advance(120)
@@ -385,8 +386,6 @@ def test_a_rule_is_changed_in_the_console_and_works_so(make_house, tmp_path) -> 
 
 
 def test_a_rule_is_written_as_the_file_reads_it() -> None:
-    from idp.audit.alerts import parse, written
-
-    kinds = tuple(kind for kind in log_alerts.vocabulary() if not kind.startswith("alert."))
+    kinds = tuple(kind for kind in vocabulary() if not kind.startswith("alert."))
     rules = log_alerts.load_rules(Config(issuer="https://id.example"))
     assert parse("\n".join(written(name, rule) for name, rule in rules.items()), kinds) == rules

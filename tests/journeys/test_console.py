@@ -85,7 +85,7 @@ def enters(person: Person, method: str, path: str) -> int:
     """The status of a request with the right proof of its form."""
     if method == "GET":
         return person.get(path, follow=False).status_code
-    hashed = token_hash(person.house.parts.ring, "session", person.cookie() or "")
+    hashed = token_hash(person.house.parts.ring, "session", person.cookie() or "") or b""
     return person.post(path, {"proof": proofs.proof(person.house.parts, hashed, path)}, follow=False).status_code
 
 
