@@ -108,6 +108,10 @@ class Config:
         ("session=184", "account=1096"),
         "Days that personal details of events are kept, by class; `idp audit purge` destroys older ones",
     )
+    log_address_days: int = _f(
+        183,
+        "Days that events can be found by network address, at least: the index's key of each month is destroyed then",
+    )
     management_bind: str = _f("127.0.0.1:9000", "Address of /health and /metrics")
     log_level: str = _f("info", "debug, info, warning or error")
 
@@ -266,6 +270,13 @@ def _is_network(text: str) -> bool:
     return True
 
 
+def _refuse_days(config: Config) -> None:
+    if not 1 <= config.erasure_days <= 90:
+        raise ConfigError("IDP_ERASURE_DAYS must be 1 to 90 (GDPR art. 12(3): a month, two more where it is complex)")
+    if not 31 <= config.log_address_days <= 3650:
+        raise ConfigError("IDP_LOG_ADDRESS_DAYS must be 31 to 3650")
+
+
 def _refuse_unsafe(config: Config) -> None:
     if not config.issuer:
         raise ConfigError("IDP_ISSUER is required: the provider's public URL, for example https://id.example.gov")
@@ -290,8 +301,7 @@ def _refuse_unsafe(config: Config) -> None:
 def _refuse_out_of_bounds(config: Config) -> None:
     if not 1 <= config.code_ttl <= 600:
         raise ConfigError("IDP_CODE_TTL must be 1 to 600 seconds (RFC 6749 §4.1.2)")
-    if not 1 <= config.erasure_days <= 90:
-        raise ConfigError("IDP_ERASURE_DAYS must be 1 to 90 (GDPR art. 12(3): a month, two more where it is complex)")
+    _refuse_days(config)
     if config.reveal_delay > 366 * 86400:
         raise ConfigError("IDP_REVEAL_DELAY must be at most 366 days: what citizens are never told is no record")
     if config.password_min < 8 or config.password_min_2fa < 8:

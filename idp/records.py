@@ -489,6 +489,32 @@ class EventFacet(Record, frozen=True):
     seq: int
 
 
+class EventAddress(Record, frozen=True):
+    """Where an event came from: blind indexes of its address and of the networks around it, all under the key of ``month`` (202611), which ends.
+
+    ``owner`` is a tag of the account concerned under the same key.
+    """
+
+    event_id: bytes
+    month: int
+    at: int
+    owner: bytes
+    exact: bytes
+    near: bytes
+    wide: bytes
+
+
+class SavedSearch(Record, frozen=True):
+    """A search of the log that a member of staff keeps. ``sealed``: its name and its query under a key of the house; ``role``: who else sees it,
+    empty for nobody."""
+
+    id: bytes
+    account_id: bytes
+    role: str
+    sealed: bytes
+    created_at: int
+
+
 class EventCount(Record, frozen=True):
     """How many events of a kind there were in the hour or day (``span``, microseconds) from ``start``; ``client_id`` empty: of all.
 

@@ -99,6 +99,11 @@ class DataKey:
         """The key that follows from both, so that neither alone opens what it seals; its values say so (``is_joined``)."""
         return DataKey(hmac.digest(other._key, FORMAT + b" joined" + self._key, "sha256"), self.version | _JOINED)
 
+    def tag(self, label: bytes, *, suite: int = SUITE_AES_256_GCM) -> bytes:
+        """32 bytes that whoever has the key makes again from the same ``label``, and nobody else: HMAC with SHA-256, or SM3."""
+        key = subkey(self._key, b"yimen-tag/1", "sm3" if suite == SUITE_SM4_GCM else "sha256")
+        return subkey(key, label, "sm3" if suite == SUITE_SM4_GCM else "sha256")
+
     def _sm4_key(self) -> bytes:
         if self._sm4 is None:
             self._sm4 = _sm4_key(self._key)

@@ -596,6 +596,6 @@ def _sealed(
 
 def vocabulary() -> dict[str, type[Fact]]:
     """Every kind and the class that documents it."""
-    from idp.audit import cases, client_keys, comparing, rights  # noqa: F401 - facts of their own files are of the vocabulary too
+    from idp.audit import cases, client_keys, comparing, lookups, rights  # noqa: F401 - facts of their own files are of the vocabulary too
 
     return {c.KIND: c for c in Fact.__subclasses__()}

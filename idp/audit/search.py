@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from idp.audit import facets
+from idp.audit.events import vocabulary
 from idp.audit.kinds import GROUPS, OUTCOMES, group_of, outcome_of
 
 READS: Final = 1000
@@ -29,10 +30,12 @@ WITHIN: Final[dict[str, int]] = {
 }
 """Windows that end now, in microseconds; 0 has no beginning."""
 DAY: Final = "24h"
-TEXTS: Final = ("client", "department", "person", "staff", "session", "grant", "reference", "item")
-HEX: Final = {"person": 32, "staff": 32, "session": 32, "grant": 32}
+TEXTS: Final = ("client", "department", "person", "staff", "session", "grant", "reference", "item", "data", "address")
+HEX: Final = {"person": 32, "staff": 32, "session": 32, "grant": 32, "address": 32}
 """Fields that are hexadecimal → their length."""
 LONGEST: Final = 256
+CARRYING: Final = ("attributes.released", "attributes.withheld", "consent.given")
+"""Kinds that name the data that they tell of."""
 _RAW: Final = (facets.PERSON, facets.STAFF)
 _PLAIN: Final = (facets.CLIENT, facets.SESSION, facets.GRANT, facets.REFERENCE, facets.ITEM)
 _ZERO: Final = datetime(1970, 1, 1, tzinfo=CHINA) + timedelta(hours=8)
@@ -42,7 +45,8 @@ Read = Callable[[str, bytes, int, int], Sequence[int]]
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """One search. Times in microseconds, ``since`` ≤ at < ``until``; empty texts ask nothing; ``before`` the id of the event to go on behind."""
+    """One search. Times in microseconds, ``since`` ≤ at < ``until``; empty texts ask nothing; ``before`` the id of the event to go on behind;
+    ``data`` a claim that was told; ``address`` a handle that stands for a network for a while."""
 
     within: str = DAY
     since: int | None = None
@@ -57,6 +61,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     grant: str = ""
     reference: str = ""
     item: str = ""
+    data: str = ""
+    address: str = ""
     before: str = ""
 
 
@@ -86,7 +92,7 @@ def parse(typed: Mapping[str, str]) -> Query:
     within = given.get("within", "" if since is not None or until is not None else DAY)
     if within and within not in WITHIN:
         errors["within"] = "unknown"
-    if given.get("action", "") not in ("", *GROUPS) and "." not in given["action"]:
+    if given.get("action", "") not in ("", *GROUPS, *vocabulary()):
         errors["action"] = "unknown"
     if given.get("outcome", "") not in ("", *OUTCOMES):
         errors["outcome"] = "unknown"
@@ -121,12 +127,12 @@ def window(query: Query, now: int) -> tuple[int, int]:
 
 def kinds(query: Query, known: Sequence[str]) -> tuple[str, ...] | None:
     """The kinds that action and outcome leave; None when they leave all."""
-    if not query.action and not query.outcome:
+    if not query.action and not query.outcome and not query.data:
         return None
     action, outcome = query.action, query.outcome
-    pool = known if "." not in action else (action,)
+    pool = (CARRYING if query.data else known) if "." not in action else (action,)
     if action in GROUPS:
-        pool = tuple(kind for kind in known if group_of(kind) == action)
+        pool = tuple(kind for kind in pool if group_of(kind) == action)
     return tuple(kind for kind in pool if not outcome or outcome_of(kind) == outcome)
 
 
@@ -195,7 +201,23 @@ class Union:
         return max((n for line in self._lines if (n := line.seek(top)) is not None), default=None)
 
 
-def intersect(unions: Sequence[Union], top: int) -> Iterator[int]:
+class Given:
+    """Numbers that were found elsewhere, descending; ``whole``: there are no more below."""
+
+    def __init__(self, numbers: Sequence[int], *, whole: bool) -> None:
+        self._numbers, self._whole = numbers, whole
+
+    def seek(self, top: int) -> int | None:
+        """The greatest number ≤ top. Raises Spent below the last one unless they are whole."""
+        at = bisect_left(self._numbers, -top, key=lambda n: -n)
+        if at < len(self._numbers):
+            return self._numbers[at]
+        if self._whole:
+            return None
+        raise Spent(top)
+
+
+def intersect(unions: Sequence[Union | Given], top: int) -> Iterator[int]:
     """The numbers ≤ top that stand in every union, descending. Raises Spent; nothing above its ``at`` is missing."""
     while True:
         at = _agreed(unions, top)
@@ -205,7 +227,7 @@ def intersect(unions: Sequence[Union], top: int) -> Iterator[int]:
         top = at - 1
 
 
-def _agreed(unions: Sequence[Union], at: int) -> int | None:
+def _agreed(unions: Sequence[Union | Given], at: int) -> int | None:
     try:
         while True:
             lowest = at

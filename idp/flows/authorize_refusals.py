@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from clients.model import Client
 from idp.audit.events import AuthorizationRefused, record
 from idp.errors import Refusal
-from idp.flows import error_list, strangers
+from idp.flows import addresses, error_list, strangers
 from idp.parts import Parts
 from idp.ports import Insert
 from idp.protocol.params import Params
@@ -31,21 +31,21 @@ def note(
     told = (
         error_list.lines(parts, client, params, refusal, now, reference, stranger=remote) if client is not None else []
     )
-    parts.store.commit([*told, _event(parts, client, refusal, stage, now, reference)])
+    parts.store.commit([*told, *_event(parts, client, refusal, stage, now, reference, remote)])
     return True
 
 
 def note_decision(parts: Parts, client: Client, refusal: Refusal, now: int, reference: str, remote: str) -> None:
     """Commit the event of an error that is nobody's mistake, such as ``login_required``: not for the error list. Bounded as :func:`note`."""
     if _room(parts, strangers.ANSWERED, "client", now, reference, remote):
-        parts.store.commit([_event(parts, client, refusal, "client", now, reference)])
+        parts.store.commit(_event(parts, client, refusal, "client", now, reference, ""))
 
 
 def _room(parts: Parts, bound: strangers.Bound, stage: str, now: int, reference: str, remote: str) -> bool:
     """Whether one more may be kept. That from here on nothing is kept is an event of its own, once a window."""
     beyond = strangers.over(parts, bound, remote)
     if beyond == 1:
-        parts.store.commit([_event(parts, None, strangers.later("refused_too_often"), stage, now, reference)])
+        parts.store.commit(_event(parts, None, strangers.later("refused_too_often"), stage, now, reference, remote))
     return beyond == 0
 
 
@@ -58,7 +58,9 @@ def note_dropped(parts: Parts, client: Client, names: AbstractSet[str], now: int
     parts.store.commit(error_list.dropped(parts, client, "claims_not_registered", told, now, reference))
 
 
-def _event(parts: Parts, client: Client | None, refusal: Refusal, stage: str, now: int, reference: str) -> Insert:
+def _event(
+    parts: Parts, client: Client | None, refusal: Refusal, stage: str, now: int, reference: str, remote: str
+) -> tuple[Insert, ...]:
     fact = AuthorizationRefused(
         client_id=client.client_id if client else None,
         code=refusal.code.value,
@@ -66,4 +68,5 @@ def _event(parts: Parts, client: Client | None, refusal: Refusal, stage: str, no
         stage=stage,
         reference=reference,
     )
-    return record(fact, at=now, entropy=parts.entropy)
+    told = record(fact, at=now, entropy=parts.entropy)
+    return (told, *addresses.line(parts, told, remote))

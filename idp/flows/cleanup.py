@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from idp.flows import addresses
 from idp.parts import Parts
 from idp.ports import Committed, Delete, Op
 from idp.records import (
@@ -42,7 +43,7 @@ def clean(parts: Parts, now: int) -> int:
         (ClientRefusal, "id", {"at": Op("<", past - 30 * DAY_US)}),
     )
     gone = sum(_remove(parts, kind, key, where) for kind, key, where in rules)
-    return gone + _remove_families(parts, past) + parts.volatile.sweep()
+    return gone + _remove_families(parts, past) + addresses.expire(parts, past) + parts.volatile.sweep()
 
 
 def _remove_families(parts: Parts, past: int) -> int:

@@ -18,6 +18,7 @@ from clients.signed import BadSigned, peek_header
 from idp.audit.events import TokenRequestRefused, record
 from idp.authn.throttle import network
 from idp.errors import Code, Refusal
+from idp.flows import addresses
 from idp.flows.error_list import lines
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Write
@@ -170,7 +171,7 @@ def settle(
         throttle_public(parts, client, call.remote)
     stranger = call.remote if client.public else None
     line = lines(parts, client, form, refusal, call.now, call.reference, stranger=stranger)
-    told = writes or (_event(parts, client, refusal, call),)
+    told = writes or _event(parts, client, refusal, call)
     result = parts.store.commit([*by.writes, *line, *told])
     if not isinstance(result, Committed):
         again = _replayed()
@@ -191,10 +192,10 @@ def refused(
     ``stranger``: whoever asked did not prove to be the client."""
     remote = call.remote if stranger or client.public else None
     line = lines(parts, client, form, refusal, call.now, call.reference, stranger=remote)
-    return [*line, _event(parts, client, refusal, call)]
+    return [*line, *_event(parts, client, refusal, call)]
 
 
-def _event(parts: Parts, client: Client, refusal: Refusal, call: Call) -> Write:
+def _event(parts: Parts, client: Client, refusal: Refusal, call: Call) -> tuple[Insert, ...]:
     fact = TokenRequestRefused(
         client_id=client.client_id,
         endpoint=call.endpoint,
@@ -202,7 +203,8 @@ def _event(parts: Parts, client: Client, refusal: Refusal, call: Call) -> Write:
         reason=refusal.reason,
         reference=call.reference or None,
     )
-    return record(fact, at=call.now, entropy=parts.entropy)
+    told = record(fact, at=call.now, entropy=parts.entropy)
+    return (told, *addresses.line(parts, told, call.remote))
 
 
 def _once(parts: Parts, known: AuthenticatedClient, form: Params, call: Call) -> None:

@@ -11,9 +11,10 @@ from idp.audit.events import ExportMade, record
 from idp.audit.kinds import outcome_of
 from idp.audit.search import Query, pairs
 from idp.errors import Unavailable
-from idp.flows.console_search import Found, search
+from idp.flows.console_search import Found, Page, search
 from idp.flows.log_export import harmless
 from idp.flows.people import Caller, Person
+from idp.flows.traces import Trace
 from idp.parts import Parts
 from idp.ports import Committed
 
@@ -22,26 +23,27 @@ PAGE: Final = 500
 COLUMNS: Final = ("id", "at", "kind", "outcome", "client_id", "person", "actor", "reference", "head")
 
 
-def export(parts: Parts, caller: Caller, staff: Person, query: Query, form: str) -> Iterator[bytes]:
+def export(
+    parts: Parts, caller: Caller, staff: Person, query: Query, form: str, trace: Trace | None = None
+) -> Iterator[bytes]:
     """The lines of the whole answer, newest first. The event is committed before this returns. Raises Bad, Unavailable."""
     whole = msgspec.structs.replace(query, before="")
-    first = search(parts, whole, caller.now, PAGE)
+    first = search(parts, whole, caller.now, PAGE, trace)
     fact = ExportMade(events=-1, form=form, search=tuple(pairs(whole)), reference=caller.reference)
     told = record(fact, at=caller.now, entropy=parts.entropy, actor=staff.citizen)
     if not isinstance(parts.store.commit([told]), Committed):
         raise Unavailable("database")
-    return _lines(parts, whole, caller.now, first.events, first.more, form)
+    return _lines(parts, whole, caller.now, first, form, trace)
 
 
-def _lines(parts: Parts, query: Query, now: int, events: list[Found], more: str, form: str) -> Iterator[bytes]:
+def _lines(parts: Parts, query: Query, now: int, page: Page, form: str, trace: Trace | None) -> Iterator[bytes]:
     if form == "csv":
         yield _sheet([COLUMNS])
     while True:
-        yield _sheet([_row(event) for event in events]) if form == "csv" else b"".join(map(_json, events))
-        if not more:
+        yield _sheet([_row(event) for event in page.events]) if form == "csv" else b"".join(map(_json, page.events))
+        if not page.more:
             return
-        page = search(parts, msgspec.structs.replace(query, before=more), now, PAGE)
-        events, more = page.events, page.more
+        page = search(parts, msgspec.structs.replace(query, before=page.more), now, PAGE, trace)
 
 
 def _json(event: Found) -> bytes:

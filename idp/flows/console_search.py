@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -9,7 +10,23 @@ import msgspec
 from idp.audit import facets
 from idp.audit.counts import ALL, DAY, HOUR, start_of
 from idp.audit.events import vocabulary
-from idp.audit.search import MINUTE, Bad, Budget, Line, Query, Spent, Union, conditions, intersect, kinds, window
+from idp.audit.kinds import REFUSED, outcome_of
+from idp.audit.search import (
+    MINUTE,
+    TEXTS,
+    Bad,
+    Budget,
+    Given,
+    Line,
+    Query,
+    Spent,
+    Union,
+    conditions,
+    intersect,
+    kinds,
+    window,
+)
+from idp.flows.traces import Trace
 from idp.parts import Parts
 from idp.ports import Op
 from idp.records import ClientRow, Event, EventCount, EventFacet
@@ -20,6 +37,8 @@ COUNTED: Final = 2000
 MOST_CLIENTS: Final = 400
 """A department with more clients is looked for by client."""
 MOST_COUNTS: Final = 200_000
+MOST_READ: Final = 5000
+"""Events that one page of a search by data opens: what was told stands in no index."""
 CHUNK: Final = 64
 BARS: Final = 60
 SKEW: Final = MINUTE
@@ -52,6 +71,17 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """How events of a search concern one person: sign-ins, refusals, others, and the last one's time. ``person`` a pseudonym in hex."""
+
+    person: str
+    signed_in: int
+    refused: int
+    other: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """Counts from ``start`` on in steps of ``step`` microseconds. ``partial``: only the newest ``COUNTED``
     events, or what could be read, are counted."""
@@ -62,10 +92,11 @@ class Chart:
     partial: bool
 
 
-def search(parts: Parts, query: Query, now: int, limit: int = SHOWN) -> Page:
-    """One page. Raises Bad for a department with too many clients or an unknown ``before``; Unavailable."""
+def search(parts: Parts, query: Query, now: int, limit: int = SHOWN, trace: Trace | None = None) -> Page:
+    """One page. ``trace``: what the query's ``address`` stands for. Raises Bad for a department with too many clients or an unknown ``before``;
+    Unavailable."""
     events: list[Found] = []
-    walk = _Walk(parts, query, now)
+    walk = _Walk(parts, query, now, trace)
     for event in walk:
         if len(events) == limit:
             return Page(events, events[-1].id, None)
@@ -73,13 +104,13 @@ def search(parts: Parts, query: Query, now: int, limit: int = SHOWN) -> Page:
     return Page(events, *walk.rest())
 
 
-def chart(parts: Parts, query: Query, now: int) -> Chart:
+def chart(parts: Parts, query: Query, now: int, trace: Trace | None = None) -> Chart:
     """The whole window of the search as bars: from the counts by hour where action and client are all that is asked, else one by one."""
     since, until = window(query, now)
-    if not any((query.person, query.staff, query.session, query.grant, query.reference, query.item, query.department)):
+    if not any(getattr(query, name) for name in TEXTS if name != "client"):
         return _added_up(parts, query, since, until)
     whole = msgspec.structs.replace(query, before="")
-    walk, times = _Walk(parts, whole, now), list[int]()
+    walk, times = _Walk(parts, whole, now, trace), list[int]()
     for event in walk:
         if len(times) == COUNTED:
             break
@@ -89,9 +120,25 @@ def chart(parts: Parts, query: Query, now: int) -> Chart:
     return _bars(((at, 1) for at in times), since, until, HOUR, partial=partial)
 
 
+def accounts(parts: Parts, query: Query, now: int, trace: Trace | None) -> list[Account]:
+    """Whom the newest ``COUNTED`` events of a search concern, the one with the most failures first."""
+    counted: dict[str, list[int]] = {}
+    for event in islice(_Walk(parts, msgspec.structs.replace(query, before=""), now, trace), COUNTED):
+        one = counted.setdefault(str(event.head.get("person") or ""), [0, 0, 0, event.at])
+        one[0 if event.kind == "session.started" else 1 if outcome_of(event.kind) == REFUSED else 2] += 1
+    found = [Account(person, *numbers) for person, numbers in counted.items() if person]
+    return sorted(found, key=lambda account: (-account.refused, -account.signed_in, -account.last))
+
+
 def event(parts: Parts, event_id: str) -> Found | None:
     """The event of an id in hex, None for anything else."""
     row = _by_id(parts, event_id)
+    return None if row is None else _found(row)
+
+
+def event_at(parts: Parts, seq: int) -> Found | None:
+    """The event of a number that a line of the index names."""
+    row = parts.store.one(Event, seq=seq)
     return None if row is None else _found(row)
 
 
@@ -121,26 +168,36 @@ def jump(parts: Parts, typed: str) -> tuple[str, str] | None:
 class _Walk:
     """The events of a query, newest first. After the end, :meth:`rest` says whether everything was looked at."""
 
-    def __init__(self, parts: Parts, query: Query, now: int) -> None:
-        self._parts = parts
+    def __init__(self, parts: Parts, query: Query, now: int, trace: Trace | None = None) -> None:
+        self._parts, self._data = parts, query.data
         self._since, self._until = window(query, now)
         clients = _clients_of(parts, query.department) if query.department else None
         lines = conditions(query, tuple(vocabulary()), clients)
         self._top, self._floor = _top(parts, query, self._until), _first_at(parts, self._since - SKEW)
         budget = Budget()
-        self._unions = [
+        self._unions: list[Union | Given] = [
             Union([Line(self._read, budget, facet, value, self._floor) for facet, value in lines_of])
             for lines_of in lines
         ]
+        if query.address:
+            if trace is None:
+                raise Bad({"address": "gone"})
+            newest = parts.store.find(Event, {"seq": Op("<=", self._top)}, order=("-seq",), limit=1)
+            until = min(self._until, newest[0].at + SKEW) if newest else 0
+            self._unions.append(trace.lines(parts, self._since, until))
         self._stopped: int | None = None
 
     def __iter__(self) -> Iterator[Found]:
         numbers = intersect(self._unions, self._top) if self._unions else self._all()
+        read = 0
         for chunk in _chunks(self._until_spent(numbers), CHUNK):
             rows = {row.seq: row for row in self._parts.store.find(Event, {"seq": Op("in", chunk)}, limit=len(chunk))}
-            for seq in chunk:
-                if seq in rows and self._since <= rows[seq].at < self._until:
-                    yield _found(rows[seq])
+            found = [_found(rows[seq]) for seq in chunk if seq in rows and self._since <= rows[seq].at < self._until]
+            yield from (event for event in found if not self._data or self._data in event.head.get("claims", ()))
+            read += len(chunk)
+            if self._data and read >= MOST_READ:
+                self._stopped = chunk[-1] - 1
+                return
 
     def rest(self) -> tuple[str, int | None]:
         """(id to go on behind, how far back it looked) when the search ended early, else nothing."""

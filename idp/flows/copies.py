@@ -15,7 +15,7 @@ from idp.errors import Unavailable
 from idp.flows import correction, objections, outbox, people, sessions
 from idp.flows.consent import Wanted
 from idp.flows.history import due
-from idp.flows.people import Caller, Person, event
+from idp.flows.people import Caller, Person, event, seen
 from idp.parts import Parts
 from idp.ports import Committed, Op
 from idp.records import Consent, Event, EventFacet, Grant, Identifier, Message, Session
@@ -53,7 +53,8 @@ Rows = list[dict[str, Any]]
 def take(parts: Parts, caller: Caller, person: Person, form: str) -> dict[str, Any]:
     """Record that a copy is taken (``form`` json or html), then make it. Times are microseconds. Raises Unavailable."""
     fact = CopyTaken(what="everything", form=form, reference=caller.reference)
-    if not isinstance(parts.store.commit([event(parts, caller, fact, person.citizen, address=True)]), Committed):
+    told = event(parts, caller, fact, person.citizen, address=True)
+    if not isinstance(parts.store.commit(seen(parts, caller, told, person.citizen)), Committed):
         raise Unavailable("event log")
     events, complete = _events(parts, person)
     account = person.account

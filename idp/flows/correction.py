@@ -7,7 +7,7 @@ from typing import Any
 from idp.audit.rights import AttributeCorrected
 from idp.errors import Code, Refusal
 from idp.flows import notices
-from idp.flows.people import Caller, Person, event
+from idp.flows.people import Caller, Person, event, seen
 from idp.parts import Parts
 from idp.ports import Committed, Delete, Insert, Update, Write
 from idp.records import Attribute
@@ -65,7 +65,7 @@ def correct(parts: Parts, caller: Caller, person: Person, code: str, typed: Mapp
     writes: list[Write] = [
         _write(person, row, code, value, now),
         _touched(parts, person, now),
-        event(parts, caller, fact, person.citizen, address=True),
+        *seen(parts, caller, event(parts, caller, fact, person.citizen, address=True), person.citizen),
         *notices.to_person(parts, person, "attribute_corrected", now),
     ]
     if not isinstance(parts.store.commit(writes), Committed):

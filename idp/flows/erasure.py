@@ -12,8 +12,8 @@ from clients.model import Client
 from idp.audit.events import record
 from idp.audit.rights import AccountErased, ErasureAsked, ErasureCancelled
 from idp.errors import Code, Refusal
-from idp.flows import notices, parting, sessions
-from idp.flows.people import Caller, Person, event, meant
+from idp.flows import addresses, notices, parting, sessions
+from idp.flows.people import Caller, Person, event, meant, seen
 from idp.parts import Parts
 from idp.ports import Committed, Delete, Insert, Op, Update, Write
 from idp.records import (
@@ -27,6 +27,7 @@ from idp.records import (
     OneTime,
     Password,
     RecoveryCode,
+    SavedSearch,
     Totp,
 )
 
@@ -35,7 +36,7 @@ REASONS: Final = ("court-order", "authority", "deceased", "requested")
 BATCH: Final = 50
 DAY_US: Final = 86400 * 1_000_000
 OF_THE_PERSON: Final[tuple[type[Struct], ...]] = (
-    Identifier, Attribute, Password, Totp, RecoveryCode, OneTime, Consent, Message,
+    Identifier, Attribute, Password, Totp, RecoveryCode, OneTime, Consent, Message, SavedSearch,
 )  # fmt: skip
 """What goes from the main database. Sessions, grants and deliveries stay until they expire: they are needed to refuse and to tell, and hold
 nothing that opens without the key."""
@@ -50,7 +51,7 @@ def ask(parts: Parts, caller: Caller, person: Person) -> int:
     writes = [
         Insert(Erasure(account.id, WAITING, now, due, None), on_conflict="replace"),
         *_ended(parts, account.id, "erasure_asked", now),
-        event(parts, caller, fact, person.citizen, address=True),
+        *seen(parts, caller, event(parts, caller, fact, person.citizen, address=True), person.citizen),
         *notices.to_person(parts, person, "erasure_asked", now, days=days),
     ]
     _commit(parts, writes)
@@ -108,7 +109,8 @@ def after_restore(parts: Parts, now: int) -> int:
             if account.status != "erased" and parts.keyring.erased(account.id):
                 fact = AccountErased(how="restored")
                 told = record(fact, at=now, entropy=parts.entropy)
-                _commit(parts, [*_forgotten(account, now), *_ended(parts, account.id, "erased", now), told])
+                gone = [*_forgotten(account, now), *addresses.forget(parts, account.id, now)]
+                _commit(parts, [*gone, *_ended(parts, account.id, "erased", now), told])
                 count += 1
         after = rows[-1].id
     return count
@@ -124,6 +126,7 @@ def _erase(parts: Parts, account_id: bytes, how: str, reason: str, now: int) -> 
         writes: list[Write] = [
             Update(Erasure, mine, {"state": BEGUN}),
             *_forgotten(account, now),
+            *addresses.forget(parts, account_id, now),
             *_ended(parts, account_id, "erased", now),
             record(fact, at=now, entropy=parts.entropy, person=citizen),
         ]

@@ -10,7 +10,7 @@ from idp.authn.assurance import ONE_TIME_PASSWORD, PASSWORD, acr, stepped_up
 from idp.authn.throttle import Throttled
 from idp.errors import Unavailable
 from idp.flows import notices, pending, sessions
-from idp.flows.people import Caller, Person, attempt, event, note_failure, totp
+from idp.flows.people import Caller, Person, attempt, event, note_failure, seen, totp
 from idp.flows.sessions import Started, Where
 from idp.flows.sign_in import Failed, NeedSecondFactor, SignedIn, begin_session
 from idp.flows.step_up import Ended, secret_of
@@ -107,7 +107,7 @@ def enrol(parts: Parts, caller: Caller, person: Person, typed: str) -> WithCodes
     writes: list[Write] = [
         Update(Totp, unconfirmed, {"confirmed_at": caller.now, "last_step": step}),
         *rows,
-        event(parts, caller, FactorEnrolled(factor="totp"), person.citizen),
+        *seen(parts, caller, event(parts, caller, FactorEnrolled(factor="totp"), person.citizen), person.citizen),
         event(parts, caller, FactorEnrolled(factor="recovery_codes"), person.citizen),
         *notices.to_person(parts, person, "totp_enrolled", caller.now),
     ]
@@ -124,7 +124,8 @@ def new_codes(parts: Parts, caller: Caller, person: Person) -> tuple[str, ...] |
         return None
     codes, rows = _new_codes(parts, person, caller.now)
     told = event(parts, caller, FactorEnrolled(factor="recovery_codes"), person.citizen)
-    done = parts.store.commit([*rows, told, *notices.to_person(parts, person, "codes_made", caller.now)])
+    writes = [*rows, *seen(parts, caller, told, person.citizen)]
+    done = parts.store.commit([*writes, *notices.to_person(parts, person, "codes_made", caller.now)])
     return codes if isinstance(done, Committed) else None
 
 
@@ -138,12 +139,16 @@ def remove(parts: Parts, caller: Caller, person: Person) -> SignedIn | Ended:
         *removal(person.account.id),
         *started.writes,
         *sessions.end_all(parts, person.account.id, "factor_reset", caller.now, keep=caller.session),
-        event(parts, caller, FactorRemoved(factor="totp", by="citizen"), person.citizen),
+        *seen(parts, caller, _removed(parts, caller, person), person.citizen),
         *notices.to_person(parts, person, "totp_removed", caller.now),
     ]
     if not isinstance(parts.store.commit(writes), Committed):
         return Ended()
     return SignedIn(started.token, started.session)
+
+
+def _removed(parts: Parts, caller: Caller, person: Person) -> Insert:
+    return event(parts, caller, FactorRemoved(factor="totp", by="citizen"), person.citizen)
 
 
 def removal(account_id: bytes) -> list[Write]:

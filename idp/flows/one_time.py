@@ -9,7 +9,7 @@ from idp.authn.identifiers import Identifier as Name
 from idp.authn.throttle import network
 from idp.authn.totp import digits
 from idp.flows import notices, strangers
-from idp.flows.people import Caller, Person
+from idp.flows.people import Caller, Person, seen
 from idp.parts import Parts
 from idp.ports import Add, Committed, Insert, Op, Update, Write
 from idp.records import OneTime
@@ -100,7 +100,7 @@ def make(
         code=code,
         minutes=str(MINUTES),
     )
-    return row_id, [Insert(row), _told(parts, caller, purpose, about), instead or sent]
+    return row_id, [Insert(row), *_told(parts, caller, purpose, about), instead or sent]
 
 
 def ticket(parts: Parts, caller: Caller, purpose: str, facts: Facts, account_id: bytes | None) -> tuple[bytes, Insert]:
@@ -172,7 +172,6 @@ def _sealed(owner: Citizen, row_id: bytes, facts: Facts) -> bytes:
     return owner.seal("one_time", "facts", row_id, 0, msgspec.json.encode(facts))
 
 
-def _told(parts: Parts, caller: Caller, purpose: str, about: Citizen) -> Insert:
-    return record(
-        OneTimeSent(purpose=purpose, reference=caller.reference), at=caller.now, entropy=parts.entropy, person=about
-    )
+def _told(parts: Parts, caller: Caller, purpose: str, about: Citizen) -> tuple[Insert, ...]:
+    fact = OneTimeSent(purpose=purpose, reference=caller.reference)
+    return seen(parts, caller, record(fact, at=caller.now, entropy=parts.entropy, person=about), about)

@@ -9,6 +9,7 @@ from idp.authn import throttle
 from idp.authn.identifiers import BadIdentifier, canonical
 from idp.authn.identifiers import Identifier as Name
 from idp.authn.throttle import Attempt, Throttled
+from idp.flows import addresses
 from idp.parts import Parts
 from idp.ports import Insert, Op, Update, Write
 from idp.records import Account, Identifier, Password, RecoveryCode, Session, Totp
@@ -170,7 +171,8 @@ def attempt(
     if isinstance(answer, Throttled) and _tell(parts, answer, subject, caller.remote):
         fact = SignInThrottled(rule=answer.rule, reference=caller.reference)
         about = person.citizen if person else parts.vault.nobody()
-        parts.store.commit([_record(parts, caller, fact, about, {"address": caller.remote})])
+        told = _record(parts, caller, fact, about, {"address": caller.remote})
+        parts.store.commit(seen(parts, caller, told, about))
     return answer
 
 
@@ -184,7 +186,8 @@ def note_failure(parts: Parts, caller: Caller, person: Person | None, reason: st
     """The event of a wrong proof. ``reason`` is for the log alone."""
     about = person.citizen if person else parts.vault.nobody()
     fact = SignInFailed(reason=reason, reference=caller.reference)
-    parts.store.commit([_record(parts, caller, fact, about, {"address": caller.remote, "device": caller.device})])
+    told = _record(parts, caller, fact, about, {"address": caller.remote, "device": caller.device})
+    parts.store.commit(seen(parts, caller, told, about))
 
 
 def event(
@@ -193,6 +196,11 @@ def event(
     """An event about a citizen, with the caller's address and device where the fact has such fields."""
     personal = ({"address": caller.remote} if address else {}) | ({"device": caller.device} if device else {})
     return _record(parts, caller, fact, citizen, personal or None)
+
+
+def seen(parts: Parts, caller: Caller, told: Insert, about: Citizen) -> tuple[Insert, ...]:
+    """An event, and what lets it be found by the caller's address."""
+    return (told, *addresses.line(parts, told, caller.remote, about.account_id))
 
 
 def _record(parts: Parts, caller: Caller, fact: Fact, about: Citizen, personal: dict[str, str] | None) -> Insert:

@@ -11,7 +11,7 @@ from idp.authn.throttle import Throttled
 from idp.errors import Unavailable
 from idp.flows import notices, one_time, secrets, sessions
 from idp.flows.one_time import Facts
-from idp.flows.people import Caller, Meant, Person, attempt, event, load, meant, names, no_names, note_failure
+from idp.flows.people import Caller, Meant, Person, attempt, event, load, meant, names, no_names, note_failure, seen
 from idp.flows.sign_in import SignedIn
 from idp.flows.sign_up import CodeSent, Confirmed, Over, Wrong
 from idp.parts import Parts
@@ -108,7 +108,7 @@ def finish(parts: Parts, caller: Caller, shown: str | None, password: str, repea
         other_resets(person.account.id),
         secrets.replace(parts, person, password, caller.now),
         *sessions.end_all(parts, person.account.id, "password_changed", caller.now),
-        event(parts, caller, PasswordChanged(how="reset"), person.citizen, address=True),
+        *_changed(parts, caller, person, "reset"),
         *notices.to_person(parts, person, "password_changed", caller.now),
     ]
     if not isinstance(parts.store.commit(writes), Committed):
@@ -152,7 +152,7 @@ def change(
         other_resets(person.account.id),
         secrets.replace(parts, person, password, caller.now),
         *sessions.end_all(parts, person.account.id, "password_changed", caller.now, keep=caller.session),
-        event(parts, caller, PasswordChanged(how="change"), person.citizen, address=True),
+        *_changed(parts, caller, person, "change"),
         *notices.to_person(parts, person, "password_changed", caller.now),
     ]
     if not isinstance(parts.store.commit(writes), Committed):
@@ -160,3 +160,8 @@ def change(
     throttle.clear(parts.volatile, person.account.id)
     throttle.remember(parts.volatile, caller.browser, person.account.id, caller.now)
     return SignedIn(started.token, started.session)
+
+
+def _changed(parts: Parts, caller: Caller, person: Person, how: str) -> tuple[Write, ...]:
+    told = event(parts, caller, PasswordChanged(how=how), person.citizen, address=True)
+    return seen(parts, caller, told, person.citizen)

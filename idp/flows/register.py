@@ -26,7 +26,7 @@ from idp.audit.events import (
     record,
 )
 from idp.errors import Code, Refusal
-from idp.flows import client_rows, strangers
+from idp.flows import addresses, client_rows, strangers
 from idp.flows.error_list import lines
 from idp.flows.offer import server_profile
 from idp.parts import Parts
@@ -181,7 +181,8 @@ def failed(
         client = parts.clients.get(client_id) if client_id else None
         line = lines(parts, client, None, refusal, now, reference, stranger=remote) if client is not None else []
         fact = RegistrationRefused(reason="throttled" if beyond else refusal.reason, reference=reference)
-        parts.store.commit([*line, record(fact, at=now, entropy=parts.entropy)])
+        told = record(fact, at=now, entropy=parts.entropy)
+        parts.store.commit([*line, told, *addresses.line(parts, told, remote)])
     return strangers.later("registering_too_often") if beyond else refusal
 
 

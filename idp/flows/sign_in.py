@@ -9,7 +9,7 @@ from idp.authn.assurance import PASSWORD, acr, amr
 from idp.authn.throttle import Attempt, Throttled
 from idp.errors import Unavailable
 from idp.flows import erasure, pending, sessions
-from idp.flows.people import Caller, Person, attempt, event, meant, note_failure, rehashed, totp
+from idp.flows.people import Caller, Person, attempt, event, meant, note_failure, rehashed, seen, totp
 from idp.flows.sessions import Where, alive
 from idp.parts import Parts
 from idp.ports import Committed, Write
@@ -102,8 +102,11 @@ def _begin(
     where = Where(caller.device, caller.remote)
     started = sessions.start(parts, person.citizen, methods, acr(methods), previous, caller.now, where)
     fact = SignedInEvent(session=started.session.id.hex(), amr=methods, acr=acr(methods), reference=caller.reference)
-    told = [] if again else [event(parts, caller, fact, person.citizen, address=True, device=True)]
-    return started, parts.store.commit([*writes, *started.writes, *told])
+    new: tuple[Write, ...] = ()
+    if not again:
+        told = event(parts, caller, fact, person.citizen, address=True, device=True)
+        new = seen(parts, caller, told, person.citizen)
+    return started, parts.store.commit([*writes, *started.writes, *new])
 
 
 def _verify(parts: Parts, entered: Attempt, person: Person | None, password: str) -> bool:

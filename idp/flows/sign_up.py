@@ -8,7 +8,7 @@ from idp.authn.identifiers import BadIdentifier, canonical, masked
 from idp.authn.identifiers import Identifier as Name
 from idp.flows import notices, one_time, secrets
 from idp.flows.one_time import Facts
-from idp.flows.people import Caller, Person, event, identifier, load, no_person
+from idp.flows.people import Caller, Person, event, identifier, load, no_person, seen
 from idp.flows.provision import identifier_row, password_row
 from idp.flows.sign_in import SignedIn, begin_session
 from idp.parts import Parts
@@ -146,7 +146,7 @@ def _create(
         Insert(secret),
         *_claims(citizen, name, said, locale, now),
         event(parts, caller, AccountCreated(how="sign-up"), citizen),
-        event(parts, caller, PasswordChanged(how="sign-up"), citizen, address=True),
+        *seen(parts, caller, event(parts, caller, PasswordChanged(how="sign-up"), citizen, address=True), citizen),
     ]
     if isinstance(parts.store.commit(writes), Committed):
         return Person(account, citizen, secret)

@@ -12,7 +12,7 @@ from idp.errors import Code, Refusal
 from idp.flows import notices, pending, secrets, sessions
 from idp.flows.factors import removal
 from idp.flows.one_time import use
-from idp.flows.people import Caller, Person, event, identifier, meant, totp
+from idp.flows.people import Caller, Person, event, identifier, meant, seen, totp
 from idp.flows.provision import (
     ROLES,
     AccountDocument,
@@ -213,7 +213,7 @@ def accept(
         Insert(secret),
         *([Insert(citizen.seal_claim("name", said, 1, "self", now))] if said else []),
         event(parts, caller, AccountCreated(how="staff-link"), citizen),
-        event(parts, caller, PasswordChanged(how="sign-up"), citizen, address=True),
+        *seen(parts, caller, event(parts, caller, PasswordChanged(how="sign-up"), citizen, address=True), citizen),
     ]
     if not isinstance(parts.store.commit(writes), Committed):
         parts.keyring.destroy(account_id)

@@ -10,7 +10,7 @@ from idp.authn.assurance import ONE_TIME_PASSWORD, PASSWORD, acr, stepped_up
 from idp.authn.throttle import Attempt, Throttled
 from idp.flows import notices, pending, sessions
 from idp.flows.pending import Pending
-from idp.flows.people import Caller, Person, attempt, event, load, note_failure, totp
+from idp.flows.people import Caller, Person, attempt, event, load, note_failure, seen, totp
 from idp.flows.sessions import Where
 from idp.flows.sign_in import Failed, SignedIn, begin_session
 from idp.parts import Parts
@@ -91,7 +91,9 @@ def with_recovery_code(parts: Parts, caller: Caller, base: Basis, typed: str) ->
     left = len(rows) - 1
     writes: list[Write] = [
         Update(RecoveryCode, {"hash": found[0].hash, "used_at": None}, {"used_at": caller.now}),
-        event(parts, caller, RecoveryCodeUsed(left=left), base.person.citizen),
+        *seen(
+            parts, caller, event(parts, caller, RecoveryCodeUsed(left=left), base.person.citizen), base.person.citizen
+        ),
         *notices.to_person(parts, base.person, "code_used", caller.now, left=str(left)),
     ]
     return _finish(parts, caller, base, entered, writes, "recovery_code_replayed", "recovery_wrong")
@@ -119,7 +121,7 @@ def _finish(
     started = sessions.step_up(parts, base.person.citizen, base.session, methods, acr(methods), caller.now, where)
     fact = SteppedUp(session=base.session.id.hex(), amr=methods, acr=acr(methods), reference=caller.reference)
     told = record(fact, at=caller.now, entropy=parts.entropy, person=base.person.citizen)
-    done = parts.store.commit([*use, *started.writes, told])
+    done = parts.store.commit([*use, *started.writes, *seen(parts, caller, told, base.person.citizen)])
     if isinstance(done, Committed):
         throttle.succeeded(parts.volatile, entered)
         return SignedIn(started.token, started.session)

@@ -65,6 +65,10 @@ class Citizen:
             self.broken(self, f"{table}.{column}")
             raise
 
+    def tag(self, label: bytes) -> bytes:
+        """16 bytes that are the same for the same ``label`` under this key."""
+        return self.key.tag(label, suite=self.suite)[:16]
+
     def seal_event(self, kind: str, at: int, event_id: bytes, name: str, plaintext: bytes) -> bytes:
         """A personal field of an audit event: under this citizen's key and that of the event's class and month. Raises Unavailable."""
         if self.details is None:
@@ -139,13 +143,17 @@ class Vault:
 
     def nobody(self) -> Citizen:
         """Stands for unknown callers; made on first use."""
+        return self.of_house(NOBODY)
+
+    def of_house(self, name: bytes) -> Citizen:
+        """A key of the house's own, under 16 bytes that no account has; made on first use. Raises KeyGone once it was erased."""
         try:
-            return self.citizen(NOBODY)
+            return self.citizen(name)
         except KeyGone:
             try:
-                return self.create(NOBODY)
+                return self.create(name)
             except FileExistsError:
-                return self.citizen(NOBODY)
+                return self.citizen(name)
 
     def claims(self, citizen: Citizen, codes: Iterable[str]) -> dict[str, Any]:
         """The values of just those claims, absent ones left out. Raises ``keys.errors.SealBroken`` when one fails to open."""

@@ -17,7 +17,7 @@ from idp import records as r
 MAIN = sa.MetaData()
 KEYRING = sa.MetaData()
 
-MAIN_HEAD = "0005"
+MAIN_HEAD = "0006"
 KEYRING_HEAD = "0001"
 MAIN_VERSION_TABLE = "schema_version"
 KEYRING_VERSION_TABLE = "keyring_schema_version"
@@ -143,6 +143,14 @@ _table(
     identity="seq",
 )
 _table(r.EventFacet, "event_facets", "facet", "value", "seq", narrow=True)
+_table(
+    r.EventAddress,
+    "event_addresses",
+    "event_id",
+    index=(("exact", "at"), ("near", "at"), ("wide", "at"), ("month", "owner")),
+    narrow=True,
+)
+_table(r.SavedSearch, "saved_searches", "id", index=(("account_id",), ("role",)), refs=_OF_ACCOUNT)
 _table(r.EventCount, "event_counts", "span", "client_id", "start", "kind", narrow=True)
 _table(r.EventPending, "events_pending", "seq", narrow=True)
 _table(r.TreeTile, "tree_tiles", "level", "n")

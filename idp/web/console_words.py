@@ -69,6 +69,9 @@ KINDS: dict[str, LazyString] = {
     "audit.accepted": _("Log accepted after an alarm"),
     "audit.witness": _("Witness of the log"),
     "audit.purged": _("Old details destroyed"),
+    "search.address": _("Staff searched by address"),
+    "search.person": _("Staff looked up a person"),
+    "search.kept": _("Staff kept a search"),
     "alert.raised": _("Alert raised"),
     "alert.acknowledged": _("Alert acknowledged"),
     "rule.changed": _("Alert rule changed"),
@@ -126,6 +129,8 @@ FIELDS: dict[str, LazyString] = {
     "grant": _("Grant"),
     "reference": _("Reference"),
     "item": _("Service item"),
+    "data": _("Data told"),
+    "address": _("Network address"),
     "before": _("Place in the list"),
     "reason": _("Reason"),
     "why": _("Why"),
@@ -153,6 +158,9 @@ FIELDS: dict[str, LazyString] = {
     "events": _("Events"),
     "form": _("Format"),
     "attribute": _("Attribute"),
+    "size": _("Size of the network"),
+    "found": _("Found"),
+    "event": _("Event"),
     "version": _("Version"),
 }
 """Fields of the search and of events; one that is not here is shown by its own name."""
@@ -166,6 +174,19 @@ ERRORS: dict[str, LazyString] = {
     "many": _("This department has very many clients. Search by client instead"),
     "jump": _("Nothing in the log bears this reference or identifier"),
     "reason": _("Choose a reason"),
+    "gone": _("This search by address has ended. Type the address again on the overview"),
+    "network": _("Enter an address like 203.0.113.7 or 2001:db8::7, or a network like 203.0.113.0/24"),
+    "too_wide": _(
+        "This network is too wide. Choose at least /8, or for IPv6 /40, /56 or a single address's last 8 bits"
+    ),
+    "no_address": _("This event can't be found by its address"),
+    "too_many": _("You looked up very much in this hour. Please go on later"),
+    "identifier": _("Enter a name, an e-mail address or a phone number"),
+    "nobody": _("Nobody signs in with this. Check the spelling"),
+    "twice": _("This condition was given more than once"),
+    "condition": _("The address of this page names a condition that there is not. Choose from the fields below"),
+    "malformed": _("The address of this page can't be read. Choose from the fields below"),
+    "period": _("There is no such period. Choose one of those offered"),
 }
 """By the words of ``idp.audit.search.Bad`` and of the console's forms."""
 
@@ -175,6 +196,19 @@ LINES: dict[str, LazyString] = {
     "releases": _("Releases of data"),
     "refusals": _("Refused requests"),
 }
+
+BASES: dict[str, LazyString] = {
+    "consent": _("with consent"),
+    "statutory": _("by law"),
+}
+
+LOOKUP_REASONS: dict[str, LazyString] = {
+    "alert": _("An alert"),
+    "objection": _("An objection"),
+    "requested": _("Requested by the citizen"),
+    "order": _("Order of an authority"),
+}
+"""By the words of ``idp.flows.console_people.REASONS``."""
 
 REASONS: dict[str, LazyString] = {
     "compromised": _("Taken over by somebody else"),

@@ -109,6 +109,11 @@ PROBLEMS: dict[str, Problem] = {
         _("The service sent a request that is incomplete or wrong. Nothing about you was shared."),
         (_BACK, _HELP),
     ),
+    "staff_address": Problem(
+        _("The address of this page can't be read"),
+        _("A part of the address or of the form is not text, or was given twice. Nothing was looked for."),
+        (_("Go to the console's overview and search from there."),),
+    ),
     "unknown_client": Problem(
         _("This service is not registered"),
         _("A service that we do not know asked you to sign in. Nothing about you was shared."),

@@ -3,7 +3,19 @@
 from typing import Any
 
 from idp.records import ClientRefusal
-from idp.web.console_words import ERRORS, FIELDS, GROUPS, KINDS, LINES, OUTCOMES, REASONS, STATES, WINDOWS
+from idp.web.console_words import (
+    BASES,
+    ERRORS,
+    FIELDS,
+    GROUPS,
+    KINDS,
+    LINES,
+    LOOKUP_REASONS,
+    OUTCOMES,
+    REASONS,
+    STATES,
+    WINDOWS,
+)
 from idp.web.pages.console_charts import chart
 from idp.web.pages.console_frame import TABS
 from tests.web.face_samples_cases import cases
@@ -31,6 +43,7 @@ def event(kind: str, outcome: str, **more: Any) -> dict[str, Any]:
         "person": PERSON,
         "actor": None,
         "gist": "wrong_password",
+        "purposes": [],
         "facts": [
             {"name": "grant", "label": FIELDS["grant"], "text": GRANT, "url": f"/console/events?grant={GRANT}"},
             {"name": "claims", "label": FIELDS["claims"], "text": "name, birthdate, address", "url": None},
@@ -40,7 +53,19 @@ def event(kind: str, outcome: str, **more: Any) -> dict[str, Any]:
 
 
 EVENTS = [
-    event("attributes.released", "done", gist="userinfo"),
+    event(
+        "attributes.released",
+        "done",
+        gist="name, address",
+        purposes=[
+            {
+                "title": "个人所得税年度汇算",
+                "text": "核对住址",
+                "basis": BASES["statutory"],
+                "citation": "个人所得税法 §11",
+            }
+        ],
+    ),
     event("session.refused", "refused", client=None),
     event("code.replayed", "watch", person=None, gist=""),
 ]
@@ -63,6 +88,14 @@ FORM: dict[str, Any] = {
     "departments": [("tax", "税务局"), ("social", "人社局")],
     "rare": [],
     "labels": FIELDS,
+    "data_options": {"address": "住址", "email": "E-mail"},
+}
+ASKED: dict[str, Any] = {
+    "data_options": FORM["data_options"],
+    "look_up_reasons": LOOKUP_REASONS,
+    "since_options": {"7d": WINDOWS["7d"]},
+    "changed": [{"name": "个人所得税", "time": "2026-11-23 10:05:00", "url": "/console/events?client=c-8841"}],
+    "values": {"since": "7d"},
 }
 FOUND = FORM | {
     "chips": [
@@ -138,7 +171,8 @@ ACCOUNT: dict[str, Any] = {
 }
 CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
     "console_overview": {
-        "normal": {
+        "normal": ASKED
+        | {
             "place": "overview",
             "period": "24h",
             "lines": [
@@ -149,7 +183,10 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
             "objections": 2,
             "log": LOG,
         },
-        "empty": {
+        "empty": ASKED
+        | {
+            "changed": [],
+            "errors": {"identifier": ERRORS["nobody"], "address": ERRORS["network"], "why": ERRORS["reason"]},
             "place": "overview",
             "period": "7d",
             "lines": [
@@ -164,6 +201,21 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
     "console_events": {
         "normal": FOUND,
         "empty": FOUND | {"events": [], "more": None, "newest": None, "stopped": None, "partial": False, "chips": []},
+        "address": FOUND
+        | {
+            "tried": [
+                {
+                    "person": PERSON,
+                    "refused": 4,
+                    "signed_in": 1,
+                    "other": 0,
+                    "last": "2026-11-23 10:05:00",
+                    "url": "/console",
+                }
+            ],
+            "untold": 3,
+            "values": {"address": GRANT},
+        },
         "rare": FOUND | {"rare": ["grant"], "values": {"grant": GRANT, "from": "2026-11-23T08:00"}, "more": None},
         "error": FORM
         | {"events": None, "errors": {"from": ERRORS["time"], "person": ERRORS["hex"]}, "values": {"person": "xyz"}},
@@ -172,6 +224,7 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
         "normal": {
             "place": "events",
             "event": EVENTS[0] | {"actor": PERSON},
+            "traceable": True,
             "together": [
                 {"name": "grant", "label": FIELDS["grant"], "id": GRANT, "url": "/console/events", "events": EVENTS}
             ],
@@ -192,7 +245,12 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
             "place": "clients",
             "client": KNOWN,
             "refusals": [{"time": "2026-11-23 10:05:00", "refusal": REFUSAL, "url": "/console/events"}],
-            "key": {"thumbprint": "c0ff33c0ff33-c0ff33c0ff33_c0ff33c0ff33c0ff33c", "first": "2026-11-01", "held": 1},
+            "key": {
+                "thumbprint": "c0ff33c0ff33-c0ff33c0ff33_c0ff33c0ff33c0ff33c",
+                "first": "2026-11-01",
+                "held": 1,
+                "url": "/console",
+            },
             "lists": [{"name": "releases", "url": "/console/events", "events": EVENTS[:1]}],
             "events_url": "/console/events",
         },

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response
 
+from idp.errors import Refusal
 from idp.flows.people import Person
 from idp.parts import Parts
 from idp.protocol.acr import TWO_FACTORS
@@ -17,6 +18,7 @@ from idp.web.pages import (
     console_approvals,
     console_cases,
     console_export,
+    console_lookups,
     console_reveals,
     console_search,
     console_views,
@@ -34,6 +36,7 @@ VIEWS: Final[tuple[tuple[str, str, View], ...]] = (
     ("GET", "/console/events/<event_id>", console_search.event),
     ("GET", "/console/jump", console_search.jump),
     ("POST", "/console/export", console_export.export),
+    ("POST", "/console/look-up", console_lookups.look_up),
     ("GET", "/console/clients", console_views.clients),
     ("GET", "/console/clients/<path:client_id>", console_views.client),
     ("GET", "/console/accounts/<pseudonym>", console_views.account),
@@ -75,6 +78,9 @@ def _guarded(parts: Parts, method: str, rule: str, view: View) -> Callable[..., 
                 return problem_page("forbidden", 403, service=None)
             return view(here, person, session, **named)
 
-        return own_page(parts, staff) if method == "GET" else own_form(parts, current().path, staff)
+        try:
+            return own_page(parts, staff) if method == "GET" else own_form(parts, current().path, staff)
+        except Refusal as refusal:  # a parameter that nobody can read: said to staff, not in a citizen's words
+            return problem_page("staff_address", 400, code=refusal.code.value, detail=refusal.public, service=None)
 
     return answer

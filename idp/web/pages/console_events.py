@@ -4,16 +4,22 @@ from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+import msgspec
+
 from idp.audit.kinds import group_of, outcome_of
 from idp.audit.search import local
 from idp.flows.console_search import Found
+from idp.flows.purposes import purposes
 from idp.parts import Parts
-from idp.web.console_words import FIELDS, KINDS, OUTCOMES
+from idp.release.told import Told
+from idp.web.console_words import BASES, FIELDS, KINDS, OUTCOMES
+from idp.web.pages.catalogue_words import spoken as spoken_text
 from idp.web.theme.formats import instant_iso
 
 EVENTS: Final = "/console/events"
 HIDDEN: Final = ("v", "id", "at", "kind", "person", "actor", "client_id")
 """Parts of a head that have a place of their own."""
+TOLD: Final = ("attributes.released",)
 LOOKED_FOR: Final = ("session", "grant", "reference", "item", "department")
 CLIENTS: Final = ("by_client", "to_client")
 
@@ -35,6 +41,7 @@ def row(parts: Parts, event: Found, lang: str) -> dict[str, Any]:
         "person": person(str(head.get("person") or ""), "person"),
         "actor": person(str(head.get("actor") or ""), "staff"),
         "gist": gist(head),
+        "purposes": told_for(parts, event, lang),
         "facts": [fact(parts, name, value, lang) for name, value in head.items() if name not in HIDDEN and value],
     }
 
@@ -51,7 +58,29 @@ def moment_of(at: int) -> str:
 
 def gist(head: dict[str, Any]) -> str:
     """The word that tells most: why or how."""
+    if isinstance(head.get("claims"), list) and head.get("via"):
+        return ", ".join(str(claim) for claim in head["claims"])
     return next((str(head[name]) for name in ("reason", "why", "rule", "how", "via", "state") if head.get(name)), "")
+
+
+def told_for(parts: Parts, event: Found, lang: str) -> list[dict[str, Any]]:
+    """Why something was told: each service item with its purpose, its basis and what the law says; of a release without one, the sign-in."""
+    if event.kind not in TOLD:
+        return []
+    try:
+        told = msgspec.convert({**event.head, "event_id": event.id, "scope": ()}, Told)
+        found = purposes(parts, told)
+    except msgspec.ValidationError:  # not written by us: the verifier names it
+        return []
+    return [
+        {
+            "title": spoken_text(purpose.item_titles or {}, lang) or purpose.item or "",
+            "text": spoken_text(purpose.texts, lang),
+            "basis": BASES.get(purpose.basis, purpose.basis),
+            "citation": spoken_text(purpose.citation or {}, lang),
+        }
+        for purpose in found
+    ]
 
 
 def client(parts: Parts, client_id: str, lang: str) -> dict[str, str] | None:

@@ -3,6 +3,7 @@
 from flask import Response
 
 from idp.audit.search import TEXTS, Bad, parse
+from idp.flows import traces
 from idp.flows.console_export import FORMS
 from idp.flows.console_export import export as flow
 from idp.flows.people import Person
@@ -19,7 +20,9 @@ def export(here: Visit, person: Person, session: Session) -> Response:
     try:
         if form not in FORMS:
             raise Bad({"form": "unknown"})
-        lines = flow(here.parts, here.caller, person, parse(typed), form)
+        query = parse(typed)
+        trace = traces.opened(here.parts, person, query.address)
+        lines = flow(here.parts, here.caller, person, query, form, trace)
     except Bad:
         return problem_page("bad_request", 400, service=None)
     answer = Response(lines, content_type=FORMS[form])

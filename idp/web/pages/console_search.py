@@ -5,39 +5,51 @@ from urllib.parse import urlencode
 
 import msgspec
 from flask import Response
+from flask_babel import lazy_gettext as _
 
 from idp.audit.events import vocabulary
 from idp.audit.kinds import GROUPS as GROUP_ORDER
 from idp.audit.kinds import group_of
 from idp.audit.search import TEXTS, Bad, Query, pairs, parse
 from idp.flows import console_search as flow
+from idp.flows import traces
 from idp.flows.console_clients import departments
 from idp.flows.people import Person
+from idp.flows.traces import Trace
 from idp.parts import Parts
 from idp.records import Department, Session
 from idp.web.console_words import FIELDS, GROUPS, KINDS, OUTCOMES, WINDOWS
 from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.console_charts import chart
 from idp.web.pages.console_events import EVENTS, everything, moment_of, row, rows
+from idp.web.pages.console_events import person as person_link
 from idp.web.pages.console_frame import reader, shown
+from idp.web.pages.console_questions import LOOK_UP, data_options
 from idp.web.pages.visit import Visit
 
 FIELD_NAMES: Final = ("within", "from", "to", "action", "outcome", *TEXTS, "before")
+FIELDLESS: Final = ("before", "address")
+"""Conditions that nobody types into the form."""
 RARE: Final = ("staff", "session", "grant", "reference", "item")
 """Conditions that are folded away until they are used."""
 WORDED: Final = {"within": WINDOWS, "outcome": OUTCOMES, "action": {**GROUPS, **KINDS}}
 TOGETHER: Final = 50
+TRIED: Final = 100
+"""Accounts that a search by address lists."""
 
 
 def events(here: Visit, person: Person, session: Session) -> Response:
     """``GET /console/events``."""
-    typed, now, lang = asked(), here.caller.now, reader(person)
+    now, lang, typed = here.caller.now, reader(person), asked()
     try:
-        query = parse(typed)
-        found, counted = flow.search(here.parts, query, now), flow.chart(here.parts, query, now)
+        query = parse(checked(typed))
+        trace = traces.opened(here.parts, person, query.address)
+        found = flow.search(here.parts, query, now, trace=trace)
+        counted = flow.chart(here.parts, query, now, trace)
     except Bad as bad:
         return _wrong(here, person, session, typed, bad.errors)
     own = pairs(query)
+    tried = flow.accounts(here.parts, query, now, trace) if trace is not None else []
     more = f"{EVENTS}?{urlencode({**own, 'before': found.more})}" if found.more else None
     newest = {k: v for k, v in own.items() if k != "before"}
     return shown(
@@ -47,7 +59,9 @@ def events(here: Visit, person: Person, session: Session) -> Response:
         "console_events.html",
         "events",
         **_form(here.parts, own, lang),
-        chips=chips(here.parts, own, lang),
+        chips=chips(here.parts, own, lang, trace),
+        tried=[_tried(account, own) for account in tried[:TRIED]],
+        untold=max(0, len(tried) - TRIED),
         events=rows(here.parts, found.events, lang),
         chart=chart(counted.start, counted.step, counted.bars),
         partial=counted.partial,
@@ -69,7 +83,15 @@ def event(here: Visit, person: Person, session: Session, event_id: str) -> Respo
         if isinstance(value, str) and value:
             together.append(_together(here, name, value, lang))
     return shown(
-        here, person, session, "console_event.html", "events", event=row(here.parts, found, lang), together=together
+        here,
+        person,
+        session,
+        "console_event.html",
+        "events",
+        action=LOOK_UP,
+        event=row(here.parts, found, lang),
+        together=together,
+        traceable=traces.found(here.parts, found.id),
     )
 
 
@@ -85,12 +107,36 @@ def jump(here: Visit, person: Person, session: Session) -> Response:
 
 
 def asked() -> dict[str, str]:
-    """The fields of the address. Raises Refusal when one came twice."""
+    """The fields of the address; of one that came twice the first."""
+    return {name: value for name, value in current().query.items() if name in FIELD_NAMES}
+
+
+def checked(typed: dict[str, str]) -> dict[str, str]:
+    """The same, when the address names no other condition and none twice. Raises Bad."""
     query = current().query
-    return {name: value for name in FIELD_NAMES if (value := query.one(name)) is not None}
+    errors = {name: "twice" for name in typed if name in query.repeated}
+    if set(query) - {*FIELD_NAMES, "lang"}:
+        errors[""] = "condition"
+    if errors:
+        raise Bad(errors)
+    return typed
 
 
-def chips(parts: Parts, own: dict[str, str], lang: str) -> list[dict[str, Any]]:
+def _tried(account: flow.Account, own: dict[str, str]) -> dict[str, Any]:
+    """One line of the accounts that an address tried."""
+    same = {name: value for name, value in own.items() if name != "before"}
+    url = f"{EVENTS}?{urlencode({**same, 'person': account.person})}"
+    numbers = {"signed_in": account.signed_in, "refused": account.refused, "other": account.other}
+    return {**numbers, "person": person_link(account.person, "person"), "last": moment_of(account.last), "url": url}
+
+
+def _network(trace: Trace | None) -> Any:
+    if trace is None:
+        return ""
+    return trace.text or _("that of the event %(id)s, in its month", id=trace.event[:8])
+
+
+def chips(parts: Parts, own: dict[str, str], lang: str, trace: Trace | None = None) -> list[dict[str, Any]]:
     """Each condition in words, with the address of the search without it."""
     found = []
     for name, value in own.items():
@@ -102,6 +148,10 @@ def chips(parts: Parts, own: dict[str, str], lang: str) -> list[dict[str, Any]]:
         text: Any = WORDED.get(name, {}).get(value, value)
         if name == "client" and (known := parts.clients.get(value)) is not None:
             text = known.in_language("client_name", (lang,)) or value
+        if name == "address":
+            text = _network(trace)
+        if name == "data":
+            text = data_options(parts, lang).get(value, value)
         if name in ("from", "to"):
             text = value.replace("T", " ")
         found.append({"name": name, "label": FIELDS[name], "text": text, "url": f"{EVENTS}?{urlencode(rest)}"})
@@ -117,7 +167,8 @@ def _together(here: Visit, name: str, value: str, lang: str) -> dict[str, Any]:
 
 def _wrong(here: Visit, person: Person, session: Session, typed: dict[str, str], errors: dict[str, str]) -> Response:
     form = _form(here.parts, typed, reader(person))
-    return shown(here, person, session, "console_events.html", "events", status=400, wrong=errors, events=None, **form)
+    wrong = {name if name not in FIELDLESS else "": word for name, word in errors.items()}
+    return shown(here, person, session, "console_events.html", "events", status=400, wrong=wrong, events=None, **form)
 
 
 def _form(parts: Parts, values: dict[str, str], lang: str) -> dict[str, Any]:
@@ -130,6 +181,7 @@ def _form(parts: Parts, values: dict[str, str], lang: str) -> dict[str, Any]:
         "departments": [(row.id, _name(row, lang)) for row in departments(parts)],
         "rare": [name for name in RARE if values.get(name)],
         "labels": FIELDS,
+        "data_options": data_options(parts, lang),
     }
 
 

@@ -19,6 +19,7 @@ from idp.web.pages.console_charts import chart
 from idp.web.pages.console_events import client as client_link
 from idp.web.pages.console_events import everything, moment_of, rows
 from idp.web.pages.console_frame import reader, shown
+from idp.web.pages.console_questions import LOOK_UP, questions, since_key
 from idp.web.pages.visit import Visit, field
 
 FEW: Final = 10
@@ -35,7 +36,22 @@ def overview(here: Visit, person: Person, session: Session) -> Response:
     """``GET /console``."""
     period = current().query.one("within") or "24h"
     if period not in console_overview.PERIODS:
-        return problem_page("bad_request", 400, service=None)
+        return overview_page(here, person, session, "24h", status=400, wrong={"": "period"})
+    return overview_page(here, person, session, period)
+
+
+def overview_page(
+    here: Visit,
+    person: Person,
+    session: Session,
+    period: str,
+    *,
+    status: int = 200,
+    wrong: dict[str, str] | None = None,
+    values: dict[str, str] | None = None,
+) -> Response:
+    """The overview; ``wrong`` and ``values`` where a form on it could not be used."""
+    lang = reader(person)
     told = console_overview.overview(here.parts, period, here.caller.now)
     lines = [
         {
@@ -47,13 +63,19 @@ def overview(here: Visit, person: Person, session: Session) -> Response:
         for name, bars in told.lines.items()
     ]
     latest = console_search.search(here.parts, Query(within="7d", outcome="watch"), here.caller.now, FEW)
-    watched = rows(here.parts, latest.events, reader(person))
+    watched = rows(here.parts, latest.events, lang)
     return shown(
         here,
         person,
         session,
         "console_overview.html",
         "overview",
+        status=status,
+        action=LOOK_UP,
+        own="/console" if status != 200 else None,
+        wrong=wrong,
+        values={"since": "7d", **(values or {})},
+        **questions(here.parts, lang),
         period=period,
         lines=lines,
         log=_log(here),
@@ -131,7 +153,12 @@ def client(here: Visit, person: Person, session: Session, client_id: str) -> Res
         client=_client(found.known, lang),
         document=msgspec.json.decode(found.known.row.document),
         refusals=refusals,
-        key={"thumbprint": key.thumbprint, "first": moment_of(key.first_seen_at), "held": key.held_until}
+        key={
+            "thumbprint": key.thumbprint,
+            "first": moment_of(key.first_seen_at),
+            "held": key.held_until,
+            "url": since_key(client_id, key.first_seen_at),
+        }
         if key
         else None,
         lists=lists,
