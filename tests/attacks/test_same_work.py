@@ -64,7 +64,7 @@ def citizens(house: House) -> House:
     house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
     house.citizen("zhang.min", "zhangmin@example.cn", claims={}, password=PASSWORD)
     staff.set_status(house.parts, "zhang.min", "disabled", "requested", now=house.clock())
-    house.parts.vault.nobody()  # its key is made at the very first failure
+    Person(house).sign_in("first.ever")  # nobody's key and the month's are made at the very first failure
     return house
 
 

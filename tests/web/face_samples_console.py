@@ -112,6 +112,8 @@ FOUND = FORM | {
     "partial": True,
     "more": f"/console/events?before={EVENT}",
     "newest": "/console/events",
+    "kept": [{"name": "批量登录失败", "url": "/console/events?within=7d"}],
+    "save": "/console/searches?within=7d",
     "stopped": "2026-11-20 08:00:00",
     "export": {"within": "7d", "outcome": "refused"},
 }
@@ -219,6 +221,26 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
         "rare": FOUND | {"rare": ["grant"], "values": {"grant": GRANT, "from": "2026-11-23T08:00"}, "more": None},
         "error": FORM
         | {"events": None, "errors": {"from": ERRORS["time"], "person": ERRORS["hex"]}, "values": {"person": "xyz"}},
+    },
+    "console_searches": {
+        "normal": {
+            "place": "events",
+            "search": "within=7d",
+            "chips": FOUND["chips"],
+            "kept": [
+                {
+                    "id": GRANT,
+                    "name": "批量登录失败",
+                    "url": "/console/events",
+                    "chips": FOUND["chips"],
+                    "own": True,
+                    "shared": True,
+                    "rule": 'count = 10\nkind = ["session.refused"]\n',
+                }
+            ],
+            "errors": {"name": ERRORS["name"]},
+        },
+        "empty": {"place": "events", "search": None, "chips": [], "kept": []},
     },
     "console_event": {
         "normal": {

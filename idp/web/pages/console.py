@@ -21,6 +21,7 @@ from idp.web.pages import (
     console_lookups,
     console_reveals,
     console_search,
+    console_searches,
     console_views,
 )
 from idp.web.pages.account import own_form, own_page
@@ -34,6 +35,8 @@ VIEWS: Final[tuple[tuple[str, str, View], ...]] = (
     ("GET", "/console/log", console_views.log),
     ("GET", "/console/events", console_search.events),
     ("GET", "/console/events/<event_id>", console_search.event),
+    ("GET", "/console/searches", console_searches.searches),
+    ("POST", "/console/searches", console_searches.change),
     ("GET", "/console/jump", console_search.jump),
     ("POST", "/console/export", console_export.export),
     ("POST", "/console/look-up", console_lookups.look_up),

@@ -12,7 +12,7 @@ from idp.audit.kinds import GROUPS as GROUP_ORDER
 from idp.audit.kinds import group_of
 from idp.audit.search import TEXTS, Bad, Query, pairs, parse
 from idp.flows import console_search as flow
-from idp.flows import traces
+from idp.flows import saved_searches, traces
 from idp.flows.console_clients import departments
 from idp.flows.people import Person
 from idp.flows.traces import Trace
@@ -34,6 +34,7 @@ RARE: Final = ("staff", "session", "grant", "reference", "item")
 """Conditions that are folded away until they are used."""
 WORDED: Final = {"within": WINDOWS, "outcome": OUTCOMES, "action": {**GROUPS, **KINDS}}
 TOGETHER: Final = 50
+KEPT: Final = 8
 TRIED: Final = 100
 """Accounts that a search by address lists."""
 
@@ -62,6 +63,8 @@ def events(here: Visit, person: Person, session: Session) -> Response:
         chips=chips(here.parts, own, lang, trace),
         tried=[_tried(account, own) for account in tried[:TRIED]],
         untold=max(0, len(tried) - TRIED),
+        kept=_kept(here, person),
+        save=None if query.address else f"/console/searches?{urlencode(newest)}",
         events=rows(here.parts, found.events, lang),
         chart=chart(counted.start, counted.step, counted.bars),
         partial=counted.partial,
@@ -120,6 +123,12 @@ def checked(typed: dict[str, str]) -> dict[str, str]:
     if errors:
         raise Bad(errors)
     return typed
+
+
+def _kept(here: Visit, person: Person) -> list[dict[str, str]]:
+    """The first of the searches that are kept, as links."""
+    found = saved_searches.listed(here.parts, person, "auditor")[:KEPT]
+    return [{"name": one.name, "url": f"{EVENTS}?{urlencode(pairs(one.query))}"} for one in found]
 
 
 def _tried(account: flow.Account, own: dict[str, str]) -> dict[str, Any]:
