@@ -26,6 +26,7 @@ from idp.audit.search import (
     kinds,
     window,
 )
+from idp.flows.sequencer import head
 from idp.flows.traces import Trace
 from idp.parts import Parts
 from idp.ports import Op
@@ -43,6 +44,8 @@ CHUNK: Final = 64
 BARS: Final = 60
 SKEW: Final = MINUTE
 """Event times may lie so far out of the order of the log: numbers are given at the commit, times at the request's beginning."""
+LATE: Final = 5_000_000
+"""Microseconds that an event may take from its time to its leaf, for those who follow the log."""
 FEWER: Final = (HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 28 * DAY)
 
 
@@ -68,6 +71,14 @@ class Page:
     events: list[Found]
     more: str
     stopped: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Events, the oldest first, and the id to go on behind."""
+
+    events: list[Found]
+    newest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +113,26 @@ def search(parts: Parts, query: Query, now: int, limit: int = SHOWN, trace: Trac
             return Page(events, events[-1].id, None)
         events.append(event)
     return Page(events, *walk.rest())
+
+
+def newer(parts: Parts, query: Query, now: int, after: str, trace: Trace | None = None) -> News:
+    """What a search finds behind the event ``after``, the oldest first; nothing where that is unknown: the following begins. Raises Bad, Unavailable.
+
+    Numbers are given before the commit, so that an event may come late: those around a young ``after`` come again, known by their ids.
+    """
+    last = _by_id(parts, after)
+    if last is None:
+        return News([], newest(parts))
+    late = last.at - LATE if now - last.at < 2 * LATE else now
+    events = search(parts, query, now, trace=trace).events
+    found = [event for event in reversed(events) if event.id != after and (event.seq > last.seq or event.at > late)]
+    return News(found, events[0].id if events and events[0].seq > last.seq else after)
+
+
+def newest(parts: Parts) -> str:
+    """The id of the event that came into the log's index last; empty for an empty log."""
+    found = event_at(parts, head(parts).last_seq)
+    return found.id if found is not None else ""
 
 
 def chart(parts: Parts, query: Query, now: int, trace: Trace | None = None) -> Chart:

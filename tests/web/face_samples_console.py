@@ -112,6 +112,8 @@ FOUND = FORM | {
     "partial": True,
     "more": f"/console/events?before={EVENT}",
     "newest": "/console/events",
+    "live": "/console/events/live?within=7d",
+    "again": "/console/events?within=7d",
     "kept": [{"name": "批量登录失败", "url": "/console/events?within=7d"}],
     "save": "/console/searches?within=7d",
     "stopped": "2026-11-20 08:00:00",

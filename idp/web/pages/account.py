@@ -65,9 +65,12 @@ def blueprint(parts: Parts) -> Blueprint:
     return pages
 
 
-def own_page(parts: Parts, view: View) -> Response:
-    """A page for the signed-in citizen: nobody signed in goes to the sign-in page, a second factor that they have comes first."""
-    here = visit(parts)
+def own_page(parts: Parts, view: View, *, touch: bool = True) -> Response:
+    """A page for the signed-in citizen: nobody signed in goes to the sign-in page, a second factor that they have comes first.
+
+    ``touch`` false for what a script asks for by itself.
+    """
+    here = visit(parts, touch=touch)
     session, person = here.caller.session, owner(here)
     if session is None or person is None:
         return see_other("/sign-in")

@@ -18,6 +18,7 @@ from idp.web.pages import (
     console_approvals,
     console_cases,
     console_export,
+    console_live,
     console_lookups,
     console_reveals,
     console_search,
@@ -30,10 +31,13 @@ from idp.web.pages.console_frame import View
 from idp.web.pages.console_rights import may
 from idp.web.pages.visit import Visit
 
+LIVE: Final = "/console/events/live"
+"""Asked for by a script, not by a person: it keeps no idle session alive (ASVS 7.3.1)."""
 VIEWS: Final[tuple[tuple[str, str, View], ...]] = (
     ("GET", "/console", console_views.overview),
     ("GET", "/console/log", console_views.log),
     ("GET", "/console/events", console_search.events),
+    ("GET", LIVE, console_live.live),
     ("GET", "/console/events/<event_id>", console_search.event),
     ("GET", "/console/searches", console_searches.searches),
     ("POST", "/console/searches", console_searches.change),
@@ -82,7 +86,8 @@ def _guarded(parts: Parts, method: str, rule: str, view: View) -> Callable[..., 
             return view(here, person, session, **named)
 
         try:
-            return own_page(parts, staff) if method == "GET" else own_form(parts, current().path, staff)
+            path = current().path
+            return own_page(parts, staff, touch=path != LIVE) if method == "GET" else own_form(parts, path, staff)
         except Refusal as refusal:  # a parameter that nobody can read: said to staff, not in a citizen's words
             return problem_page("staff_address", 400, code=refusal.code.value, detail=refusal.public, service=None)
 

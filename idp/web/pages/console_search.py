@@ -63,6 +63,8 @@ def events(here: Visit, person: Person, session: Session) -> Response:
         chips=chips(here.parts, own, lang, trace),
         tried=[_tried(account, own) for account in tried[:TRIED]],
         untold=max(0, len(tried) - TRIED),
+        live=f"{EVENTS}/live?{urlencode({**newest, 'after': flow.newest(here.parts)})}",
+        again=f"{EVENTS}?{urlencode(newest)}",
         kept=_kept(here, person),
         save=None if query.address else f"/console/searches?{urlencode(newest)}",
         events=rows(here.parts, found.events, lang),

@@ -72,8 +72,9 @@ class Visit:
         return proofs.holds(self.parts, bound or self.bound, action, field("proof"))
 
 
-def visit(parts: Parts, opened: Opened | None = None, *, bound: bool = True) -> Visit:
-    """This request as a visit. ``opened``: the interaction, where the caller has it; ``bound``: a form must come with the browser's cookie.
+def visit(parts: Parts, opened: Opened | None = None, *, bound: bool = True, touch: bool = True) -> Visit:
+    """This request as a visit. ``opened``: the interaction, where the caller has it; ``bound``: a form must come with the browser's cookie;
+    ``touch`` false: the session's idle limit is not extended.
 
     Raises Lost: unknown handle, another browser, no cookie.
     """
@@ -96,7 +97,7 @@ def visit(parts: Parts, opened: Opened | None = None, *, bound: bool = True) -> 
         reference=seen.reference,
         now=seen.now,
         flow=(token_hash(parts.ring, "handle", opened.handle) or b"") if opened else b"",
-        session=sessions.live(parts, cookie(SESSION), seen.now),
+        session=sessions.live(parts, cookie(SESSION), seen.now, touch=touch),
     )
     return Visit(parts, caller, opened, shown, fresh)
 
