@@ -465,7 +465,7 @@ class Restored(Fact, frozen=True, kw_only=True):
 
 
 class ExportMade(Fact, frozen=True, kw_only=True):
-    """The log was exported. ``events`` from index ``start`` on; ``form``: jsonl, csv or zip. ``search``: the names of the conditions where a search's
+    """The log was exported. ``events`` from index ``start`` on; ``form``: jsonl, csv, zip, ocsf, ecs or proofs. ``search``: the names of the conditions where a search's
     answer was taken in the console; ``events`` is -1 then."""
 
     KIND = "audit.exported"

@@ -2,23 +2,34 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
+from idp.audit import siem
 from idp.audit.events import ExportMade, record
 from idp.audit.kinds import outcome_of
 from idp.audit.search import Query, pairs
 from idp.errors import Unavailable
 from idp.flows.console_search import Found, Page, search
 from idp.flows.log_export import harmless
+from idp.flows.log_reading import exported, index_of, prove, rows_of
 from idp.flows.people import Caller, Person
+from idp.flows.sequencer import head
 from idp.flows.traces import Trace
 from idp.parts import Parts
 from idp.ports import Committed
+from idp.records import Event, TreeHead
 
-FORMS: Final = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
+FORMS: Final = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/jsonl",
+    "ocsf": "application/jsonl",
+    "ecs": "application/jsonl",
+    "proofs": "application/jsonl",
+}
+"""``ocsf``: OCSF 1.8; ``ecs``: Elastic Common Schema; ``proofs``: each event with its C2SP tlog-proof under the same signed checkpoint."""
 PAGE: Final = 500
 COLUMNS: Final = ("id", "at", "kind", "outcome", "client_id", "person", "actor", "reference", "head")
 
@@ -37,17 +48,34 @@ def export(
 
 
 def _lines(parts: Parts, query: Query, now: int, page: Page, form: str, trace: Trace | None) -> Iterator[bytes]:
+    at = head(parts)
     if form == "csv":
         yield _sheet([COLUMNS])
     while True:
-        yield _sheet([_row(event) for event in page.events]) if form == "csv" else b"".join(map(_json, page.events))
+        yield _bytes(parts, page.events, form, at)
         if not page.more:
             return
         page = search(parts, msgspec.structs.replace(query, before=page.more), now, PAGE, trace)
 
 
-def _json(event: Found) -> bytes:
-    return msgspec.json.encode(event.head) + b"\n"
+def _bytes(parts: Parts, events: Sequence[Found], form: str, at: TreeHead) -> bytes:
+    if form == "csv":
+        return _sheet([_row(event) for event in events])
+    if form == "jsonl":
+        return b"".join(msgspec.json.encode(event.head) + b"\n" for event in events)
+    rows = rows_of(parts, tuple(event.seq for event in events))
+    said = (_said(parts, row, form, at) for event in events if (row := rows.get(event.seq)) is not None)
+    return b"".join(line + b"\n" for line in said)
+
+
+def _said(parts: Parts, event: Event, form: str, at: TreeHead) -> bytes:
+    index = index_of(parts, event.seq)
+    if form != "proofs":
+        return siem.line(form, index, event).encode()
+    proof = (
+        prove(parts, event, at).text() if index < at.size else None
+    )  # what got its leaf meanwhile has none under this head
+    return msgspec.json.encode({**exported(index, event), "proof": proof})
 
 
 def _row(event: Found) -> tuple[str, ...]:

@@ -77,3 +77,70 @@ def test_the_console_needs_no_script(citizens) -> None:
     wang.press("#search")
     assert "action=session.started" in wang.page.url and wang.page.locator(".yc-event").count() > 0
     wang.press(".yc-chip a[href*='within']")
+
+
+@pytest.mark.parametrize(("locale", "phone"), [("zh-CN", True), ("en", False)])
+def test_the_questions_of_staff_are_answered_from_the_first_page(citizens, locale: str, phone: bool) -> None:
+    """Who read a citizen's name and why; which accounts did an address try; is the log whole: one form or link each."""
+    chen = citizens(citizens.demo.account())
+    chen.use("tax")
+    wang = auditor(citizens, locale=locale, phone=phone)
+    page = wang.page
+
+    def read() -> bool:
+        wang.open("/console")
+        page.locator("#identifier").fill(chen.account.email)
+        page.locator("#data").select_option("name")
+        page.locator("#why").select_option("alert")
+        wang.press("#ask-person-go")
+        return page.locator(".yc-event").count() > 0
+
+    wait_until(read, "the release is in the index", SOON_S)
+    assert "data=name" in page.url and chen.account.username not in page.content()
+    wang.look()
+    page.locator(".yc-event summary").first.click()
+    expect(page.locator(".yc-event details[open] .yc-facts__whole").first).to_be_visible()
+    wang.open("/console")
+    tab_to(page, "#address")
+    page.keyboard.type("127.0.0.0/24")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    expect(page.locator("#tried tbody tr").first).to_be_visible()
+    assert "127.0.0" not in page.url
+    wang.look()
+    wang.open("/console")
+    wang.press("#ask-address-go")
+    expect(page.locator("#address-error")).to_be_visible()
+    wang.look()
+    wang.press("#look-up a[href='/console/log']")
+    expect(page.locator("h1")).to_be_visible()
+    wang.content()
+
+
+def test_new_events_come_by_themselves_where_scripts_run(citizens) -> None:
+    wang = auditor(citizens, locale="en")
+    wang.open("/console/events?action=authorization.refused&within=1h")
+    wang.page.locator("#live").click()
+    expect(wang.page.locator("#live")).to_have_attribute("aria-pressed", "true")
+    stranger = citizens.stranger()
+    stranger.page.goto(f"{stranger.demo.issuer}/authorize?client_id=nobody&response_type=code")
+    reference = stranger.page.locator("#error-code").inner_text()
+    expect(wang.page.locator("[data-live-section] .yc-event", has_text=reference)).to_have_count(
+        1, timeout=SOON_S * 1000
+    )
+    wang.look()
+    wang.page.locator("#live").click()
+    expect(wang.page.locator("#live")).to_have_attribute("aria-pressed", "false")
+    wang.content()
+
+
+def test_a_search_is_saved(citizens) -> None:
+    wang = auditor(citizens)
+    wang.open("/console/events?action=sign-in&outcome=refused&within=7d")
+    wang.press("#save-search")
+    wang.page.locator("#name").fill("登录失败")
+    wang.press("#keep-search")
+    wang.page.locator(".yc-kept summary").first.click()
+    expect(wang.page.locator(".yc-kept pre").first).to_contain_text("session.refused")
+    wang.press(".yc-kept a")
+    assert "outcome=refused" in wang.page.url

@@ -1,4 +1,4 @@
-"""``POST /console/export``: the answer of a search as CSV or JSON lines, streamed. A form's doing, since the taking is recorded."""
+"""``POST /console/export``: the answer of a search as CSV, JSON lines, OCSF, ECS or with proofs, streamed. A form's doing, as it is recorded."""
 
 from flask import Response
 
@@ -10,6 +10,8 @@ from idp.flows.people import Person
 from idp.records import Session
 from idp.web.pages.common import problem_page
 from idp.web.pages.visit import Visit, field
+
+NAMES = {"ocsf": "ocsf.jsonl", "ecs": "ecs.jsonl", "proofs": "proofs.jsonl"}
 
 
 def export(here: Visit, person: Person, session: Session) -> Response:
@@ -26,6 +28,6 @@ def export(here: Visit, person: Person, session: Session) -> Response:
     except Bad:
         return problem_page("bad_request", 400, service=None)
     answer = Response(lines, content_type=FORMS[form])
-    answer.headers["Content-Disposition"] = f'attachment; filename="yimen-events.{form}"'
+    answer.headers["Content-Disposition"] = f'attachment; filename="yimen-events.{NAMES.get(form, form)}"'
     answer.headers["X-Yimen-Class"] = "text"
     return answer
