@@ -14,6 +14,15 @@ MAX_WITHIN = 7 * 86_400
 MAX_GROUPS = 10_000
 """Groups that a rule remembers at once; the longest silent is forgotten first."""
 PERSONS = ("person", "actor")
+TRACED: Mapping[str, str] = {"address": "exact", "network": "near", "block": "wide"}
+"""Fields that stand beside an event, not in it: keyed indexes of where it came from. Who reads the log adds them to the head; an alert does not
+tell them, as they would stay for ever."""
+HOURS, LATE = "hours", "late"
+DERIVED = frozenset((*TRACED, HOURS, LATE))
+"""Fields that are worked out: ``hours`` working or off (Monday to Friday, 8 to 18 in China; holidays are not known), ``late`` true where an event
+was seen more than ``LATE_US`` after it happened."""
+LATE_US = 60 * SECOND
+SEALED = "sealed"
 _FIELD = "abcdefghijklmnopqrstuvwxyz_"
 
 
@@ -113,7 +122,7 @@ def _toml_key(name: str) -> str:
 
 def _judge(name: str, rule: Rule, kinds: Sequence[str]) -> None:
     unknown = [kind for kind in rule.kind if kind not in kinds]
-    fields = [*rule.group, *rule.where, *([rule.distinct] if rule.distinct else [])]
+    fields = _fields(rule)
     if unknown or not rule.kind:
         raise RulesError(f"{name}: there is no kind {unknown[0] if unknown else ''}")
     if not fits(rule.count, rule.within):
@@ -135,17 +144,24 @@ class Watcher:
             for kind in rule.kind:
                 self._by_kind.setdefault(kind, []).append(name)
 
+    def traced(self, kind: str) -> bool:
+        """Whether a rule asks where events of this kind came from."""
+        return any(set(TRACED) & set(_fields(self._rules[name])) for name in self._by_kind.get(kind, ()))
+
     def see(self, index: int, head: Mapping[str, Any]) -> list[Alert]:
         """The alerts that this event completes. A head that is not ours in form completes none."""
         kind, at = head.get("kind"), head.get("at")
         if not isinstance(kind, str) or not isinstance(at, int):
             return []
+        head = {**head, HOURS: hours(at)}
         found = (self._see(name, index, at, head) for name in self._by_kind.get(kind, ()))
         return [alert for alert in found if alert is not None]
 
     def _see(self, name: str, index: int, at: int, head: Mapping[str, Any]) -> Alert | None:
         rule = self._rules[name]
         if any(head.get(field) != value for field, value in rule.where.items()):
+            return None
+        if any(field in TRACED and field not in head for field in _fields(rule)):
             return None
         group = " ".join(f"{field}={_word(head.get(field))}" for field in rule.group)
         window = self._window(name, group)
@@ -156,9 +172,8 @@ class Watcher:
         if count < rule.count or self._silent.get((name, group), -1) > at:
             return None
         self._silence(name, group, at + rule.within * SECOND, at)
-        alert = Alert(
-            rule=name, severity=rule.severity, group=group, count=count, first=window[0][1], last=index, at=at
-        )
+        told = " ".join(f"{field}={SEALED if field in TRACED else _word(head.get(field))}" for field in rule.group)
+        alert = Alert(rule=name, severity=rule.severity, group=told, count=count, first=window[0][1], last=index, at=at)
         window.clear()
         return alert
 
@@ -177,6 +192,17 @@ class Watcher:
         if len(self._silent) > MAX_GROUPS:
             self._silent = {key: end for key, end in self._silent.items() if end > at}
         self._silent[name, group] = until
+
+
+def hours(at: int) -> str:
+    """``working`` or ``off``: when something happened (microseconds), in China's time."""
+    day, second = divmod(at // SECOND + 8 * 3600, 86_400)
+    weekday = (day + 3) % 7  # 1970-01-01 was a Thursday
+    return "working" if weekday < 5 and 8 * 3600 <= second < 18 * 3600 else "off"
+
+
+def _fields(rule: Rule) -> list[str]:
+    return [*rule.group, *rule.where, *([rule.distinct] if rule.distinct else [])]
 
 
 def _word(value: object) -> str:

@@ -465,8 +465,8 @@ class Restored(Fact, frozen=True, kw_only=True):
 
 
 class ExportMade(Fact, frozen=True, kw_only=True):
-    """The log was exported. ``events`` from index ``start`` on; ``form``: jsonl, csv, zip, ocsf, ecs or proofs. ``search``: the names of the conditions where a search's
-    answer was taken in the console; ``events`` is -1 then."""
+    """The log was exported. ``events`` from index ``start`` on; ``form``: jsonl, csv, zip, ocsf, ecs or proofs. ``search``: the names of the
+    conditions where a search's answer was taken in the console; ``events`` is -1 then."""
 
     KIND = "audit.exported"
     events: int

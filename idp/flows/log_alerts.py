@@ -4,14 +4,14 @@ An alert and how far the rules have read move in one batch, so that none is rais
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from idp.audit.alerts import Alert, Change, Rule, RulesError, Watcher, fits, overlaid, parse
+from idp.audit.alerts import LATE, LATE_US, TRACED, Alert, Change, Rule, RulesError, Watcher, fits, overlaid, parse
 from idp.audit.cases import RuleChanged
 from idp.audit.events import AlertAcknowledged, AlertRaised, record, vocabulary
 from idp.audit.facets import KIND
@@ -23,7 +23,7 @@ from idp.flows.people import Person
 from idp.flows.sequencer import head
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Op, Update, Write
-from idp.records import AlertChange, AlertDone, Event, EventFacet, TreeHead
+from idp.records import AlertChange, AlertDone, Event, EventAddress, EventFacet, TreeHead
 from keys.errors import SealBroken
 
 RAISED: Final = "alert.raised"
@@ -113,7 +113,7 @@ class Watch:
         end = min(start + BATCH, head(self._parts).size)
         if end <= start:
             return 0
-        found = _heads(self._parts, self._watcher, start, end)
+        found = _heads(self._parts, self._watcher, start, end, self._parts.clock())
         writes: list[Write] = [_event(self._parts, alert) for alert in found]
         place = TreeHead(NAME, end, b"", 0, b"", self._parts.clock())
         if not isinstance(self._parts.store.commit([*writes, Insert(place, on_conflict="replace")]), Committed):
@@ -200,15 +200,26 @@ def _not_open() -> Refusal:
     return Refusal(Code.INVALID_REQUEST, "This is not an open alert.", reason="no_open_alert")
 
 
-def _heads(parts: Parts, watcher: Watcher, start: int, end: int) -> list[Alert]:
+def _heads(parts: Parts, watcher: Watcher, start: int, end: int, now: int | None = None) -> list[Alert]:
+    """``now``: when the events are seen for the first time; None for those that were recorded before."""
     found: list[Alert] = []
-    for index, event in events_between(parts, start, end, gaps=True):
-        try:
-            told = msgspec.json.decode(event.head, type=dict[str, Any])
-        except (ValueError, TypeError):  # spoilt by hand: the verifier names it
-            continue
-        found += watcher.see(index, told)
+    for first in range(start, end, BATCH):
+        several = list(events_between(parts, first, min(first + BATCH, end), gaps=True))
+        places = _places(parts, [event.id for _, event in several if watcher.traced(event.kind)])
+        for index, event in several:
+            try:
+                told = msgspec.json.decode(event.head, type=dict[str, Any])
+            except (ValueError, TypeError):  # spoilt by hand: the verifier names it
+                continue
+            late = {LATE: True} if now is not None and now - event.at > LATE_US else {}
+            found += watcher.see(index, {**told, **late, **places.get(event.id, {})})
     return found
+
+
+def _places(parts: Parts, ids: Sequence[bytes]) -> dict[bytes, dict[str, str]]:
+    """Event → where it came from, as keyed indexes; nothing for those that can't be found by address."""
+    rows = parts.store.find(EventAddress, {"event_id": Op("in", tuple(ids))}, limit=len(ids)) if ids else []
+    return {row.event_id: {field: getattr(row, size).hex() for field, size in TRACED.items()} for row in rows}
 
 
 def _event(parts: Parts, alert: Alert) -> Insert:

@@ -1,11 +1,12 @@
 """Alert rules: threshold, window, grouping, silence; a file that can't be used says why."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from idp.audit import alerts, events
-from idp.audit.alerts import SECOND, RulesError, Watcher, parse
+from idp.audit.alerts import DERIVED, SECOND, RulesError, Watcher, hours, parse
 from idp.flows.log_alerts import starter
 
 KINDS = tuple(events.vocabulary())
@@ -122,12 +123,14 @@ def test_the_starter_set_can_be_used_and_speaks_of_fields_that_there_are():
     rules = parse(starter(), KINDS)
     assert len(rules) >= 10
     for name, rule in rules.items():
-        fields = {"person", "actor", "client_id", "reference"}
+        fields = {"person", "actor", "client_id", "reference", *DERIVED}
         for kind in rule.kind:
             fields |= set(events.vocabulary()[kind].__struct_fields__)
         assert {*rule.group, *rule.where, *([rule.distinct] if rule.distinct else [])} <= fields, name
 
 
+NIGHT = 20 * 3600 * SECOND
+"""Four in the morning in China, a Friday."""
 RECORDED: dict[str, list[dict[str, Any]]] = {
     "guessing-at-many-accounts": [refused(n, person=f"p{n}", reason="wrong_password") for n in range(100)],
     "names-tried-that-are-nobodys": [refused(n, person="nobody", reason="unknown_identifier") for n in range(200)],
@@ -149,6 +152,21 @@ RECORDED: dict[str, list[dict[str, Any]]] = {
     "log-taken-away": [{"kind": "audit.exported", "at": 1}],
     "log-not-whole": [{"kind": "audit.alarmed", "at": 1}],
     "witness-disagrees": [{"kind": "audit.witness", "at": 1, "state": "disagrees", "witness": "w"}],
+    "one-address-many-accounts": [refused(n, person=f"p{n}", address="a") for n in range(15)],
+    "one-network-many-failures": [refused(n, person=f"p{n % 9}", address=str(n % 20), network="n") for n in range(150)],
+    "one-address-many-clients": [
+        {"kind": "token.refused", "at": n, "client_id": str(n), "code": "invalid_client", "address": "a"}
+        for n in range(5)
+    ],
+    "account-from-many-blocks": [
+        {"kind": "session.started", "at": n, "person": "p", "block": str(n)} for n in range(5)
+    ],
+    "releases-outside-working-hours": [
+        {"kind": "attributes.released", "at": NIGHT + n * SECOND, "client_id": "a", "person": str(n)}
+        for n in range(500)
+    ],
+    "staff-made": [{"kind": "account.changed", "at": 1, "what": "roles"}],
+    "log-behind": [{"kind": "session.started", "at": 1, "late": True}],
     "second-factor-guessed-at": [refused(n, person="p", reason="wrong_totp") for n in range(5)],
 }
 
@@ -161,3 +179,29 @@ def test_each_rule_of_the_starter_set_finds_its_traffic_and_one_event_less_is_no
     assert found == [name]
     watcher = Watcher(parse(starter(), KINDS))
     assert [alert for index, head in enumerate(heads[:-1]) for alert in watcher.see(index, head)] == []
+
+
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [
+        ("2026-11-24T08:00:00+08:00", "working"),
+        ("2026-11-24T17:59:59+08:00", "working"),
+        ("2026-11-24T18:00:00+08:00", "off"),
+        ("2026-11-24T07:59:59+08:00", "off"),
+        ("2026-11-27T10:00:00+08:00", "working"),
+        ("2026-11-28T10:00:00+08:00", "off"),
+        ("2026-11-29T10:00:00+08:00", "off"),
+        ("2026-11-30T10:00:00+08:00", "working"),
+    ],
+)
+def test_hours_are_those_of_a_week_in_china(at, found):
+    assert hours(round(datetime.fromisoformat(at).timestamp()) * SECOND) == found
+
+
+ADDRESS = SPRAY.replace('distinct = "person"', 'distinct = "person"\ngroup = ["address"]')
+
+
+def test_a_rule_by_address_counts_each_address_and_tells_none():
+    heads = [refused(n, person=str(n), address="ab" * 8 if n % 2 else "cd" * 8) for n in range(5)]
+    assert seen(ADDRESS, *heads) == [(4, 0, 3, "address=sealed")]
+    assert seen(ADDRESS, *(refused(n, person=str(n)) for n in range(9))) == [], "events without an address are no group"

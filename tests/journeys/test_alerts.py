@@ -18,6 +18,7 @@ from tests.journeys.test_cli_audit import keep
 from tests.journeys.test_log_verify import Insider, written
 from tests.kit.house import House
 from tests.kit.operator import Operator
+from tests.kit.person import PASSWORD, Person
 
 RULES = """
 [guessing]
@@ -193,3 +194,42 @@ def test_an_operator_lists_tries_and_acknowledges(tmp_path, prepared_house, file
     bad.write_text("[x]\n")
     wrong = idp.run("alerts", "rules", IDP_LOG_ALERTS=str(bad))
     assert (wrong.exit_code, "IDP_LOG_ALERTS: x:" in wrong.stderr) == (1, True)
+
+
+BY_ADDRESS = """
+[spray]
+about = "x"
+kind = ["session.refused"]
+group = ["address"]
+distinct = "person"
+count = 3
+within = 600
+severity = "high"
+"""
+
+
+def test_one_address_that_fails_at_many_accounts_is_told_without_the_address(any_house, tmp_path):
+    """The recorded traffic of sign-ins at the page, seen through keyed indexes; other addresses are other groups."""
+    house, path = any_house, tmp_path / "spray.toml"
+    path.write_text(BY_ADDRESS, encoding="utf-8")
+    names = ("li.wei", "zhang.min", "wang.fang")
+    for name in names:
+        house.citizen(name, claims={}, password=PASSWORD)
+    for remote, name in zip(("203.0.113.1", "203.0.113.2", "203.0.113.3"), names, strict=True):
+        Person(house, remote=remote).sign_in(name, "wrong")
+    for name in names:
+        Person(house, remote="198.51.100.9").sign_in(name, "wrong")
+    catch_up(house.parts, log_signer(house.parts), house.clock())
+    rules = load_rules(_with(house, str(path)).config)
+    (found,) = tried(house.parts, rules, 0, head(house.parts).size)
+    assert (found.rule, found.group, found.count) == ("spray", "address=sealed", 3)
+
+
+def test_events_that_were_seen_late_are_told_once(any_house):
+    house = any_house
+    written(house, 20)
+    drained(watch := Watch(house.parts, trouble=lambda _: None))
+    failed(house, 2)
+    house.clock.advance(61)
+    drained(watch)
+    assert [event["rule"] for event in house.events(RAISED)] == ["log-behind"]
