@@ -363,6 +363,29 @@ def test_acts_reach_the_account_that_the_form_was_made_for(watch: Person) -> Non
 
 
 @pytest.mark.attack("A091")
+def check_now(watch: Person) -> str:
+    page = watch.get("/console/log").text
+    number = next(n for n, tag in enumerate(re.findall(r"<form[^>]*>", page)) if 'id="check"' in tag)
+    return watch.submit(form=number).text
+
+
+def test_the_log_is_checked_at_once_and_an_altered_event_sounds_the_alarm(watch: Person) -> None:
+    house = watch.house
+    happen(house, *(SignInFailed(reason="wrong_password") for _ in range(3)))
+    settle(house)
+    assert console_overview.log_state(house.parts).checked_at is None
+    check_now(watch)
+    state = console_overview.log_state(house.parts)
+    assert (state.checked_at, state.checked_size, state.alarm) == (house.clock(), head(house.parts).size, False)
+    row = house.parts.store.find(Event, {"kind": "session.refused"})[0]
+    house.parts.store.commit([Update(Event, {"seq": row.seq}, {"head": row.head.replace(b"wrong", b"right")})])
+    house.parts.volatile.forget("console-check", b"log")
+    check_now(watch)
+    assert console_overview.log_state(house.parts).alarm and len(house.events("audit.alarmed")) == 1
+    check_now(watch)
+    assert len(house.events("audit.alarmed")) == 1
+
+
 def test_export_holds_what_the_search_finds_and_is_itself_an_event(watch: Person) -> None:
     """CSV whose cells no spreadsheet runs, and JSON lines; recorded before the first line (CWE-1236)."""
     house = watch.house

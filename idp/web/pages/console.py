@@ -36,6 +36,7 @@ LIVE: Final = "/console/events/live"
 VIEWS: Final[tuple[tuple[str, str, View], ...]] = (
     ("GET", "/console", console_views.overview),
     ("GET", "/console/log", console_views.log),
+    ("POST", "/console/log", console_views.check),
     ("GET", "/console/events", console_search.events),
     ("GET", LIVE, console_live.live),
     ("GET", "/console/events/<event_id>", console_search.event),

@@ -29,6 +29,7 @@ LINE_SEARCHES: Final = {
     "releases": {"action": "attributes.released"},
     "refusals": {"outcome": "refused"},
 }
+LOG: Final = "/console/log"
 SECOND: Final = 1_000_000
 
 
@@ -95,6 +96,7 @@ def log(here: Visit, person: Person, session: Session) -> Response:
         session,
         "console_log.html",
         "log",
+        action=LOG,
         log=_log(here),
         checkpoint=text,
         seen=seen,
@@ -102,6 +104,13 @@ def log(here: Visit, person: Person, session: Session) -> Response:
         keys=console_overview.verifier_keys(here.parts),
         issuer=here.parts.config.issuer,
     )
+
+
+def check(here: Visit, person: Person, session: Session) -> Response:
+    """``POST /console/log``: check now."""
+    del person, session
+    console_overview.check_now(here.parts)
+    return see_other(LOG)
 
 
 def clients(here: Visit, person: Person, session: Session) -> Response:
