@@ -298,8 +298,7 @@ class AttributesReleased(Fact, frozen=True, kw_only=True):
 
 
 class AttributesWithheld(Fact, frozen=True, kw_only=True):
-    """Attributes that may leave only encrypted stayed. ``reason``: no_client_key or key_held; ``via`` as in the release, or ``consent``: they were
-    optional and not even offered to the citizen."""
+    """What leaves only encrypted stayed. ``reason``: no_client_key, key_held; ``via`` as in the release, or ``consent``: optional, never offered."""
 
     KIND = "attributes.withheld"
     grant: str
