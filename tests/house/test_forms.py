@@ -10,7 +10,11 @@ from tests.house.tree import ROOT, name
 SEARCHES = {
     "idp/web/templates/_console.html": {"to"},
     "idp/web/templates/console_clients.html": set[str](),
-    "idp/web/templates/console_events.html": {"from", "to"},
+    "idp/web/templates/console_events.html": {
+        "from",
+        "to",
+        "address",
+    },  # a handle that stands for an address
 }
 """Forms that are sent by GET, so that staff can keep a search as an address → their own fields; ``con.field`` makes the others."""
 NAMES_OF_PEOPLE = ("username", "email", "phone", "identifier", "password", "name", "code", "value", "totp", "proof")
