@@ -36,7 +36,7 @@ def stays(key: tuple[str, str, str]) -> bool:
     return key[0] not in LEAVES and f"{key[0]}/{key[2]}" not in LEAVES
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("language", ["zh-Hans", "en"])
 def test_axe_finds_nothing_and_the_policy_is_kept(chromium: Browser, origin: str, language: str) -> None:
     """WCAG 2.2 AA as far as a machine can tell, on every page and state, by day and in the dark."""
