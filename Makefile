@@ -20,7 +20,7 @@ test: setup-test ## set up, then lint, types, contracts and every test
 
 check: setup-dev ## in seconds: lint, types, contracts and the pure tests
 	@$(MAKE) --no-print-directory -k lint types contracts
-	@$(BIN)/pytest -q -n $(JOBS) --dist loadfile -m "not (postgres or redis or browser or slow)" $(PURE)
+	@$(BIN)/pytest -q -m "not (postgres or redis or browser or slow)" $(PURE)
 
 bench: setup ## measure the real server; prints a table, writes JSON
 	@exec $(BIN)/idp bench $(BENCH_ARGS)
