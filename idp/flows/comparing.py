@@ -12,7 +12,7 @@ from clients.model import Client
 from idp.audit.comparing import ComparisonBounded
 from idp.audit.events import record
 from idp.errors import Code, Refusal
-from idp.flows.error_list import lines
+from idp.flows.error_list import dropped
 from idp.parts import Parts
 from idp.ports import Write
 from idp.protocol.claims_request import ClaimsRequest
@@ -71,9 +71,7 @@ def bounded(
     if not claims:
         return []
     fact = ComparisonBounded(client_id=client.client_id, grant=grant.id.hex(), claims=claims, reference=reference)
-    text = f"More than {PER_DAY} numbers were compared for one citizen in a day."
-    told = Refusal(Code.INVALID_REQUEST, text, reason="compare_too_often", private=" ".join(claims))
     return [
         record(fact, at=now, entropy=parts.entropy, person=citizen),
-        *lines(parts, client, None, told, now, reference),
+        *dropped(parts, client, "compare_too_often", " ".join(claims), now, reference),
     ]

@@ -148,8 +148,7 @@ def _attributes(shown: Shown, lang: str) -> list[dict[str, Any]]:
 def _verified(line: Line) -> dict[str, Any]:
     if not line.verified or not line.source:
         return {}
-    source = SOURCES.get(line.source) or KEEPERS.get(line.source, line.source)
-    return {"source": source, "updated": line.updated_at, "verified": VERIFIED[confirmed(line.source)]}
+    return {"source": _source(line), "updated": line.updated_at, "verified": VERIFIED[confirmed(line.source)]}
 
 
 def _item(shown: Shown, item: ServiceItem, lang: str) -> dict[str, Any]:
@@ -180,11 +179,15 @@ def _row(shown: Shown, line: Line, lang: str) -> dict[str, Any]:
         "label": _label(line, lang),
         "why": spoken(kind.explanations, lang) if kind else "",
         "value": said(line.attribute, shown.preview[line.attribute], lang),
-        "source": SOURCES.get(line.source, line.source),
+        "source": _source(line),
         "updated": line.updated_at,
         "verified": VERIFIED[confirmed(line.source)] if line.verified and line.source else "",
         "citation": spoken(line.citation, lang),
     }
+
+
+def _source(line: Line) -> Any:
+    return SOURCES.get(line.source) or KEEPERS.get(line.source, line.source)
 
 
 def _label(line: Line, lang: str) -> str:
