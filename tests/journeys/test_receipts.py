@@ -17,6 +17,8 @@ from idp.records import Event
 from keys.file_backend import open_root
 from keys.wire import b64url
 from tests.journeys.test_history import citizen, lines, sequenced, told
+from tests.journeys.test_service_items import allow, ask
+from tests.kit.catalogue import item
 from tests.kit.house import House, claims_of, header_of
 from tests.kit.person import Person
 from tests.privacy.test_sectors import flat
@@ -189,3 +191,16 @@ def test_a_receipt_opens_no_door(house: House) -> None:
     assert 'id="logout-done"' not in out.text
     sequenced(house)
     assert person.get("/account").request.path == "/account"
+
+
+def test_a_purpose_with_two_bases_is_told_once(house: House) -> None:
+    """By law and by consent for one service item: one purpose, one time of keeping on the page."""
+    account, person = citizen(house)
+    app = house.register()
+    item(house)
+    browser = house.signed_in(account)
+    allow(house, browser, ask(house, browser, app))
+    sequenced(house)
+    handle = lines(person.get("/account/history"))[0]
+    page = person.get(f"/account/history/{handle}/receipt").text
+    assert page.count("审核贷款申请") == 1 and page.count("730") == 1

@@ -26,6 +26,7 @@ PAGES = make_preview()
         ("nationality", "XYZ", "XYZ", "XYZ"),
         ("zoneinfo", "Asia/Shanghai", "Asia/Shanghai", "Asia/Shanghai"),
         ("phone_number", "+86138****8000", "+86138****8000", "+86138****8000"),
+        ("national_id", "110*************18", "110********18", "110********18"),
         ("name", "", "", ""),
     ],
 )

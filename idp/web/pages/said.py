@@ -1,5 +1,7 @@
 """A masked value in the words of the reader: truth values, dates, languages and countries are not shown as programs write them."""
 
+import re
+
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 from flask_babel import force_locale
@@ -7,12 +9,15 @@ from flask_babel import force_locale
 from idp.web.theme import instant_text, locale_name
 from idp.web.wording import WORDS
 
+_STARS = re.compile(r"\*{9,}")
+"""More would break the line on a phone, and their number tells nothing."""
 _SECONDS = 1_000_000
 _LONGEST_YEAR = 253_402_300_799  # the last second of the year 9999
 
 
 def said(code: str, text: str, lang: str) -> str:
     """The value of attribute ``code``, as ``release.mask`` gives it, for a page in ``lang``. What has no words stays as it is."""
+    text = _STARS.sub("********", text)
     if code == "updated_at":
         return _instant(text, lang)
     if code == "birthdate":

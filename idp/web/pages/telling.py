@@ -43,6 +43,12 @@ def attribute_name(name: str, lang: str) -> str:
     return (spoken(kind.names, lang) if kind else "") or name
 
 
+def names_in_order(line: Line) -> list[str]:
+    """Every attribute of a line, standard claims first and as OIDC Core §5.1 lists them: a consent keeps them by the alphabet of programs."""
+    order = {name: at for at, name in enumerate(CLAIMS)}
+    return sorted(line.told.names, key=lambda name: order.get(name, len(order)))
+
+
 def view(line: Line, lang: str) -> dict[str, Any]:
     """What the templates show of a line."""
     service = service_view(line.client, lang) or {"name": "", "department": "", "logo_url": None}
@@ -57,7 +63,7 @@ def view(line: Line, lang: str) -> dict[str, Any]:
             "department": service["department"],
             "other": other["name"],
             "items": [title for title in dict.fromkeys(_title(purpose, lang) for purpose in line.purposes) if title],
-            "attributes": [attribute_name(claim, lang) for claim in line.told.names],
+            "attributes": [attribute_name(claim, lang) for claim in names_in_order(line)],
             "verified": [attribute_name(claim, lang) for claim in line.told.verified],
             "way": str(TOLD_WAYS[line.told.via]) if line.told.via in TOLD_WAYS else "",
             "why": _why(line),
@@ -138,7 +144,7 @@ def document(parts: Parts, line: Line, lang: str) -> dict[str, Any]:
         "items": [{"code": item.code, "version": item.version} for item in line.told.items],
         "attributes": [
             {"claim": c, "name": n, **({"verified": True} if c in line.told.verified else {})}
-            for c, n in zip(line.told.names, seen["attributes"], strict=True)
+            for c, n in zip(names_in_order(line), seen["attributes"], strict=True)
         ],
         "why": seen["why"],
         "words": line.words or None,
