@@ -298,7 +298,7 @@ class AttributesReleased(Fact, frozen=True, kw_only=True):
 
 
 class AttributesWithheld(Fact, frozen=True, kw_only=True):
-    """What leaves only encrypted stayed. ``reason``: no_client_key, key_held; ``via`` as in the release, or ``consent``: optional, never offered."""
+    """Attributes that may leave only encrypted stayed. ``reason``: no_client_key or key_held; ``via`` as in the release, or consent: not offered."""
 
     KIND = "attributes.withheld"
     grant: str
