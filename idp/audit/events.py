@@ -501,15 +501,6 @@ class WitnessTold(Fact, frozen=True, kw_only=True):
     state: str
 
 
-class DetailsPurged(Fact, frozen=True, kw_only=True):
-    """Details of old events of the class ``group`` were destroyed: of ``events`` rows, or the key of all of a ``month`` (2026-11)."""
-
-    KIND = "audit.purged"
-    events: int
-    group: str
-    month: str = ""
-
-
 class AlertRaised(Fact, frozen=True, kw_only=True):
     """A rule was met by ``count`` events of one ``group`` (field=value pairs) from index ``first`` to ``last``. ``severity``: low, medium, high."""
 
@@ -595,6 +586,13 @@ def _sealed(
 
 def vocabulary() -> dict[str, type[Fact]]:
     """Every kind and the class that documents it."""
-    from idp.audit import cases, client_keys, comparing, lookups, rights  # noqa: F401 - facts of their own files are of the vocabulary too
+    from idp.audit import (  # noqa: F401  facts of their own files are of the vocabulary too
+        cases,
+        client_keys,
+        comparing,
+        lookups,
+        retention,
+        rights,
+    )
 
     return {c.KIND: c for c in Fact.__subclasses__()}

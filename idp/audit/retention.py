@@ -8,11 +8,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from idp.audit.entry import Field, pack, unpack
+from idp.audit.events import Fact
 
 DAY = 86_400 * 1_000_000
 _ZERO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LEAST_DAYS = 183
 """Network logs are kept for six months at least (Cybersecurity Law of the PRC, Art. 21 (3))."""
+
+
+class DetailsPurged(Fact, frozen=True, kw_only=True):
+    """Details of old events of the class ``group`` were destroyed: of ``events`` rows, or the key of all of a ``month`` (2026-11)."""
+
+    KIND = "audit.purged"
+    events: int
+    group: str
+    month: str = ""
 
 
 def rules(settings: Sequence[str], known: Sequence[str]) -> dict[str, int]:

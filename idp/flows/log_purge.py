@@ -6,8 +6,8 @@ When a whole month of a class is over its key goes too, so that no older copy of
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from idp.audit.events import DetailsPurged, record, vocabulary
-from idp.audit.retention import ends, month_ends, months, rules, without_details
+from idp.audit.events import record, vocabulary
+from idp.audit.retention import DetailsPurged, ends, month_ends, months, rules, without_details
 from idp.config import ConfigError
 from idp.errors import Unavailable
 from idp.parts import Parts
