@@ -84,6 +84,7 @@ def expire(parts: Parts, now: int) -> int:
         for number in {row.month for row in rows}:
             if parts.keyring.get(_name(number)) is not None:
                 parts.keyring.erase(_name(number))
+            parts.vault.forget(_name(number))
         done = parts.store.commit([Delete(EventAddress, {"event_id": Op("in", tuple(row.event_id for row in rows))})])
         gone += done.rows[0] if isinstance(done, Committed) else 0
         if len(rows) < STEP:
