@@ -464,8 +464,7 @@ class Restored(Fact, frozen=True, kw_only=True):
 
 
 class ExportMade(Fact, frozen=True, kw_only=True):
-    """The log was exported. ``events`` from index ``start`` on; ``form``: jsonl, csv, zip, ocsf, ecs or proofs. ``search``: the names of the
-    conditions where a search's answer was taken in the console; ``events`` is -1 then."""
+    """The log was exported: ``events`` from index ``start`` on, or (-1) what the conditions ``search`` found. ``form``: the file's format."""
 
     KIND = "audit.exported"
     events: int

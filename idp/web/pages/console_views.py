@@ -75,7 +75,7 @@ def overview_page(
         action=LOOK_UP,
         own="/console" if status != 200 else None,
         wrong=wrong,
-        values={"since": "7d", **(values or {})},
+        values={"since": "7d", **{name: value for name, value in (values or {}).items() if value}},
         **questions(here.parts, lang),
         period=period,
         lines=lines,
