@@ -12,7 +12,7 @@ ORIGINS: dict[str, LazyString] = {
 }
 
 CASE_STATES: dict[str, LazyString] = {
-    "open": _("Open"),
+    "open": _("To be taken"),
     "assigned": _("In hand"),
     "closed": _("Closed"),
 }
