@@ -1,4 +1,4 @@
-"""Facts of the security staff's own work: cases, reveals, changed alert rules. They are of the vocabulary of ``audit.events``.
+"""Facts of the security staff's own work: alerts, cases, reveals, changed rules. They are of the vocabulary of ``audit.events``.
 
 Facts of a case bear no person: whoever is looked into does not read of it in a copy of their data before its time. Those of a reveal bear the
 citizen, and ``told_from`` (microseconds UTC) says from when the citizen may read them.
@@ -88,3 +88,23 @@ class RuleChanged(Fact, frozen=True, kw_only=True):
     live: bool
     count: int
     within: int
+
+
+class AlertRaised(Fact, frozen=True, kw_only=True):
+    """A rule was met by ``count`` events of one ``group`` (field=value pairs) from index ``first`` to ``last``. ``severity``: low, medium, high."""
+
+    KIND = "alert.raised"
+    rule: str
+    severity: str
+    group: str
+    count: int
+    first: int
+    last: int
+
+
+class AlertAcknowledged(Fact, frozen=True, kw_only=True):
+    """Somebody dealt with an alert (its event's id). ``outcome``: handled, harmless or duplicate."""
+
+    KIND = "alert.acknowledged"
+    alert: str
+    outcome: str

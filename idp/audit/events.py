@@ -500,26 +500,6 @@ class WitnessTold(Fact, frozen=True, kw_only=True):
     state: str
 
 
-class AlertRaised(Fact, frozen=True, kw_only=True):
-    """A rule was met by ``count`` events of one ``group`` (field=value pairs) from index ``first`` to ``last``. ``severity``: low, medium, high."""
-
-    KIND = "alert.raised"
-    rule: str
-    severity: str
-    group: str
-    count: int
-    first: int
-    last: int
-
-
-class AlertAcknowledged(Fact, frozen=True, kw_only=True):
-    """Somebody dealt with an alert (its event's id). ``outcome``: handled, harmless or duplicate."""
-
-    KIND = "alert.acknowledged"
-    alert: str
-    outcome: str
-
-
 def record(
     fact: Fact,
     *,

@@ -12,8 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from idp.audit.alerts import LATE, LATE_US, TRACED, Alert, Change, Rule, RulesError, Watcher, fits, overlaid, parse
-from idp.audit.cases import RuleChanged
-from idp.audit.events import AlertAcknowledged, AlertRaised, record, vocabulary
+from idp.audit.cases import AlertAcknowledged, AlertRaised, RuleChanged
+from idp.audit.events import record, vocabulary
 from idp.audit.facets import KIND
 from idp.config import Config, ConfigError
 from idp.errors import Code, Refusal, Unavailable

@@ -88,3 +88,28 @@ CASE_ERRORS: dict[str, LazyString] = {
     "rule_numbers": _("Enter whole numbers: 1 to 1000000 events in 1 to 604800 seconds"),
 }
 """By reason of a Refusal, and by the words of the forms."""
+
+STARTER_RULES: dict[str, LazyString] = {
+    "guessing-at-many-accounts": _(
+        "Wrong passwords at many accounts in a short time: a list of passwords or of stolen credentials is being tried."
+    ),
+    "names-tried-that-are-nobodys": _("Many names that no account has: a list from elsewhere is being tried."),
+    "one-address-many-names": _("Addresses that try many names were slowed down, again and again."),
+    "guessing-at-one-account": _("Many wrong passwords at one account."),
+    "second-factor-guessed-at": _("Many wrong one-time codes at one account: whoever tries knows the password."),
+    "code-replayed": _(
+        "An authorization code came twice with its owner's full proof: it was stolen on its way, or the client is broken."
+    ),
+    "refresh-token-reused": _("A used refresh token came again: the family was ended, one of two holders is a thief."),
+    "client-credentials-guessed": _("A client's secret is being guessed, or its configuration is wrong."),
+    "burst-of-releases": _("One department's client takes personal data far faster than citizens come."),
+    "one-citizen-read-often": _("One citizen's data is released again and again."),
+    "factors-removed": _(
+        "Second factors of several accounts were removed: a help desk is being talked into it, or an insider is at work."
+    ),
+    "key-activated-in-an-emergency": _("A signing key was activated before its time."),
+    "log-taken-away": _("The audit log was exported."),
+    "log-not-whole": _("The audit log is not what was signed and remembered."),
+    "witness-disagrees": _("A witness saw another log of our name."),
+}
+"""What the rules that come with the product mean; a rule of another file is shown in that file's words."""

@@ -1,18 +1,21 @@
 """Staff's cases: from an alert, an objection, an event or by hand; taken, noted on, closed by one of two; each step an event."""
 
+import html
 import re
 from threading import Barrier, Thread
 
 import pytest
 
 from idp.audit.alerts import parse, written
-from idp.audit.events import AlertRaised, SignInFailed, vocabulary
+from idp.audit.cases import AlertRaised
+from idp.audit.events import SignInFailed, vocabulary
 from idp.config import Config
 from idp.errors import Refusal
 from idp.flows import cases, erasure, log_alerts, objections
 from idp.flows.people import Caller, Person, meant
 from idp.ports import Update
 from idp.records import Account, AlertDone, CaseStep, Event, EventFacet, Objection, SecurityCase
+from idp.web.case_words import STARTER_RULES
 from tests.journeys.test_console import auditor, found, happen, pseudonym, settle
 from tests.journeys.test_history import citizen, lines, told
 from tests.kit.house import House
@@ -389,3 +392,13 @@ def test_a_rule_is_written_as_the_file_reads_it() -> None:
     kinds = tuple(kind for kind in vocabulary() if not kind.startswith("alert."))
     rules = log_alerts.load_rules(Config(issuer="https://id.example"))
     assert parse("\n".join(written(name, rule) for name, rule in rules.items()), kinds) == rules
+
+
+def test_the_starter_rules_speak_the_readers_language(house: House) -> None:
+    """Each has words in the page's language; a rule of another file keeps its own"""
+    watch = auditor(house)
+    about = {name: rule.about for name, rule in log_alerts.load_rules(house.config).items()}
+    assert set(STARTER_RULES) == set(about)
+    english, chinese = (html.unescape(watch.get(f"/console/rules?lang={lang}").text) for lang in ("en", "zh-Hans"))
+    for text in about.values():
+        assert text in english and text not in chinese

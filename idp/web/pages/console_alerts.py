@@ -4,6 +4,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from flask import Response
+from flask_babel import LazyString, force_locale
 
 from idp.audit.alerts import Change, Rule, written
 from idp.audit.alerts import changed as with_change
@@ -12,7 +13,7 @@ from idp.flows import cases, colleagues, console_search, log_alerts
 from idp.flows.people import Person
 from idp.parts import Parts
 from idp.records import AlertChange, Session
-from idp.web.case_words import CASE_OUTCOMES, SEVERITIES
+from idp.web.case_words import CASE_OUTCOMES, SEVERITIES, STARTER_RULES
 from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.console_cases import line as case_line
 from idp.web.pages.console_events import everything, moment_of, rows
@@ -159,7 +160,7 @@ def _rule(parts: Parts, name: str, found: Rule) -> dict[str, Any]:
     return {
         "name": name,
         "url": f"{RULES}/{quote(name)}",
-        "about": found.about,
+        "about": _meaning(name, found),
         "severity": SEVERITIES[found.severity],
         "live": change.live,
         "count": held.count,
@@ -171,9 +172,17 @@ def _rule(parts: Parts, name: str, found: Rule) -> dict[str, Any]:
     }
 
 
-def _about(parts: Parts, name: str) -> str:
+def _about(parts: Parts, name: str) -> LazyString | str:
     found = log_alerts.load_rules(parts.config).get(name)
-    return found.about if found else ""
+    return _meaning(name, found) if found else ""
+
+
+def _meaning(name: str, found: Rule) -> LazyString | str:
+    """In the page's language where the rule is of the starter set, else as its file says it."""
+    known = STARTER_RULES.get(name)
+    with force_locale("en"):
+        own = known is not None and str(known) == found.about
+    return known if known is not None and own else found.about
 
 
 def _line(told: dict[str, Any]) -> dict[str, Any]:
