@@ -111,5 +111,20 @@ STARTER_RULES: dict[str, LazyString] = {
     "log-taken-away": _("The audit log was exported."),
     "log-not-whole": _("The audit log is not what was signed and remembered."),
     "witness-disagrees": _("A witness saw another log of our name."),
+    "one-address-many-accounts": _(
+        "One address fails at many accounts: passwords are being sprayed, or stolen ones tried."
+    ),
+    "one-network-many-failures": _(
+        "Neighbouring addresses fail again and again, each seldom enough not to be slowed down."
+    ),
+    "one-address-many-clients": _("One address is refused as many different clients: secrets are being tried."),
+    "account-from-many-blocks": _(
+        "One account signs in from networks far apart within an hour: it may be shared or stolen. Somebody on the move meets it too."
+    ),
+    "releases-outside-working-hours": _("A client takes much personal data at night or at the weekend."),
+    "staff-made": _("Somebody's roles changed: they became staff, or are none any more."),
+    "log-behind": _(
+        "Events got their leaf, or were looked at, over a minute after they happened: the sequencer or the watch lags or stood still."
+    ),
 }
 """What the rules that come with the product mean; a rule of another file is shown in that file's words."""
