@@ -101,7 +101,7 @@ class Shown:
         """The plan as the page tells it: what is asked for more than one reason stands under the stronger one alone. A service item that orders
         or needs something tells why better than a scope; what a scope tells anyway is nothing to be turned on."""
         needed = {line.claim for line in self.plan.lines if line.item != STANDARD_LOGIN and settled(line)}
-        anyway = {line.claim for line in self.plan.lines if line.item == STANDARD_LOGIN}
+        anyway = {n.claim for n in self.plan.lines if n.item == STANDARD_LOGIN and n.verified != "only"}
         return tuple(
             line
             for line in self.plan.lines

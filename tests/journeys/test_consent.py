@@ -62,7 +62,7 @@ def test_it_is_remembered_until_more_is_asked(house: House) -> None:
 def test_a_single_claim_is_asked_like_a_scope(house: House) -> None:
     app, browser = house.register(), house.signed_in(house.citizen())
     allow(house, browser, house.authorize(browser, app, scope="openid"))
-    page = house.authorize(browser, app, scope="openid", claims='{"id_token": {"birthdate": null}}')
+    page = house.authorize(browser, app, scope="openid", claims='{"id_token": {"birthdate": null}}', ui_locales="en")
     assert "1990-**-**" in page.text and 'id="consent-allow"' in page.text
 
 

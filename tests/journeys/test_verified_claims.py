@@ -277,3 +277,14 @@ def test_what_is_not_met_is_no_error_and_tells_nothing(house: House, signed_in: 
     assert set(asks(house, browser, app, wanted("name", time={"max_age": 86_400}))) == {"sub"}
     assert "verified_claims" in asks(house, browser, app, wanted("name", time={"max_age": 10 * 86_400}))
     assert len(house.events("attributes.released")) == 1
+
+
+def test_what_an_item_may_be_given_plainly_is_still_the_citizens_choice(house: House) -> None:
+    """Asked for by the client itself as verified alone, and as optional by an item: one stands for nothing of the other."""
+    item(house, {**LOAN, "needs": [{"attribute": "name"}]})
+    app, browser = house.register(), house.signed_in(house.citizen(claims=KNOWN, source="self"))
+    claims = json.dumps({"userinfo": {"verified_claims": wanted("name")}})
+    page = house.authorize(browser, app, scope=SCOPE, claims=claims)
+    assert 'name="allow/loan/name"' in page.text
+    tokens = house.redeem(app, allow(house, browser, page, **{"allow/loan/name": "1"})).get_json()
+    assert house.userinfo(tokens["access_token"]).get_json().keys() == {"sub", "name"}
