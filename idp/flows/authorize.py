@@ -266,7 +266,7 @@ def _issue(parts: Parts, asked: _Asked, known: Known, step: Issue, caller: Calle
     assert known.account is not None
     code = new_token(parts.ring, "code", parts.entropy)
     try:
-        citizen = parts.vault.citizen(known.account.id)
+        citizen = parts.vault.lately(known.account.id)
     except KeyGone:
         return _deny(parts, asked, interaction.refusal(Code.ACCESS_DENIED, "account_erased"), caller)
     plan = _plan(parts, asked, known)

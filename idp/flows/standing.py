@@ -40,6 +40,6 @@ def of_grant(parts: Parts, grant: Grant, now: int, *, session_matters: bool = Tr
 def citizen_of(parts: Parts, account_id: bytes) -> Citizen | None:
     """The opened citizen, or None when the key is gone."""
     try:
-        return parts.vault.citizen(account_id)
+        return parts.vault.lately(account_id)
     except KeyGone:
         return None

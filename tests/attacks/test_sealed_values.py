@@ -174,7 +174,6 @@ def test_a_message_goes_with_its_citizen(house: House) -> None:
     (row,) = house.parts.store.find(Message)
     assert open_notice(house.parts, row) is not None
     house.parts.keyring.destroy(account)
-    house.parts.vault.forget(account)
     assert open_notice(house.parts, row) is None
 
 
