@@ -71,6 +71,7 @@ def test_the_names_lookup_by_the_system():
 
 @pytest.mark.attack("F44")
 def test_a_name_that_nobody_knows_is_unreachable():
+    """A resolver that fails is told as unreachable, and nothing waits for it (RFC 9700 §4.11: what clients name is fetched with care)."""
     def unknown(host, port):
         raise socket.gaierror(host)
 
