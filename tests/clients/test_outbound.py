@@ -90,6 +90,7 @@ def test_one_refused_address_among_many_refuses_all():
 
 @pytest.mark.attack("F44")
 def test_the_next_address_is_tried_when_one_does_not_answer(authority):
+    """One dead address of a name does not cut its keys off (RFC 8305 §5: the next one is tried)."""
     with site(reply(b"x"), authority) as server:
         outbound = guarded(["127.0.0.1", "::1"], ["::1", "127.0.0.1"], ca=str(authority.pem))
         assert outbound.get(f"https://{HOST}:{server.port}/").body == b"x"
@@ -97,6 +98,7 @@ def test_the_next_address_is_tried_when_one_does_not_answer(authority):
 
 @pytest.mark.attack("F44")
 def test_a_name_is_looked_up_once(authority):
+    """What was checked is what is connected to: a name that changes in between gains nothing (OWASP SSRF, DNS rebinding)."""
     asked = []
 
     def rebinding(host, port):
@@ -222,6 +224,7 @@ def test_a_port_that_accepts_and_says_nothing_times_out(outbound):
 
 @pytest.mark.attack("F44")
 def test_a_slow_lookup_times_out():
+    """A resolver that never answers costs the call's limit and no more (DESIGN §5, Outbound)."""
     def sleeping(host, port):
         time.sleep(1)
         return []
@@ -291,6 +294,7 @@ def test_other_urls_are_refused_before_any_lookup(url):
 
 @pytest.mark.attack("F44")
 def test_resolver_answers_that_are_no_addresses_are_refused():
+    """An answer with a zone, which names an interface of ours, is no address to connect to (RFC 4007 §11)."""
     assert failure(guarded([], ["fe80::1%eth0"]).get, "https://tax.example/") == "refused_address"
     assert failure(guarded([], ["nonsense"]).get, "https://tax.example/") == "refused_address"
 
