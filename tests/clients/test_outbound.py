@@ -72,6 +72,7 @@ def test_the_names_lookup_by_the_system():
 @pytest.mark.attack("F44")
 def test_a_name_that_nobody_knows_is_unreachable():
     """A resolver that fails is told as unreachable, and nothing waits for it (RFC 9700 §4.11: what clients name is fetched with care)."""
+
     def unknown(host, port):
         raise socket.gaierror(host)
 
@@ -225,6 +226,7 @@ def test_a_port_that_accepts_and_says_nothing_times_out(outbound):
 @pytest.mark.attack("F44")
 def test_a_slow_lookup_times_out():
     """A resolver that never answers costs the call's limit and no more (DESIGN §5, Outbound)."""
+
     def sleeping(host, port):
         time.sleep(1)
         return []
