@@ -14,12 +14,13 @@ from clients.model import Client
 from idp.audit.facets import TOLD
 from idp.flows.people import Person
 from idp.flows.purposes import purposes
-from idp.flows.reveals import words_to
 from idp.parts import Parts
 from idp.ports import Op
 from idp.records import Consent, Event, EventFacet, Grant, Objection, Reveal
 from idp.release.receipts import Purpose
 from idp.release.told import SEEN, Told, told
+from idp.release.vault import Citizen
+from keys.errors import SealBroken
 from keys.subjects import sid
 from keys.tokens import open_flow, same, seal_flow
 
@@ -138,6 +139,14 @@ def _line(parts: Parts, person: Person, event: Event, cases: dict[bytes, Objecti
 def _words(parts: Parts, person: Person, what: Told) -> str:
     row = parts.store.one(Reveal, id=bytes.fromhex(what.reveal))
     return (words_to(person.citizen, row) if row else None) or ""
+
+
+def words_to(citizen: Citizen, row: Reveal) -> str | None:
+    """Why staff asked to see who a citizen is, in their words: for the citizen too; None when their key is gone."""
+    try:
+        return citizen.open("reveal", "words", row.id, 0, row.sealed).decode()
+    except SealBroken:
+        return None
 
 
 def _service(parts: Parts, person: Person, reference: str) -> str:

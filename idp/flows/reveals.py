@@ -12,12 +12,12 @@ from idp.audit.cases import RevealAsked, RevealDecided, RevealSeen
 from idp.audit.events import record
 from idp.errors import Code, Refusal
 from idp.flows import cases, colleagues, people, sessions
+from idp.flows.history import words_to
 from idp.flows.people import Caller, Person
 from idp.parts import Parts
 from idp.ports import Committed, Holds, Insert, Op, Update, Write
 from idp.records import Account, Attribute, Reveal, SecurityCase
 from idp.release.vault import Citizen
-from keys.errors import SealBroken
 
 WAITING, APPROVED, REFUSED, ENDED = "waiting", "approved", "refused", "ended"
 IDENTIFIERS, PLACES = "identifiers", "places"
@@ -175,14 +175,6 @@ def words(parts: Parts, row: Reveal) -> str | None:
     """The asker's words; None when their key is gone."""
     citizen = _citizen(parts, row.person)
     return words_to(citizen, row) if citizen else None
-
-
-def words_to(citizen: Citizen, row: Reveal) -> str | None:
-    """The words, for the citizen themselves too."""
-    try:
-        return citizen.open("reveal", "words", row.id, 0, row.sealed).decode()
-    except SealBroken:
-        return None
 
 
 def _values(parts: Parts, citizen: Citizen, fields: Sequence[str], now: int) -> dict[str, list[Any]]:

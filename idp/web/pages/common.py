@@ -16,6 +16,7 @@ from idp.parts import Parts
 from idp.protocol.respond import ToClient, add_query
 from idp.records import ClientLogo, Department
 from idp.web.cookies import BROWSER, LANGUAGE, SESSION, name, set_cookie
+from idp.web.edge import FOR_PEOPLE
 from idp.web.theme import LANGUAGES, choose_language, locale_name, render
 from idp.web.wire import Request, page_policy
 from idp.web.wording import PROBLEMS
@@ -97,9 +98,11 @@ def language_links(here: str | None = None) -> list[tuple[str, str, str]]:
 
 
 def _asked_again() -> str:
-    """The address to ask for again: this page's own, also where an outcome is rendered for the edge. What was posted is not sent again:
-    there the form's own page, else the start page."""
+    """The address to ask for again: this page's own. What was posted is not sent again: there the form's own page, else the start page. Nor is a
+    request to a protocol endpoint, of which nothing is proven."""
     asked = current()
+    if asked.path in FOR_PEOPLE:
+        return "/"
     path = "/" + quote(asked.path.lstrip("/"))
     if asked.method not in ("GET", "HEAD"):
         adapter = current_app.create_url_adapter(request)
