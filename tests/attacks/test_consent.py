@@ -302,12 +302,12 @@ def test_a_consent_that_is_withdrawn_at_the_very_moment(any_house: House, monkey
     app, browser = house.register(), house.signed_in(house.citizen())
     house.code(browser, app)
     grants = house.parts.store.find(Grant)
-    opened, withdrawn = house.parts.vault.citizen, {"withdrawn_at": house.clock()}
+    opened, withdrawn = house.parts.vault.lately, {"withdrawn_at": house.clock()}
 
     def meanwhile(self: object, account_id: bytes) -> object:
         house.parts.store.commit([Update(Consent, {"client_id": app.id}, withdrawn)])
         return opened(account_id)
 
-    monkeypatch.setattr(type(house.parts.vault), "citizen", meanwhile)
+    monkeypatch.setattr(type(house.parts.vault), "lately", meanwhile)
     assert answer(house.authorize(browser, app))["error"] == "consent_required"
     assert house.parts.store.find(Grant) == grants

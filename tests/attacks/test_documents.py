@@ -5,7 +5,7 @@ import pytest
 from clients.metadata_wire import Wire
 from idp.flows.provision import add_initial_token
 from tests.journeys.test_par import GOOD
-from tests.kit.house import ISSUER, House, bearer, sign
+from tests.kit.house import ISSUER, House, basic, bearer, sign
 
 BASE = b'"redirect_uris":["https://tax.example/callback"]'
 
@@ -116,7 +116,7 @@ def test_a_parameters_name_is_no_text_of_ours(house: House, name: str) -> None:
         house.as_client(app, "/token", {name: "1"}).get_json()["error_description"],
     ):
         assert name not in text and text.isascii() and not set(text) & set('"\\')
-    twice = house.post("/token", [("client_id", app.id), ("client_secret", app.secret or ""), (name, "1"), (name, "2")])
+    twice = house.post("/token", [(name, "1"), (name, "2")], basic(app.id, app.secret or ""))
     assert twice.get_json()["error"] == "invalid_request" and name not in twice.get_json()["error_description"]
 
 

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from idp.caches import CATALOGUE, bump
 from idp.flows.purposes import purposes
 from idp.ports import Committed, Insert
 from idp.records import AttributeRow, ServiceItemRow
@@ -47,7 +48,8 @@ def published(house: House) -> House:
     row = ServiceItemRow("settle", 2, "tax", "approved", msgspec.json.encode(item), 1, 1, "cli")
     kind = AttributeKind(code="tax_number", claim="tin", names={"zh": "税号", "en": "Tax number"})
     kept = AttributeRow("tax_number", msgspec.json.encode(kind), 1, 1)
-    assert isinstance(house.parts.store.commit([Insert(row), Insert(kept)]), Committed)
+    assert isinstance(house.parts.store.commit([Insert(row), Insert(kept), *bump(CATALOGUE)]), Committed)
+    house.parts.generations.reread()
     return house
 
 

@@ -8,7 +8,7 @@ import pytest
 from idp.audit.facets import TELLING
 from idp.release import receipts as law
 from idp.release.receipts import FIELDS, SIGN_IN, TYP, Facts, NotAReceipt, Party, Purpose, check, claims_of, file_of
-from idp.release.told import KINDS, Told, cell, table, told
+from idp.release.told import KINDS, SEEN, Told, cell, table, told
 from keys.jose import VerifyKeys, mint
 from tests.kit.house import key_pair, sign
 
@@ -50,7 +50,7 @@ def leaves(value: Any, path: str = "") -> set[str]:
     return {path}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {SEEN}))
 def test_every_member_is_mapped_to_a_field_of_the_specification(kind: str) -> None:
     """Issue 3.7: fields mapped in a table in the code"""
     claims = claims_of(facts(kind))
