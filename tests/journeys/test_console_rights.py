@@ -49,7 +49,8 @@ def test_every_route_of_the_console_opens_to_the_roles_of_one_table_alone(house:
         assert enters(citizen, method, path) == 403, path
         for role, person in members.items():
             open_to = role in RIGHTS.get((method, rule), {"auditor"})
-            assert (enters(person, method, path) != 403) == open_to, (role, method, rule)
+            refused = 303 if (role, method, rule) == ("approver", "GET", "/console") else 403
+            assert (enters(person, method, path) != refused) == open_to, (role, method, rule)
             if method == "POST":
                 assert person.post(path, {"proof": "x"}).status_code == 403, path
         answer = one_factor.open(path, method=method, base_url=house.config.issuer)
@@ -66,6 +67,21 @@ def test_the_navigation_leads_where_ones_roles_open(house: House) -> None:
         navigation = page.partition('class="ym-nav"')[2].partition("</nav>")[0]
         assert re.findall(r'href="(/console[^"]*)"', navigation) == paths
         assert 'id="jump"' not in page
+
+
+@pytest.mark.attack("A165")
+def test_the_front_door_leads_an_approver_to_the_approvals(house: House) -> None:
+    """Whoever decides and does not read begins at the decisions; nobody else is led on, nor an approver with one factor (ASVS 8.2.1)."""
+    for name, roles in (("alone", "approver"), ("both", "operator approver")):
+        page = auditor(house, f"he.{name}", roles).get("/console")
+        assert page.status_code == 200 and page.request.path == "/console/approvals"
+    assert auditor(house, "he.reads", "approver auditor").get("/console").request.path == "/console"
+    for role in ("operator", ""):
+        assert auditor(house, f"he.other{role}", role).get("/console", follow=False).status_code == 403
+    account = house.citizen("he.one")
+    house.parts.store.commit([Update(Account, {"id": account}, {"roles": "approver"})])
+    one_factor = house.signed_in(account, acr="urn:yimen:acr:1")
+    assert one_factor.get("/console", base_url=house.config.issuer).status_code == 403
 
 
 @pytest.mark.attack("A165")

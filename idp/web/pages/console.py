@@ -1,6 +1,7 @@
 """``/console``: for staff who proved a second factor. Every route of it is in one table behind one guard; which role opens it, in another.
 
-Whoever is not signed in goes to the sign-in page; whoever has not the role is refused: roles are read at each request.
+Whoever is not signed in goes to the sign-in page; whoever has not the role is refused: roles are read at each request. The front door alone
+leads an approver on to the approvals.
 """
 
 from collections.abc import Callable
@@ -26,9 +27,9 @@ from idp.web.pages import (
     console_views,
 )
 from idp.web.pages.account import own_form, own_page
-from idp.web.pages.common import current, problem_page
+from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.console_frame import View
-from idp.web.pages.console_rights import may
+from idp.web.pages.console_rights import led_on, may
 from idp.web.pages.visit import Visit
 
 LIVE: Final = "/console/events/live"
@@ -82,7 +83,10 @@ def _guarded(parts: Parts, method: str, rule: str, view: View) -> Callable[..., 
 
     def answer(**named: Any) -> Response:
         def staff(here: Visit, person: Person, session: Session) -> Response:
-            if session.acr != TWO_FACTORS or not may(person, method, rule):
+            proved = session.acr == TWO_FACTORS
+            if proved and (elsewhere := led_on(person, method, rule)):
+                return see_other(elsewhere)
+            if not proved or not may(person, method, rule):
                 return problem_page("forbidden", 403, service=None)
             return view(here, person, session, **named)
 

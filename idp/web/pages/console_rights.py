@@ -31,3 +31,9 @@ def may(person: Person, method: str, rule: str) -> bool:
 def home(person: Person) -> str:
     """Where the console begins for somebody; empty for whoever has no role."""
     return next((path for role, path in HOMES if role in person.account.roles.split()), "")
+
+
+def led_on(person: Person, method: str, rule: str) -> str:
+    """Where the front door leads an approver who may not read the overview; empty for anybody else and at any other door."""
+    decides = APPROVER in person.account.roles.split() and not may(person, method, rule)
+    return home(person) if decides and (method, rule) == ("GET", "/console") else ""
