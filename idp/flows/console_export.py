@@ -14,7 +14,7 @@ from idp.audit.search import Query, pairs
 from idp.errors import Unavailable
 from idp.flows.console_search import Found, Page, search
 from idp.flows.log_export import harmless
-from idp.flows.log_reading import exported, index_of, prove, rows_of
+from idp.flows.log_reading import exported, place_of, prove, rows_of
 from idp.flows.people import Caller, Person
 from idp.flows.sequencer import head
 from idp.flows.traces import Trace
@@ -29,7 +29,10 @@ FORMS: Final = {
     "ecs": "application/jsonl",
     "proofs": "application/jsonl",
 }
-"""``ocsf``: OCSF 1.8; ``ecs``: Elastic Common Schema; ``proofs``: each event with its C2SP tlog-proof under the same signed checkpoint."""
+"""``ocsf``: OCSF 1.8; ``ecs``: Elastic Common Schema; ``proofs``: each event with its C2SP tlog-proof under the same signed checkpoint.
+
+These three name an event's place in the tree: one that the tree signed at the beginning of the export does not hold yet is left out.
+"""
 PAGE: Final = 500
 COLUMNS: Final = ("id", "at", "kind", "outcome", "client_id", "person", "actor", "reference", "head")
 
@@ -64,18 +67,15 @@ def _bytes(parts: Parts, events: Sequence[Found], form: str, at: TreeHead) -> by
     if form == "jsonl":
         return b"".join(msgspec.json.encode(event.head) + b"\n" for event in events)
     rows = rows_of(parts, tuple(event.seq for event in events))
-    said = (_said(parts, row, form, at) for event in events if (row := rows.get(event.seq)) is not None)
+    placed = ((place_of(parts, seq), rows[seq]) for event in events if (seq := event.seq) in rows)
+    said = (_said(parts, index, row, form, at) for index, row in placed if index is not None and index < at.size)
     return b"".join(line + b"\n" for line in said)
 
 
-def _said(parts: Parts, event: Event, form: str, at: TreeHead) -> bytes:
-    index = index_of(parts, event.seq)
+def _said(parts: Parts, index: int, event: Event, form: str, at: TreeHead) -> bytes:
     if form != "proofs":
         return siem.line(form, index, event).encode()
-    proof = (
-        prove(parts, event, at).text() if index < at.size else None
-    )  # what got its leaf meanwhile has none under this head
-    return msgspec.json.encode({**exported(index, event), "proof": proof})
+    return msgspec.json.encode({**exported(index, event), "proof": prove(parts, event, at).text()})
 
 
 def _row(event: Found) -> tuple[str, ...]:

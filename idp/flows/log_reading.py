@@ -120,14 +120,22 @@ def event_by_id(parts: Parts, event_id: str) -> Event:
     return event
 
 
-def index_of(parts: Parts, seq: int) -> int:
-    """Where the tree holds the event ``seq``. Raises Refusal(invalid_request)."""
+def place_of(parts: Parts, seq: int) -> int | None:
+    """Where the tree holds the event ``seq``; None when it does not (yet)."""
     reaching = {"max_seq": Op(">=", seq)}
     for where, limit in ((reaching, NEIGHBOURS), ({**reaching, "min_seq": Op("<=", seq)}, MANY_NEIGHBOURS)):
         for bundle in parts.store.find(TreeBundle, where, order=("max_seq",), limit=limit):
             numbers = seqs_of(bundle)
             if seq in numbers:
                 return bundle.n * WIDTH + numbers.index(seq)
+    return None
+
+
+def index_of(parts: Parts, seq: int) -> int:
+    """Where the tree holds the event ``seq``. Raises Refusal(invalid_request)."""
+    index = place_of(parts, seq)
+    if index is not None:
+        return index
     raise Refusal(Code.INVALID_REQUEST, "The event is not in the tree.", reason="not_sequenced")
 
 

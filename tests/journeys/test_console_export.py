@@ -4,11 +4,13 @@ import re
 
 import msgspec
 import pytest
+from werkzeug.test import TestResponse
 
 from idp.audit.events import SignInFailed, TokenRequestRefused
 from idp.audit.merkle import ProofError
 from idp.audit.proof import parse, verify
-from idp.flows.sequencer import log_signer
+from idp.flows.sequencer import head, log_signer
+from idp.records import Event
 from tests.journeys.test_console import auditor, happen, settle
 from tests.kit.house import House
 from tests.kit.person import Person
@@ -19,10 +21,16 @@ def watch(any_house: House) -> Person:
     return auditor(any_house)
 
 
-def take(watch: Person, form: str) -> list[dict]:
-    page = watch.get("/console/events?outcome=refused&within=all")
+def sent(watch: Person, form: str, query: str) -> TestResponse:
+    """An export of a search."""
+    page = watch.get(f"/console/events?{query}")
     number = next(n for n, tag in enumerate(re.findall(r"<form[^>]*>", page.text)) if 'id="export"' in tag)
-    answer = watch.submit({"form": form}, form=number)
+    return watch.submit({"form": form}, form=number)
+
+
+def take(watch: Person, form: str, query: str = "outcome=refused&within=all") -> list[dict]:
+    """The lines of an export in a form of others."""
+    answer = sent(watch, form, query)
     assert (
         answer.status_code == 200 and f'filename="yimen-events.{form}.jsonl"' in answer.headers["Content-Disposition"]
     )
@@ -44,6 +52,26 @@ def test_an_export_speaks_ocsf_and_ecs(watch: Person) -> None:
     assert [line["metadata"]["version"] for line in ocsf] == ["1.8.0"] * 4
     assert [line["metadata"]["event_code"] for line in ocsf] == ["token.refused"] + ["session.refused"] * 3
     assert [line["event"]["sequence"] for line in ecs] == [line["metadata"]["sequence"] for line in ocsf]
+
+
+def test_an_export_leaves_out_what_the_signed_tree_does_not_hold_yet(watch: Person) -> None:
+    """A newer event neither empties nor cuts the file; forms that show no place in the tree hold it, and it comes with the next tree."""
+    house, everything = watch.house, "within=all"
+    refusals(house)
+    happen(house, SignInFailed(reason="wrong_password"))
+    newest = house.parts.store.find(Event, order=("-seq",), limit=1)[0]
+    size = head(house.parts).size
+    assert newest.seq > head(house.parts).last_seq and size >= 4
+    for form in ("ocsf", "ecs", "proofs"):
+        assert len(take(watch, form, everything)) == size, form
+    for form in ("jsonl", "csv"):
+        lines = sent(watch, form, everything).text.splitlines()
+        assert len(lines) > size and any(newest.id.hex() in line for line in lines), form
+    settle(house)
+    for form in ("ocsf", "ecs", "proofs"):
+        told = take(watch, form, everything)
+        assert len(told) == head(house.parts).size > size, form
+        assert any(newest.entry.hex() in str(line) for line in told), form
 
 
 def test_every_exported_proof_holds_and_one_of_another_event_does_not(watch: Person) -> None:
