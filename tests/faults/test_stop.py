@@ -100,7 +100,7 @@ def test_workers_renewed_one_by_one(served: Served) -> None:
             except Gone:
                 continue
             return
-        raise AssertionError("refused three times")
+        raise AssertionError("refused eight times")
 
     with Load(caller, caller):
         server.popen.send_signal(signal.SIGHUP)
