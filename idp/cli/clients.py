@@ -130,7 +130,10 @@ def confirm_key(client_id: str, as_json: bool) -> None:
 @click.argument("client_id")
 @verb
 def errors(client_id: str, as_json: bool) -> None:
-    """The client's last refusals: what was received against what is registered. Holds no citizen data."""
+    """The client's last refusals: what was received against what is registered. Holds no citizen data.
+
+    The table cuts long values; ``--json`` has them whole.
+    """
     with opened() as parts:
         rows = parts.store.find(ClientRefusal, {"client_id": client_id}, order=("-at",), limit=50)
         show(
@@ -146,6 +149,7 @@ def errors(client_id: str, as_json: bool) -> None:
                 for r in rows
             ],
             as_json,
+            longest=60,
         )
 
 

@@ -66,8 +66,11 @@ def opened() -> Any:
         close_parts(parts)
 
 
-def show(value: Any, as_json: bool, *, columns: Sequence[str] | None = None) -> None:
-    """Print ``value``: JSON, or for people a table (list of mappings) or ``name: value`` lines (mapping)."""
+def show(value: Any, as_json: bool, *, columns: Sequence[str] | None = None, longest: int | None = None) -> None:
+    """Print ``value``: JSON, or for people a table (list of mappings) or ``name: value`` lines (mapping).
+
+    ``longest``: characters of a cell of the table, for values that a stranger chose; JSON has them whole.
+    """
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
     elif isinstance(value, Mapping):
@@ -75,18 +78,22 @@ def show(value: Any, as_json: bool, *, columns: Sequence[str] | None = None) -> 
         for key, item in value.items():
             click.echo(f"{str(key).ljust(width)}  {_text(item)}")
     else:
-        _table(list(value), columns)
+        _table(list(value), columns, longest)
 
 
-def _table(rows: list[Mapping[str, Any]], columns: Sequence[str] | None) -> None:
+def _table(rows: list[Mapping[str, Any]], columns: Sequence[str] | None, longest: int | None) -> None:
     if not rows:
         click.echo("Nothing yet.")
         return
     names = list(columns or rows[0])
-    cells = [[_text(r.get(n)) for n in names] for r in rows]
+    cells = [[_cut(_text(r.get(n)), longest) for n in names] for r in rows]
     widths = [max(len(n), *(len(c[i]) for c in cells)) for i, n in enumerate(names)]
     for line in [[n.upper() for n in names], *cells]:
         click.echo("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip())
+
+
+def _cut(text: str, longest: int | None) -> str:
+    return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _text(item: Any) -> str:

@@ -32,7 +32,7 @@ _CJK_GAP: Final = re.compile(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
 
 
 def _first(text: str) -> str:
-    return text[0] + "*" * max(1, min(len(text) - 1, 6))
+    return text[0] + "*" * min(len(text) - 1, 6) if len(text) > 1 else "*"
 
 
 def _ends(text: str) -> str:
@@ -61,7 +61,7 @@ def _number(text: str) -> str:
 
 
 def _area(text: str) -> str:
-    return f"{text[:2]}****"
+    return f"{text[:2]}****" if len(text) > 2 else _first(text)
 
 
 def _place(text: str) -> str:

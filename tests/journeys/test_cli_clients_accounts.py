@@ -148,6 +148,26 @@ def test_clients_errors_shows_received_beside_registered(idp, department):
     )
 
 
+def test_clients_errors_cuts_long_values_in_its_table_alone(idp, department):
+    from werkzeug.test import Client
+
+    from idp.app import close_parts, create_app, open_parts
+    from idp.config import load
+
+    added = idp.ask("clients", "add", idp.file("c.json", CLIENT), "--department", department)
+    sent = f"https://app.example/{'9' * 400}"
+    parts = open_parts(load(idp.env))
+    try:
+        asked = {"client_id": added["client_id"], "redirect_uri": sent, "response_type": "code"}
+        Client(create_app(parts.config, parts)).get("/authorize", query_string=asked, base_url="https://id.example")
+    finally:
+        close_parts(parts)
+    (line,) = idp.ask("clients", "errors", added["client_id"])
+    table = idp.run("clients", "errors", added["client_id"]).output
+    assert len(line["received"]) > 60 and line["received"] not in table
+    assert f"  {line['received'][:59]}…  " in table
+
+
 def test_the_log_is_followed(idp, department):
     """``idp audit list --follow``: what is there, then what comes, each once."""
     command = [sys.executable, "-m", "idp.cli", "audit", "list", "--follow", "--json", "--kind", "department.added"]

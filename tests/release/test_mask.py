@@ -12,6 +12,11 @@ from idp.release.mask import mask
     ("claim", "value", "shown"),
     [
         ("name", "李伟", "李*"),
+        ("given_name", "伟", "*"),
+        ("region_code", "330102", "33****"),
+        ("region_code", "3", "*"),
+        ("national_id", "1", "*"),
+        ("secret_number", "1", "*"),
         ("name", "Konstantinopoulos", "K******"),
         ("email", "li.wei@example.cn", "l***@example.cn"),
         ("phone_number", "+8613800138000", "+86138****8000"),

@@ -94,6 +94,17 @@ def test_nothing_is_wider_than_a_small_phone(chromium: Browser, origin: str, lan
     assert wide == {}
 
 
+@pytest.mark.parametrize("width", [1100, 375])
+def test_events_beside_other_panels_have_room_for_their_words(chromium: Browser, origin: str, width: int) -> None:
+    """WCAG 1.4.10: no column of single letters, neither on a wide page of two columns nor on a phone."""
+    context = chromium.new_context(viewport={"width": width, "height": 800})
+    page, _ = watched(context)
+    page.goto(f"{origin}/page/console_case/zh-Hans/normal")
+    rooms = page.locator(".yc-event__what").evaluate_all("all => all.map(one => one.getBoundingClientRect().width)")
+    context.close()
+    assert rooms and min(rooms) >= 240
+
+
 def submitted(page: Page) -> set[str]:
     return set(page.inner_text("body").splitlines())
 
