@@ -221,7 +221,12 @@ def test_a_false_or_future_cosignature_is_refused(house, tmp_path):
     written(house, 30)
     signed = head(house.parts).note.decode()
     answer = made.add_checkpoint(submission(house, 0).body(), 1000)
-    for bad, now in ((answer, 1), (answer[:-3] + ("E" if answer[-3] == "A" else "A") + "=\n", 1000), ("", 1000), ("nonsense\n", 1000)):
+    for bad, now in (
+        (answer, 1),
+        (answer[:-3] + ("E" if answer[-3] == "A" else "A") + "=\n", 1000),
+        ("", 1000),
+        ("nonsense\n", 1000),
+    ):
         with pytest.raises(NoteError):
             accepted(signed, bad, made.verifiers, now)
 
