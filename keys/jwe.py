@@ -70,7 +70,7 @@ class Encrypter:
         cty: str | None = None,
         iss: str | None = None,
     ) -> None:
-        """As :func:`encrypt`."""
+        """``cty``: ``JWT`` when what is encrypted is a signed token (RFC 7519 §5.2). Raises ``ValueError`` for an unusable key."""
         if not isinstance(key, EncryptionKey) or alg not in {None, *JWE_ALGS} or enc not in JWE_ENCS:
             raise ValueError("the key cannot be encrypted to")
         alg, public = alg or algorithm_for(key), key.public_key
@@ -106,20 +106,9 @@ class Encrypter:
         return f"{protected}.{b64url(encrypted_key)}.{b64url(iv)}.{b64url(text)}.{b64url(tag)}"
 
 
-def encrypt(
-    plain: bytes,
-    key: Key,
-    *,
-    alg: str | None = None,
-    enc: str = JWE_ENCS[0],
-    kid: str | None = None,
-    typ: str | None = None,
-    cty: str | None = None,
-    iss: str | None = None,
-) -> str:
-    """Compact JWE to a public key, of which nothing is kept. ``cty``: ``JWT`` when ``plain`` is a signed token (RFC 7519 §5.2). Raises
-    ``ValueError`` for an unusable key."""
-    return Encrypter(key, alg=alg, enc=enc, kid=kid, typ=typ, cty=cty, iss=iss)(plain)
+def encrypt(plain: bytes, key: Key, **chosen: str) -> str:
+    """Compact JWE to a public key, of which nothing is kept; ``chosen`` as :class:`Encrypter` takes it. Raises ``ValueError`` for an unusable key."""
+    return Encrypter(key, **chosen)(plain)
 
 
 def decrypt(token: str, key: EncryptionKey, *, max_len: int = MAX_JWE_CHARS) -> tuple[bytes, dict[str, Any]]:

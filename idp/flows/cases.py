@@ -14,6 +14,7 @@ from idp.audit.cases import CaseAssigned, CaseClosed, CaseLinked, CaseNoted, Cas
 from idp.audit.events import Fact, record
 from idp.errors import Code, Refusal
 from idp.flows import colleagues, log_alerts, objections
+from idp.flows.ids import raw_id
 from idp.flows.log_reading import event_by_id
 from idp.flows.people import Caller, Person
 from idp.parts import Parts
@@ -74,7 +75,7 @@ def about(parts: Parts, origin: str, what: str) -> About:
             raise _refused("This is no alert.", "case_about")
         person = _in_group(event) if origin == ALERT else event.actor
         return About(origin, event.id if origin == ALERT else None, (event.id,), _somebody(parts, person))
-    person = _somebody(parts, _raw(what)) if origin == "person" else None
+    person = _somebody(parts, raw_id(what)) if origin == "person" else None
     if origin != HAND and person is None:
         raise _refused("There is nothing of this kind.", "case_about")
     return About(HAND, person=person)
@@ -89,7 +90,7 @@ def _about_objection(parts: Parts, what: str) -> About:
 def _in_group(event: Event) -> bytes | None:
     """Whom an alert's group names."""
     words = str(msgspec.json.decode(event.head, type=dict[str, Any]).get("group") or "").split(" ")
-    return next((_raw(word.partition("=")[2]) for word in words if word.startswith("person=")), None)
+    return next((raw_id(word.partition("=")[2]) for word in words if word.startswith("person=")), None)
 
 
 def _somebody(parts: Parts, pseudonym: bytes | None) -> bytes | None:
@@ -162,7 +163,7 @@ def link(parts: Parts, caller: Caller, staff: Person, case_id: str, event_id: st
 def assign(parts: Parts, caller: Caller, staff: Person, case_id: str, version: int, to: str) -> None:
     """Give the case, as it was at ``version``, to the member of staff ``to`` (pseudonym), or to nobody. Raises Refusal."""
     row = of(parts, case_id)
-    keeper = colleagues.found(parts, raw) if (raw := _raw(to)) else None
+    keeper = colleagues.found(parts, raw) if (raw := raw_id(to)) else None
     if to and keeper is None:
         raise _refused("There is no such member of staff.", "case_assignee")
     theirs: list[Write] = [colleagues.holds(keeper, colleagues.LOOKS)] if keeper else []
@@ -241,7 +242,7 @@ def step(
 
 def of(parts: Parts, case_id: str) -> SecurityCase:
     """The row of a case. Raises Refusal when there is none."""
-    raw = _raw(case_id)
+    raw = raw_id(case_id)
     row = parts.store.one(SecurityCase, id=raw) if raw else None
     if row is None:
         raise _refused("There is no such case.", "case_unknown")
@@ -270,12 +271,12 @@ def listed(parts: Parts, which: str, staff: Person, before: str) -> tuple[list[S
     }
     where = filters[which]
     at, _, last = before.partition("-")
-    if before and (not at.isascii() or not at.isdigit() or len(at) > 18 or _raw(last) is None):
+    if before and (not at.isascii() or not at.isdigit() or len(at) > 18 or raw_id(last) is None):
         raise _refused("There is no such page.", "case_page")
     if before:
         where = {**where, "created_at": Op("<=", int(at))}
     rows = parts.store.find(SecurityCase, where, order=("-created_at", "-id"), limit=2 * PAGE)
-    rows = [row for row in rows if not before or (row.created_at, row.id) < (int(at), _raw(last))]
+    rows = [row for row in rows if not before or (row.created_at, row.id) < (int(at), raw_id(last))]
     end = rows[PAGE - 1] if len(rows) > PAGE else None
     return rows[:PAGE], f"{end.created_at}-{end.id.hex()}" if end else ""
 
@@ -349,14 +350,6 @@ def _fits(words: str, *, needed: bool = False) -> None:
         raise _refused(f"Words have at most {MAX_WORDS} characters.", "words_long")
     if needed and not words.strip():
         raise _refused("Words are needed.", "words_missing")
-
-
-def _raw(text: str) -> bytes | None:
-    try:
-        raw = bytes.fromhex(text) if len(text) == 32 else b""
-    except ValueError:
-        return None
-    return raw or None
 
 
 def _commit(parts: Parts, staff: Person, writes: list[Write]) -> None:

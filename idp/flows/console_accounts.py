@@ -8,6 +8,7 @@ from typing import Final
 
 from idp.audit.events import AccountChanged, record
 from idp.flows import sessions
+from idp.flows.ids import raw_id
 from idp.flows.people import Caller, Person, codes_left, totp
 from idp.flows.recovery import other_resets
 from idp.parts import Parts
@@ -93,10 +94,7 @@ def pseudonym_of_nobody(parts: Parts) -> str:
 
 
 def _account(parts: Parts, pseudonym: str) -> Account | None:
-    try:
-        raw = bytes.fromhex(pseudonym)
-    except ValueError:
-        return None
-    entry = parts.keyring.whose(raw) if len(raw) == 16 and len(pseudonym) == 32 else None
+    raw = raw_id(pseudonym)
+    entry = parts.keyring.whose(raw) if raw else None
     account = parts.store.one(Account, id=entry.account_id) if entry is not None else None
     return account if account is not None and account.status in ("active", "disabled") else None

@@ -75,7 +75,7 @@ def _bytes(parts: Parts, events: Sequence[Found], form: str, at: TreeHead) -> by
 def _said(parts: Parts, index: int, event: Event, form: str, at: TreeHead) -> bytes:
     if form != "proofs":
         return siem.line(form, index, event).encode()
-    return msgspec.json.encode({**exported(index, event), "proof": prove(parts, event, at).text()})
+    return msgspec.json.encode({**exported(index, event), "proof": prove(parts, event, at, index).text()})
 
 
 def _row(event: Found) -> tuple[str, ...]:

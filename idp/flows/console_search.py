@@ -26,6 +26,8 @@ from idp.audit.search import (
     kinds,
     window,
 )
+from idp.flows.ids import raw_id
+from idp.flows.log_reading import found_by_id
 from idp.flows.sequencer import head
 from idp.flows.traces import Trace
 from idp.parts import Parts
@@ -120,7 +122,7 @@ def newer(parts: Parts, query: Query, now: int, after: str, trace: Trace | None 
 
     Numbers are given before the commit, so that an event may come late: those around a young ``after`` come again, known by their ids.
     """
-    last = _by_id(parts, after)
+    last = found_by_id(parts, after)
     if last is None:
         return News([], newest(parts))
     late = last.at - LATE if now - last.at < 2 * LATE else now
@@ -163,7 +165,7 @@ def accounts(parts: Parts, query: Query, now: int, trace: Trace | None) -> list[
 
 def event(parts: Parts, event_id: str) -> Found | None:
     """The event of an id in hex, None for anything else."""
-    row = _by_id(parts, event_id)
+    row = found_by_id(parts, event_id)
     return None if row is None else _found(row)
 
 
@@ -178,13 +180,10 @@ def jump(parts: Parts, typed: str) -> tuple[str, str] | None:
     word = typed.strip()
     if not word or len(word) > 256 or not word.isprintable():
         return None
-    try:
-        raw = bytes.fromhex(word) if len(word) == 32 else b""
-    except ValueError:
-        raw = b""
+    raw = raw_id(word)
     lower, upper = word.lower(), word.upper()
     tries: list[tuple[str, bytes, str, str]] = []
-    if len(raw) == 16:
+    if raw:
         tries += [(facets.ID, raw, "event", lower), (facets.PERSON, raw, "person", lower)]
         tries += [(facets.STAFF, raw, "staff", lower)]
         tries += [(facets.SESSION, lower.encode(), "session", lower), (facets.GRANT, lower.encode(), "grant", lower)]
@@ -265,7 +264,7 @@ def _top(parts: Parts, query: Query, until: int) -> int:
     if query.until is not None:
         top = min(top, _first_at(parts, until + SKEW) - 1)
     if query.before:
-        row = _by_id(parts, query.before)
+        row = found_by_id(parts, query.before)
         if row is None:
             raise Bad({"before": "unknown"})
         top = min(top, row.seq - 1)
@@ -293,16 +292,6 @@ def _clients_of(parts: Parts, department: str) -> list[str]:
     if len(rows) > MOST_CLIENTS:
         raise Bad({"department": "many"})
     return [row.client_id for row in rows]
-
-
-def _by_id(parts: Parts, event_id: str) -> Event | None:
-    try:
-        raw = bytes.fromhex(event_id)
-    except ValueError:
-        return None
-    lines = parts.store.find(EventFacet, {"facet": facets.ID, "value": raw}, limit=1) if len(raw) == 16 else []
-    row = parts.store.one(Event, seq=lines[0].seq) if lines else None
-    return row if row is not None and row.id == raw else None
 
 
 def _found(row: Event) -> Found:

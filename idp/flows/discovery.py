@@ -8,6 +8,7 @@ import msgspec
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from authlib.oidc.discovery import OpenIDProviderMetadata
 
+from idp.caches import CATALOGUE
 from idp.errors import Unavailable
 from idp.flows.offer import server_profile
 from idp.parts import Parts
@@ -36,17 +37,19 @@ class Discovery:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._claims: tuple[str, ...] = ()
+        self._at = -1
         self._last = self.now()
 
     def now(self) -> Published:
         """What is not read fresh enough is told as it was: nothing is promised by it."""
         try:
-            claims = offered(self._parts.catalogue.all_kinds().values())
+            at = self._parts.generations.now(CATALOGUE)
+            if at != self._at:
+                claims = offered(self._parts.catalogue.all_kinds().values())
+                self._last, self._at = published(msgspec.json.encode(_document(self._parts, claims))), at
         except Unavailable:
-            return self._last
-        if claims != self._claims:
-            self._last, self._claims = published(msgspec.json.encode(_document(self._parts, claims))), claims
+            if self._at < 0:
+                raise
         return self._last
 
 

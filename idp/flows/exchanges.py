@@ -16,6 +16,7 @@ from idp.flows import standing
 from idp.flows.access_tokens import AccessTokens, check_alive
 from idp.flows.client_auth import AuthenticatedClient, refuse_replay
 from idp.flows.client_keys import key_state, see
+from idp.flows.ids import raw_id
 from idp.parts import Parts
 from idp.ports import Committed, Holds, Insert, Update, Write
 from idp.protocol import exchange as law
@@ -143,7 +144,7 @@ def use(parts: Parts, by: AuthenticatedClient, form: Params, now: int) -> dict[s
         now_s=now // SECOND,
     )
     signed = mint(signer, law.TYP, claims)
-    return law.document(encrypt(signed.encode("ascii"), key, kid=kid, cty="JWT"))
+    return law.document(encrypt(signed.encode("ascii"), key, kid=kid or "", cty="JWT"))
 
 
 def _subject(parts: Parts, client: Client, token: str, now: int) -> tuple[Grant, Account, Citizen]:
@@ -197,10 +198,8 @@ def _client(parts: Parts, client_id: str) -> Client:
 
 
 def _row(parts: Parts, exchange_id: str) -> Exchange:
-    try:
-        row = parts.store.one(Exchange, id=bytes.fromhex(exchange_id))
-    except ValueError:
-        row = None
+    raw = raw_id(exchange_id)
+    row = parts.store.one(Exchange, id=raw) if raw else None
     if row is None:
         raise _refused("There is no such exchange.", "exchange_unknown")
     return row

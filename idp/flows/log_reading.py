@@ -11,6 +11,7 @@ from idp.audit.proof import Proof
 from idp.audit.tiles import ENTRIES, HASH, WIDTH, Tile
 from idp.audit.verify import Row, entry_of
 from idp.errors import Code, Refusal
+from idp.flows.ids import raw_id
 from idp.flows.sequencer import Damaged, head, tile
 from idp.parts import Parts
 from idp.ports import Op
@@ -106,14 +107,17 @@ def events_between(parts: Parts, start: int, end: int, *, gaps: bool = False) ->
                 raise Damaged
 
 
+def found_by_id(parts: Parts, event_id: str) -> Event | None:
+    """The event of an id in hex; None for one that is not in the tree (yet)."""
+    raw = raw_id(event_id)
+    lines = parts.store.find(EventFacet, {"facet": ID, "value": raw}, limit=1) if raw else []
+    row = parts.store.one(Event, seq=lines[0].seq) if lines else None
+    return row if row is not None and row.id == raw else None
+
+
 def event_by_id(parts: Parts, event_id: str) -> Event:
     """The event of an id in hex. Raises Refusal(invalid_request) for one that is not in the tree (yet)."""
-    try:
-        raw = bytes.fromhex(event_id)
-    except ValueError:
-        raw = b""
-    lines = parts.store.find(EventFacet, {"facet": ID, "value": raw}, limit=1) if len(raw) == 16 else []
-    event = parts.store.one(Event, seq=lines[0].seq) if lines else None
+    event = found_by_id(parts, event_id)
     if event is None:
         text = "There is no event of this id in the log. A new one is there within a second."
         raise Refusal(Code.INVALID_REQUEST, text, reason="unknown_event")
@@ -139,12 +143,13 @@ def index_of(parts: Parts, seq: int) -> int:
     raise Refusal(Code.INVALID_REQUEST, "The event is not in the tree.", reason="not_sequenced")
 
 
-def prove(parts: Parts, event: Event, at: TreeHead | None = None) -> Proof:
-    """A proof that the event stands in the signed tree (``at``, or the present one); what its entry is made of comes along as ``extra``.
+def prove(parts: Parts, event: Event, at: TreeHead | None = None, index: int | None = None) -> Proof:
+    """A proof that the event stands in the signed tree (``at``, or the present one), at ``index`` where that is known; what its entry is made of
+    comes along as ``extra``.
 
     Raises Refusal when it does not, Damaged when the stored tree is not whole.
     """
-    index, now = index_of(parts, event.seq), at or head(parts)
+    index, now = index_of(parts, event.seq) if index is None else index, at or head(parts)
     try:
         if entry_of(row_of(event)) != event.entry:
             raise Damaged

@@ -11,6 +11,7 @@ from idp.audit.rights import ObjectionClosed, ObjectionOpened, ObjectionRead
 from idp.errors import Code, Refusal
 from idp.flows import notices
 from idp.flows.history import Line
+from idp.flows.ids import raw_id
 from idp.flows.people import Caller, Person, event, load
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Op, Update, Write
@@ -152,10 +153,8 @@ def closing(
 
 def row_of(parts: Parts, case_id: str) -> Objection:
     """The row of a case by its id in hex. Raises Refusal when there is none."""
-    try:
-        row = parts.store.one(Objection, id=bytes.fromhex(case_id))
-    except ValueError:
-        row = None
+    raw = raw_id(case_id)
+    row = parts.store.one(Objection, id=raw) if raw else None
     if row is None:
         raise Refusal(Code.INVALID_REQUEST, "There is no such case.", reason="objection_unknown")
     return row

@@ -13,6 +13,7 @@ from idp.audit.events import record
 from idp.errors import Code, Refusal
 from idp.flows import cases, colleagues, people, sessions
 from idp.flows.history import words_to
+from idp.flows.ids import raw_id
 from idp.flows.people import Caller, Person
 from idp.parts import Parts
 from idp.ports import Committed, Holds, Insert, Op, Update, Write
@@ -145,10 +146,8 @@ def look(parts: Parts, caller: Caller, staff: Person, reveal_id: str) -> Looked:
 
 def of(parts: Parts, reveal_id: str) -> Reveal:
     """The row of a request. Raises Refusal when there is none."""
-    try:
-        row = parts.store.one(Reveal, id=bytes.fromhex(reveal_id))
-    except ValueError:
-        row = None
+    raw = raw_id(reveal_id)
+    row = parts.store.one(Reveal, id=raw) if raw else None
     if row is None:
         raise _refused("There is no such request.", "reveal_unknown")
     return row

@@ -9,6 +9,7 @@ from idp.audit.events import record
 from idp.audit.lookups import SearchKept
 from idp.audit.search import Bad, Query, pairs, parse
 from idp.errors import Unavailable
+from idp.flows.ids import raw_id
 from idp.flows.people import Caller, Person
 from idp.parts import Parts
 from idp.ports import Committed, Delete, Insert
@@ -69,10 +70,10 @@ def keep(parts: Parts, caller: Caller, staff: Person, name: str, query: Query, r
 
 def remove(parts: Parts, caller: Caller, staff: Person, search_id: str) -> bool:
     """Remove one's own; False for another's or none. Raises Unavailable."""
-    try:
-        where = {"id": bytes.fromhex(search_id), "account_id": staff.account.id}
-    except ValueError:
+    raw = raw_id(search_id)
+    if raw is None:
         return False
+    where = {"id": raw, "account_id": staff.account.id}
     fact = SearchKept(saved=search_id.lower(), state="removed", reference=caller.reference)
     told = record(fact, at=caller.now, entropy=parts.entropy, actor=staff.citizen)
     return isinstance(parts.store.commit([Delete(SavedSearch, where, rows=1), told]), Committed)

@@ -15,6 +15,7 @@ from idp.audit.networks import BadNetwork, wanted
 from idp.audit.search import MINUTE, Bad, Given
 from idp.errors import Unavailable
 from idp.flows import addresses
+from idp.flows.ids import raw_id
 from idp.flows.people import Caller, Person
 from idp.parts import Parts
 from idp.ports import Committed, Op
@@ -81,10 +82,8 @@ def of_event(parts: Parts, caller: Caller, staff: Person, event_id: str, size: s
 
 def found(parts: Parts, event_id: str) -> bool:
     """Whether an event can be found by its address."""
-    try:
-        return parts.store.one(EventAddress, event_id=bytes.fromhex(event_id)) is not None
-    except ValueError:
-        return False
+    raw = raw_id(event_id)
+    return raw is not None and parts.store.one(EventAddress, event_id=raw) is not None
 
 
 def opened(parts: Parts, staff: Person, handle: str) -> Trace | None:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from idp.audit.retention import month_of
+from idp.errors import Unavailable
 from idp.ports import Clock, Entropy, Keyring
 from idp.records import KeyringEntry
+from keys.errors import SealBroken
 from keys.purpose import PurposeRing
 from keys.sealed import DataKey, fresh_data_key, open_data_key, wrap_data_key, wrapped_version
 
@@ -49,13 +51,16 @@ class DetailKeys:
     _open: dict[bytes, DataKey] = field(default_factory=dict)
 
     def sealing(self, kind: str, at: int) -> DataKey:
-        """The key for a new event; asked of the keyring once for each class and month. Raises SealBroken, Unavailable."""
+        """The key for a new event; asked of the keyring once for each class and month. Raises Unavailable, also for a key that was damaged."""
         entry_id = detail_id(kind.partition(".")[0], month_of(at))
         key = self._open.get(entry_id)
         if key is None:
             if len(self._open) >= KEPT:
                 self._open.clear()
-            key = self._open[entry_id] = self._found(entry_id) or self._made(entry_id)
+            try:
+                key = self._open[entry_id] = self._found(entry_id) or self._made(entry_id)
+            except SealBroken:
+                raise Unavailable("keyring (key of the log's details)") from None
         return key
 
     def opening(self, kind: str, at: int, asked: Months) -> DataKey | None:

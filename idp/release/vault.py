@@ -28,6 +28,8 @@ LATELY_US = 2_000_000
 LATELY_AT_MOST = 4096
 FEW = 4
 """Attributes looked up one by one; for more, one walk over all that a citizen has is cheaper. Only what is wanted is ever opened."""
+MOST_ATTRIBUTES = 10_000
+"""So many kinds of attributes the catalogue holds at most (``caches.Catalogue``)."""
 
 
 class KeyGone(Exception):
@@ -171,7 +173,7 @@ class Vault:
             return []
         if len(wanted) <= FEW:
             return self.store.find(Attribute, {"account_id": citizen.account_id, "code": Op("in", wanted)})
-        rows = self.store.find(Attribute, {"account_id": citizen.account_id})
+        rows = self.store.find(Attribute, {"account_id": citizen.account_id}, limit=MOST_ATTRIBUTES)
         return [row for row in rows if row.code in wanted]
 
     def _opened(self, entry: KeyringEntry) -> Citizen:

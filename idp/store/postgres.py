@@ -183,12 +183,13 @@ def _judge(batch: list[Prepared], counts: list[int], failed: psycopg.Error | Non
 def _abandon(connection: Connection) -> None:
     """Undo whatever is open; a connection that can't is closed, which undoes too."""
     try:
-        if idle(connection):
+        clean = idle(connection)
+        if clean:
             end(connection, b"ROLLBACK")
-            return
     except psycopg.Error:
-        pass
-    connection.close()
+        clean = False
+    if not clean:
+        connection.close()
 
 
 def _dump_environment(url: str) -> dict[str, str]:
