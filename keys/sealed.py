@@ -24,6 +24,8 @@ _TAG_BYTES: Final = 16
 _KEY_BYTES: Final = 32
 _EIGHT: Final = (8).to_bytes(4, "big")
 _SMALLEST: Final = 32
+_BODY_AT: Final = _HEAD_BYTES + NONCE_BYTES
+_LEAST_BYTES: Final = _BODY_AT + _SMALLEST + _TAG_BYTES
 _JOINED: Final = 0x8000
 """Set in the key version of values that need a second key."""
 
@@ -64,11 +66,12 @@ def _block(least: int) -> int:
 class DataKey:
     """One citizen's opened data key. Immutable; its ``repr`` shows the version alone."""
 
-    __slots__ = ("_aes", "_key", "_sm4", "version")
+    __slots__ = ("_aes", "_head", "_key", "_sm4", "version")
 
     def __init__(self, key: bytes, version: int) -> None:
         self._key = key
         self._aes = AESGCM(key)
+        self._head = bytes((SUITE_AES_256_GCM,)) + version.to_bytes(2, "big")
         self._sm4: bytes | None = None
         self.version = version
 
@@ -87,10 +90,12 @@ class DataKey:
 
     def open(self, aad: bytes, sealed: bytes) -> bytes:
         """Plaintext. Raises ``SealBroken`` for anything altered, truncated, moved, of another suite or another key version."""
-        version, nonce, body = _split(sealed)
-        if version != self.version:
-            raise SealBroken("a sealed value names another version of the data key")
         try:
+            if sealed.startswith(self._head) and len(sealed) >= _LEAST_BYTES:  # nearly all: what every release opens
+                return unpadded(self._aes.decrypt(sealed[_HEAD_BYTES:_BODY_AT], sealed[_BODY_AT:], aad))
+            version, nonce, body = _split(sealed)
+            if version != self.version:
+                raise SealBroken("a sealed value names another version of the data key")
             return unpadded(self._decrypt(sealed[0], nonce, body, aad))
         except InvalidTag:
             raise SealBroken("a sealed value does not open here") from None
@@ -186,13 +191,9 @@ def _wrap_place(account_id: bytes) -> bytes:
 
 
 def _split(sealed: bytes) -> tuple[int, bytes, bytes]:
-    if len(sealed) < _HEAD_BYTES + NONCE_BYTES + _SMALLEST + _TAG_BYTES:
+    if len(sealed) < _LEAST_BYTES:
         raise SealBroken("a sealed value is truncated")
-    return (
-        int.from_bytes(sealed[1:3], "big"),
-        sealed[_HEAD_BYTES : _HEAD_BYTES + NONCE_BYTES],
-        sealed[_HEAD_BYTES + NONCE_BYTES :],
-    )
+    return int.from_bytes(sealed[1:3], "big"), sealed[_HEAD_BYTES:_BODY_AT], sealed[_BODY_AT:]
 
 
 def _sm4_key(key: bytes) -> bytes:

@@ -33,7 +33,11 @@ def labels(address: str) -> dict[str, bytes]:
         ip = _plain(ip_address(address))
     except ValueError:
         return {}
-    return {size: _label(ip_network((ip, length), strict=False)) for size, length in SIZES[ip.version].items()}
+    bits, number = ip.max_prefixlen, int(ip)
+    return {
+        size: bytes((ip.version, length)) + (number >> bits - length << bits - length).to_bytes(bits // 8, "big")
+        for size, length in SIZES[ip.version].items()
+    }
 
 
 def wanted(typed: str) -> tuple[str, Network, tuple[bytes, ...]]:

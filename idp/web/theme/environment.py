@@ -43,6 +43,14 @@ DEFAULT_PATHS = {
     "delete": "/account/delete",
 }
 _SPOKEN: ContextVar[NullTranslations] = ContextVar("spoken", default=NullTranslations())  # noqa: B039  has no state
+_GOVUK = {
+    "input": "govukInput",
+    "password-input": "govukPasswordInput",
+    "button": "govukButton",
+    "error-summary": "govukErrorSummary",
+    "warning-text": "govukWarningText",
+}
+"""The components of GOV.UK that our templates use, and their macros."""
 _CONTEXT: dict[str, Any] = {
     "service": None,
     "account": None,
@@ -60,6 +68,10 @@ def make_environment(environment: Environment, zone: str = "Asia/Shanghai") -> E
     environment.loader = _loader()
     environment.autoescape = True
     environment.globals.update(asset=asset, component=Components())
+    for name, macro in _GOVUK.items():  # once: a page that imports them looks through every global for each
+        environment.globals[macro] = getattr(
+            environment.get_template(f"govuk_frontend_jinja/components/{name}/macro.html").module, macro
+        )
     environment.filters.update(when=_when_filter(zone), day=_day_filter(zone))
     return environment
 
@@ -75,6 +87,7 @@ def install(app: Flask, zone: str = "Asia/Shanghai") -> None:
         default_timezone=zone,
     )
     app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
+    app.jinja_env.globals.update(_=_said, gettext=_said)  # a page says twenty things, each four calls deep in Jinja's own
 
 
 def render(name: str, language: str, /, **context: Any) -> str:
@@ -90,8 +103,19 @@ def render(name: str, language: str, /, **context: Any) -> str:
         _SPOKEN.reset(spoken)
 
 
+def _said(text: str, /, **values: Any) -> Markup:
+    """A template's words, as Jinja's newstyle gettext says them: what stands in them is escaped."""
+    spoken = _SPOKEN.get()
+    return Markup(spoken.ugettext(text)) % values if values else _plain(spoken, text)
+
+
+@lru_cache(maxsize=8192)
+def _plain(spoken: NullTranslations, text: str) -> Markup:
+    return Markup(spoken.ugettext(text)) % {}
+
+
 def _gettext(text: str) -> str:
-    """A template's words. Flask-Babel finds locale and catalogue anew for each; a page has one language."""
+    """Flask-Babel would find locale and catalogue anew for each text; a page has one language."""
     return _SPOKEN.get().ugettext(text)
 
 
