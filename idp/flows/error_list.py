@@ -1,7 +1,8 @@
 """A client's own error list: one line for each refusal, what was received beside what is registered, no citizen data.
 
 Who has proved to be the client has a rate of its own. Whoever has not (anybody may send a client's id) gets a share of the list, per network
-and over all, so that no stranger pushes the client's own lines out.
+and over all, so that no stranger pushes the client's own lines out. What finds no room is counted: one line an hour says how many, for each of
+the two.
 """
 
 import re
@@ -15,7 +16,7 @@ from idp.authn.throttle import network
 from idp.errors import Refusal
 from idp.flows.asking import PLAN_REASONS
 from idp.parts import Parts
-from idp.ports import Delete, Insert, Op, Write
+from idp.ports import Delete, Insert, Op, Update, Write
 from idp.protocol.authorization_details import SUPPORTED
 from idp.protocol.params import Params
 from idp.protocol.prompt import SUPPORTED as PROMPTS
@@ -32,6 +33,8 @@ STRANGERS_PER_HOUR: Final = 60
 
 DROPPED: Final = "dropped"
 """Stands in the list where there was no error."""
+NOT_KEPT: Final = "not_kept"
+"""Stands in the list for the refusals that found no room in it."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 Registered = Callable[[Client], str]
 
@@ -61,7 +64,6 @@ EVIDENCE: Final[dict[str, tuple[str, Registered]]] = {
     "pkce_malformed": ("code_challenge", lambda _: "BASE64URL(SHA-256(code_verifier)), 43 characters"),
     "prompt_unknown": ("prompt", lambda _: " ".join(PROMPTS)),
     "prompt_none_with_others": ("prompt", lambda _: "none"),
-    "claims_malformed": ("", lambda _: '{"userinfo": {"…": null}, "id_token": {"…": {"essential": true}}}'),
     "details_type": ("", lambda _: " ".join(SUPPORTED)),
     "details_type_unregistered": ("", lambda client: " ".join(client.authorization_details_types)),
     "details_malformed": ("", lambda _: '{"type": "service_item", "item": "…", "attributes": ["…"]}'),
@@ -72,6 +74,7 @@ EVIDENCE: Final[dict[str, tuple[str, Registered]]] = {
     "resource": ("resource", lambda _: ""),
 }
 """Reason → the parameter that it is about, and what was registered for it. None of these holds data about a person."""
+_CLAIMS: Final = '{"userinfo": {"…": null}, "id_token": {"…": {"essential": true}}}'
 _REDIRECTS: Final = {"redirect_uri_mismatch", "wrong_redirect_uri"}
 
 
@@ -85,23 +88,24 @@ def lines(
     *,
     stranger: str | None = None,
 ) -> list[Write]:
-    """The writes of one line; none when too many were written lately. ``stranger``: the address of who did not prove to be the client.
+    """The writes of one line; when too many were written lately, of their count. ``stranger``: the address of who did not prove to be the
+    client.
 
     Raises Unavailable.
     """
     written = _written(parts, client, stranger)
-    return (
-        _entered(parts, client, told(client, params, refusal, now), now, reference, trim=written == 1)
-        if written
-        else []
-    )
+    if not written:
+        return _not_kept(parts, client, now, reference, stranger=stranger is not None)
+    return _entered(parts, client, told(client, params, refusal, now), now, reference, trim=written == 1)
 
 
 def dropped(parts: Parts, client: Client, reason: str, received: str, now: int, reference: str) -> list[Write]:
     """As :func:`lines` for what was left out of an answer without an error; ``received``: its names."""
     written = _written(parts, client, None)
     row = line(at=now, code=DROPPED, reason=reason, received=received, registered=_scope(client))
-    return _entered(parts, client, row, now, reference, trim=written == 1) if written else []
+    if not written:
+        return _not_kept(parts, client, now, reference, stranger=False)
+    return _entered(parts, client, row, now, reference, trim=written == 1)
 
 
 def told(client: Client, params: Params | None, refusal: Refusal, now: int) -> LastRefusal:
@@ -119,6 +123,8 @@ def told(client: Client, params: Params | None, refusal: Refusal, now: int) -> L
     if reason == "repeated_parameter":
         names = " ".join(name for name in sorted(params.repeated) if _NAME.fullmatch(name))
         return line(at=now, code=code, reason=reason, received=names)
+    if reason == "claims_malformed":  # where in it, and what is wrong there; never what stands there
+        return line(at=now, code=code, reason=reason, received=refusal.private, registered=_CLAIMS)
     if reason in PLAN_REASONS:  # what was asked for, beside the plan with each line's reason
         return line(at=now, code=code, reason=reason, received=params.get("scope") or "", registered=refusal.private)
     name, registered = EVIDENCE.get(reason, ("", lambda _: ""))
@@ -145,6 +151,25 @@ def _entered(parts: Parts, client: Client, row: LastRefusal, now: int, reference
         parts.entropy(16), client.client_id, now, row.code, row.reason, row.received, row.registered, reference
     )
     return [Insert(written), *(_trimmed(parts, client) if trim else ())]
+
+
+def _not_kept(parts: Parts, client: Client, now: int, reference: str, *, stranger: bool) -> list[Write]:
+    """The line that counts them, at each doubling: however many they are, so few writes."""
+    who = client.client_id.encode() + (b"\x00stranger" if stranger else b"")
+    beyond = parts.volatile.bump(NOT_KEPT, who, HOUR_S)
+    if beyond & (beyond - 1):
+        return []
+    known = parts.volatile.peek(NOT_KEPT, who) if beyond > 1 else None
+    received = f"at least {beyond} more" if beyond > 1 else "1 more"
+    if known is not None:
+        values = {"at": now, "received": received, "reference": reference}
+        return [Update(ClientRefusal, {"id": known}, values, rows=None)]
+    bound = f"{PER_MINUTE} a minute, {STRANGER_PER_HOUR} an hour" if stranger else f"{PER_MINUTE} a minute"
+    row = ClientRefusal(
+        parts.entropy(16), client.client_id, now, NOT_KEPT, "too_many", received, f"kept are {bound}", reference
+    )
+    parts.volatile.put(NOT_KEPT, who, row.id, HOUR_S)
+    return [Insert(row)]
 
 
 def _trimmed(parts: Parts, client: Client) -> tuple[Write, ...]:

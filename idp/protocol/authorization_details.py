@@ -33,8 +33,8 @@ def parse(text: str, client: Client) -> tuple[Detail, ...]:
     and for a type beyond those that the client registered (§10)."""
     try:
         document = strict_json.read(text)
-    except ValueError:
-        raise _bad("is not strict JSON") from None
+    except strict_json.NotStrict as error:
+        raise _bad(str(error)) from None
     if not isinstance(document, list) or not 0 < len(document) <= MAX_DETAILS:
         raise _bad(f"is not an array of 1 to {MAX_DETAILS} objects")
     return tuple(_detail(member, client) for member in document)

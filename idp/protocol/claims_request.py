@@ -7,7 +7,7 @@ import msgspec
 
 from idp.protocol import strict_json, verified_claims, wishes
 from idp.protocol.verified_claims import MEMBER, Offered, VerifiedRequest
-from idp.protocol.wishes import Wish, malformed
+from idp.protocol.wishes import Malformed, Wish, inside
 
 MAX_CHARS: Final = 16_384
 MAX_CLAIMS: Final = 100
@@ -81,17 +81,24 @@ def parse(text: str) -> ClaimsRequest:
     Members other than ``id_token`` and ``userinfo`` are ignored (§5.5).
     """
     if len(text) > MAX_CHARS:
-        raise malformed("is too long")
+        raise Malformed("is too long")
     document = _strict(text)
     if not isinstance(document, dict):
-        raise malformed("is not a JSON object")
-    id_token, userinfo = (_members(document.get(member)) for member in _MEMBERS)
+        raise Malformed("is not a JSON object")
+    plain: dict[str, dict[str, Wish]] = {}
+    verified: dict[str, VerifiedRequest] = {}
+    compared: dict[str, str] = {}
+    for name in _MEMBERS:
+        with inside(name):
+            member = _members(document.get(name))
+            plain[name], verified[name] = _wishes(member), _verified(member)
+            _compare(compared, member)
     return ClaimsRequest(
-        id_token=_wishes(id_token),
-        userinfo=_wishes(userinfo),
-        id_token_verified=_verified(id_token),
-        userinfo_verified=_verified(userinfo),
-        compared=_compared(id_token, userinfo),
+        id_token=plain["id_token"],
+        userinfo=plain["userinfo"],
+        id_token_verified=verified["id_token"],
+        userinfo_verified=verified["userinfo"],
+        compared=compared,
     )
 
 
@@ -149,31 +156,33 @@ def _members(member: Any) -> dict[str, Any]:
     if member is None:
         return {}
     if not isinstance(member, dict) or len(member) > MAX_CLAIMS:
-        raise malformed("has a member that is not an object of at most 100 claims")
+        raise Malformed(f"is not an object of at most {MAX_CLAIMS} claims")
     return member
 
 
 def _wishes(member: dict[str, Any]) -> dict[str, Wish]:
-    return {name: wishes.read(value) for name, value in member.items() if name != MEMBER}
+    return wishes.named({name: value for name, value in member.items() if name != MEMBER})
 
 
-def _compared(*members: dict[str, Any]) -> dict[str, str]:
-    """One number for a claim, however often it is sent."""
-    found: dict[str, str] = {}
-    for member in members:
-        for name, value in member.items():
-            number = wishes.compared(value) if name.endswith(COMPARING) else ""
-            if number and found.setdefault(name, number) != number:
-                raise malformed("compares one claim with two values")
-    return found
+def _compare(found: dict[str, str], member: dict[str, Any]) -> None:
+    """Adds to ``found``: one number for a claim, however often it is sent."""
+    for name, value in member.items():
+        if name.endswith(COMPARING):
+            with inside(name):
+                number = wishes.compared(value)
+                if number and found.setdefault(name, number) != number:
+                    raise Malformed("is compared with two values")
 
 
 def _verified(member: dict[str, Any]) -> VerifiedRequest:
-    return verified_claims.parse(member[MEMBER]) if MEMBER in member else verified_claims.NOTHING
+    if MEMBER not in member:
+        return verified_claims.NOTHING
+    with inside(MEMBER):
+        return verified_claims.parse(member[MEMBER])
 
 
 def _strict(text: str) -> Any:
     try:
         return strict_json.read(text)
-    except ValueError:
-        raise malformed("is not strict JSON") from None
+    except strict_json.NotStrict as error:
+        raise Malformed(str(error)) from None

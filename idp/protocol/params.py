@@ -89,7 +89,7 @@ def parse(encoded: str) -> Params:
         return EMPTY
     try:
         pairs = _pairs(encoded)
-    except ValueError as error:
+    except UnicodeError as error:
         raise Refusal(
             Code.INVALID_REQUEST, "The parameters are not valid UTF-8 form data.", reason="malformed_form"
         ) from error
@@ -108,10 +108,11 @@ def glimpse(encoded: str, name: str) -> str | None:
 
 
 def _pairs(encoded: str) -> list[tuple[str, str]]:
-    """Decoded pairs in order, as ``urllib.parse.parse_qsl`` gives them in a third of its time. Raises ValueError (UnicodeError is one)."""
+    """Decoded pairs in order, as ``urllib.parse.parse_qsl`` gives them in a third of its time. Raises UnicodeError, Refusal for too many."""
     pieces = encoded.split("&")
     if len(pieces) > MAX_PARAMETERS:
-        raise ValueError("too many parameters")
+        many = f"There are too many parameters: at most {MAX_PARAMETERS} are read."
+        raise Refusal(Code.INVALID_REQUEST, many, reason="too_many_parameters")
     found = []
     for piece in pieces:
         if piece:

@@ -4,14 +4,14 @@ A request is read strictly and kept as what of it can be met: the words that it 
 typed is kept with a grant. What can't be met is left out and is no error (§5.7.3).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from idp.protocol import wishes
-from idp.protocol.wishes import Wish, malformed
+from idp.protocol.wishes import Malformed, Wish, inside
 
 MEMBER: Final = "verified_claims"
 EVIDENCE: Final = "electronic_record"
@@ -20,6 +20,7 @@ MAX_REQUESTS: Final = 10
 MAX_EVIDENCE: Final = 10
 MAX_CLAIMS: Final = 100
 _DAY_S: Final = 86_400
+Read = TypeVar("Read")
 _CONSTRAINTS: Final = frozenset({"value", "values", "max_age"})
 
 
@@ -95,22 +96,43 @@ def parse(value: Any) -> VerifiedRequest:
     """The member ``verified_claims``: an object, or an array of them. Raises Refusal(invalid_request) for wrong shapes."""
     listed = value if isinstance(value, list) else [value]
     if len(listed) > MAX_REQUESTS or not all(isinstance(one, dict) for one in listed):
-        raise malformed(f"has verified_claims that are neither an object nor an array of at most {MAX_REQUESTS}")
-    return VerifiedRequest(wishes=tuple(_wish(one) for one in listed), many=isinstance(value, list))
+        raise Malformed(f"is neither an object nor an array of at most {MAX_REQUESTS}")
+    if not isinstance(value, list):
+        return VerifiedRequest(wishes=(_wish(value),))
+    return VerifiedRequest(wishes=tuple(_numbered(listed, _wish)), many=True)
+
+
+def _numbered(listed: list[Any], read: Callable[[Any], Read]) -> Iterator[Read]:
+    """Each read, with its place named in what is refused."""
+    for place, one in enumerate(listed):
+        with inside(f"[{place}]"):
+            yield read(one)
 
 
 def _wish(one: dict[str, Any]) -> VerifiedWish:
     claims, verification = one.get("claims", {}), one.get("verification")
     if not isinstance(verification, dict) or "trust_framework" not in verification:
-        raise malformed('has verified_claims without verification; the least is {"trust_framework": null}')
+        raise Malformed("has no verification with at least a trust_framework, which may be null")
     if not (claims is None or (isinstance(claims, dict) and 0 < len(claims) <= MAX_CLAIMS)):
-        raise malformed(f"has verified_claims without claims, or with more than {MAX_CLAIMS}")
+        raise Malformed(f"has no claims, or more than {MAX_CLAIMS}")
+    with inside("verification"):
+        known = _verification(verification)
+    with inside("claims"):
+        return msgspec.structs.replace(known, claims=wishes.named(claims or {}))
+
+
+def _verification(verification: dict[str, Any]) -> VerifiedWish:
+    """All of a wish but its claims."""
     known = {"trust_framework", "time", "evidence"}
-    time, max_age, impossible = _time(verification["time"]) if "time" in verification else (False, None, False)
-    filters = _evidence(verification["evidence"]) if "evidence" in verification else None
+    with inside("trust_framework"):
+        frameworks = _words(verification["trust_framework"])
+    with inside("time"):
+        time, max_age, impossible = _time(verification["time"]) if "time" in verification else (False, None, False)
+    with inside("evidence"):
+        filters = _evidence(verification["evidence"]) if "evidence" in verification else None
     return VerifiedWish(
-        claims={name: wishes.read(wanted) for name, wanted in (claims or {}).items()},
-        frameworks=_words(verification["trust_framework"]),
+        claims={},
+        frameworks=frameworks,
         time=time,
         max_age=max_age,
         evidence=filters or (),
@@ -125,12 +147,12 @@ def _words(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, dict) or ("value" in value and "values" in value):
-        raise malformed("has a verification element that is neither null nor an object with value or values")
+        raise Malformed("is neither null nor an object with value or values")
     words = [value["value"]] if "value" in value else value.get("values")
     if words is None:
         return ()
     if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
-        raise malformed("lists a verification value that is no text")
+        raise Malformed("lists a value that is no text")
     return tuple(words)
 
 
@@ -139,27 +161,27 @@ def _time(value: Any) -> tuple[bool, int | None, bool]:
     if value is None:
         return True, None, False
     if not isinstance(value, dict):
-        raise malformed("has a time that is neither null nor an object")
+        raise Malformed("is neither null nor an object")
     age = value.get("max_age")
     if age is not None and (isinstance(age, bool) or not isinstance(age, int | float) or not 0 <= age < 1 << 53):
-        raise malformed("has a max_age that is no number of seconds")
+        raise Malformed("has a max_age that is no number of seconds")
     return True, None if age is None else int(age), bool({"value", "values"} & set(value))
 
 
 def _evidence(value: Any) -> tuple[EvidenceWish, ...]:
     """The filters that can match something; none when all ask for evidence that is never there. They are alternatives (§5.4)."""
     if not isinstance(value, list) or not 0 < len(value) <= MAX_EVIDENCE:
-        raise malformed(f"has evidence that is not an array of 1 to {MAX_EVIDENCE} objects")
-    return tuple(found for one in value if (found := _filter(one)) is not None)
+        raise Malformed(f"is not an array of 1 to {MAX_EVIDENCE} objects")
+    return tuple(found for found in _numbered(value, _filter) if found is not None)
 
 
 def _filter(one: Any) -> EvidenceWish | None:
     kind = one.get("type") if isinstance(one, dict) else None
     if not isinstance(kind, dict) or not isinstance(kind.get("value"), str) or "values" in kind:
-        raise malformed("has evidence without the value of its type")
+        raise Malformed("is evidence without the value of its type")
     record = one.get("record", {})
     if not (record is None or isinstance(record, dict)):
-        raise malformed("has a record that is neither null nor an object")
+        raise Malformed("has a record that is neither null nor an object")
     time, max_age, certain = _time(one["time"]) if "time" in one else (False, None, False)
     found = _of_record(record or {}, asked="record" in one)
     rest = {name: value for name, value in one.items() if name not in ("type", "time", "record")}
@@ -173,10 +195,10 @@ def _of_record(record: dict[str, Any], *, asked: bool) -> EvidenceWish | None:
     types = _words(record.get("type"))
     derived = record.get("derived_claims", {})
     if not (derived is None or isinstance(derived, dict)) or len(derived or {}) > MAX_CLAIMS:
-        raise malformed("has derived_claims that are neither null nor an object")
+        raise Malformed("has derived_claims that are neither null nor an object")
     source = record.get("source", {})
     if not (source is None or isinstance(source, dict)):
-        raise malformed("has a source that is neither null nor an object")
+        raise Malformed("has a source that is neither null nor an object")
     if _constrains({name: value for name, value in record.items() if name != "type"}):
         return None
     return EvidenceWish(

@@ -1,5 +1,8 @@
 """How one claim is asked for (OpenID Connect Core §5.5.1), wherever in the ``claims`` parameter it stands."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -7,6 +10,7 @@ import msgspec
 from idp.errors import Code, Refusal
 
 MAX_NUMBER: Final = 64
+_NAME: Final = re.compile(r"[a-z][a-z_]{0,39}[0-9]{0,2}|\[[0-9]{1,2}\]")
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -24,14 +28,27 @@ def read(value: Any) -> Wish:
     if value is None:
         return Wish()
     if not isinstance(value, dict):
-        raise malformed("asks for a claim with something that is neither null nor an object")
+        raise Malformed("asks for a claim with something that is neither null nor an object")
     essential, listed = value.get("essential", False), value.get("values", [])
-    if not isinstance(essential, bool) or not isinstance(listed, list) or ("value" in value and "values" in value):
-        raise malformed("has an essential, value or values member of the wrong form")
+    if not isinstance(essential, bool):
+        raise Malformed("has an essential that is neither true nor false")
+    if not isinstance(listed, list):
+        raise Malformed("has values that are no array")
+    if "value" in value and "values" in value:
+        raise Malformed("has both value and values")
     wanted = [value["value"]] if "value" in value else listed
     if not all(isinstance(item, str | int) for item in wanted):
-        raise malformed("lists a value that is neither text, number nor truth value")
+        raise Malformed("lists a value that is neither text, number nor truth value")
     return Wish(essential=essential, values=tuple(map(str, wanted)))
+
+
+def named(members: dict[str, Any]) -> dict[str, Wish]:
+    """The wish behind each name. Raises Refusal(invalid_request)."""
+    found = {}
+    for name, value in members.items():
+        with inside(name):
+            found[name] = read(value)
+    return found
 
 
 def compared(value: Any) -> str:
@@ -43,10 +60,29 @@ def compared(value: Any) -> str:
     if number is None:
         return ""
     if not isinstance(number, str) or not 0 < len(number) <= MAX_NUMBER or not number.isprintable():
-        raise malformed(f"compares with something that is not a text of 1 to {MAX_NUMBER} characters")
+        raise Malformed(f"compares with something that is not a text of 1 to {MAX_NUMBER} characters")
     return number
 
 
-def malformed(what: str) -> Refusal:
-    """The parameter is not a claims request."""
-    return Refusal(Code.INVALID_REQUEST, f"The claims parameter {what}.", reason="claims_malformed")
+class Malformed(Refusal):
+    """The parameter is not a claims request. ``what`` is wrong with the member that ``path`` leads to, outermost first."""
+
+    def __init__(self, what: str, path: tuple[str, ...] = ()) -> None:
+        where = f"at {'.'.join(path).replace('.[', '[')} " if path else ""
+        super().__init__(
+            Code.INVALID_REQUEST,
+            f"The claims parameter {where}{what}.",
+            reason="claims_malformed",
+            private=where + what,
+        )
+        self.what, self.path = what, path
+
+
+@contextmanager
+def inside(member: str) -> Iterator[None]:
+    """Names ``member`` in what is refused inside, unless its name is not one that a claim has: people's data may be in it."""
+    try:
+        yield
+    except Malformed as refused:
+        name = member if _NAME.fullmatch(member) else "…"
+        raise Malformed(refused.what, (name, *refused.path)) from None

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from idp.flows.error_list import KEPT, PER_MINUTE, STRANGER_PER_HOUR, STRANGERS_PER_HOUR
+from idp.flows.error_list import KEPT, NOT_KEPT, PER_MINUTE, STRANGER_PER_HOUR, STRANGERS_PER_HOUR
 from idp.flows.provision import add_initial_token
 from idp.records import ClientRefusal, ClientRow, Grant
 from tests.kit.house import REDIRECT, VERIFIER, App, House, basic, bearer, challenge, sign
@@ -31,8 +31,13 @@ def only(house: House, app: App) -> tuple[str, str, str, str]:
 # Authorization requests -------------------------------------------------------------------------------------------------
 
 MALFORMED = {
-    "claims": ({"claims": "{"}, "invalid_request", "claims_malformed", ""),
-    "claims of another shape": ({"claims": '{"userinfo": []}'}, "invalid_request", "claims_malformed", ""),
+    "claims": ({"claims": "{"}, "invalid_request", "claims_malformed", "is not JSON from character 2 on"),
+    "claims of another shape": (
+        {"claims": '{"userinfo": []}'},
+        "invalid_request",
+        "claims_malformed",
+        "at userinfo is not an object of at most 100 claims",
+    ),
     "details": ({"authorization_details": "{"}, "invalid_authorization_details", "details_malformed", ""),
     "details of another type": (
         {"authorization_details": '[{"type": "x"}]'},
@@ -97,6 +102,13 @@ def test_what_stands_in_a_malformed_value_stays_out(house: House) -> None:
     app = house.register()
     house.authorize(house.browser(), app, claims='{"userinfo": {"email": {"value": "li.wei@example.cn"}},}')
     assert "li.wei" not in str(lines(house, app))
+
+
+def test_too_many_parameters_are_called_so(house: House) -> None:
+    app = house.register()
+    answer = house.as_client(app, "/par", {f"x{n}": "1" for n in range(1000)})
+    assert "too many parameters" in answer.get_json()["error_description"]
+    assert only(house, app)[:2] == ("invalid_request", "too_many_parameters")
 
 
 # The token endpoint and its neighbours ------------------------------------------------------------------------------------
@@ -345,6 +357,27 @@ def astray(house: House, app: App, remote: str) -> None:
     house.request("GET", "/authorize", query_string=query, environ_overrides={"REMOTE_ADDR": remote})
 
 
+def not_kept(house: House, app: App) -> list[str]:
+    return [line.received for line in lines(house, app) if line.code == NOT_KEPT]
+
+
+def test_what_finds_no_room_is_counted(house: House) -> None:
+    """The developer is told that there were more, in one line an hour however many they were."""
+    app = house.register()
+    for _ in range(PER_MINUTE):
+        house.as_client(app, "/token", {"grant_type": "password"})
+    assert not_kept(house, app) == []
+    house.as_client(app, "/token", {"grant_type": "password"})
+    assert not_kept(house, app) == ["1 more"]
+    for _ in range(10):
+        house.as_client(app, "/token", {"grant_type": "password"})
+    assert not_kept(house, app) == ["at least 8 more"]
+    house.clock.advance(3600)
+    for _ in range(PER_MINUTE + 2):
+        house.as_client(app, "/token", {"grant_type": "password"})
+    assert not_kept(house, app) == ["at least 2 more", "at least 8 more"]
+
+
 def test_one_stranger_has_a_share_of_the_list(house: House) -> None:
     """However long the list is filled from one network, the client's own lines stay in it."""
     app = house.register()
@@ -353,9 +386,9 @@ def test_one_stranger_has_a_share_of_the_list(house: House) -> None:
         for _ in range(PER_MINUTE):
             astray(house, app, "192.0.2.1")
         house.clock.advance(60)
-    assert len(lines(house, app)) == STRANGER_PER_HOUR + 1
+    assert len(lines(house, app)) == STRANGER_PER_HOUR + 2, "with the client's own, and how many more there were"
     astray(house, app, "198.51.100.1")
-    assert len(lines(house, app)) == STRANGER_PER_HOUR + 2
+    assert len(lines(house, app)) == STRANGER_PER_HOUR + 3
 
 
 def test_all_strangers_have_a_share_of_the_list(house: House) -> None:
@@ -364,7 +397,8 @@ def test_all_strangers_have_a_share_of_the_list(house: House) -> None:
         for _ in range(PER_MINUTE - 2):
             astray(house, app, f"192.0.{network}.1")
         house.clock.advance(60)
-    assert len(lines(house, app)) == STRANGERS_PER_HOUR < KEPT
+    assert len(lines(house, app)) == STRANGERS_PER_HOUR + 1 < KEPT
+    assert not_kept(house, app) == ["at least 64 more"]
 
 
 def test_strangers_do_not_use_up_the_clients_own_rate(house: House) -> None:
@@ -382,6 +416,6 @@ def test_a_public_client_is_spoken_for_by_strangers(house: House) -> None:
         for _ in range(PER_MINUTE):
             house.as_client(app, path, {"grant_type": "password"})
         house.clock.advance(301)
-    assert len(lines(house, app)) <= STRANGER_PER_HOUR
+    assert len(lines(house, app)) <= STRANGER_PER_HOUR + 1
     assert house.parts.store.count(Grant) == 0
     assert house.parts.store.count(ClientRow) == 1

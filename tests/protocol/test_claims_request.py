@@ -58,6 +58,41 @@ def test_hostile_or_malformed_json_is_invalid_request(text: str) -> None:
     assert (refused.value.code, refused.value.reason) == ("invalid_request", "claims_malformed")
 
 
+WHERE = {
+    '{"userinfo": {"email": true}}': "at userinfo.email asks for a claim with something that is neither null nor an object",
+    '{"id_token": []}': "at id_token is not an object of at most 100 claims",
+    '{"userinfo": {"email": {"essential": "1"}}}': "at userinfo.email has an essential that is neither true nor false",
+    '{"userinfo": x}': "is not JSON from character 14 on",
+    '{"userinfo": {"email": null, "email": null}}': "holds a member twice",
+    '{"userinfo": {"verified_claims": [{"verification": {"trust_framework": null}, "claims": {"name": 1}}]}}': (
+        "at userinfo.verified_claims[0].claims.name asks for a claim with something that is neither null nor an object"
+    ),
+    '{"userinfo": {"verified_claims": {"verification": {"trust_framework": 1}, "claims": {"name": null}}}}': (
+        "at userinfo.verified_claims.verification.trust_framework is neither null nor an object with value or values"
+    ),
+    '{"userinfo": {"id_matches": {"compare": ""}}}': (
+        "at userinfo.id_matches compares with something that is not a text of 1 to 64 characters"
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "where"), WHERE.items())
+def test_core_5_5_the_place_and_the_rule_are_named(text: str, where: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        parse(text)
+    assert refused.value.private.startswith(where)
+    assert refused.value.public == f"The claims parameter {refused.value.private}."
+    assert '"' not in refused.value.public and "\\" not in refused.value.public, "RFC 6749 §5.2"
+
+
+@pytest.mark.parametrize("name", ["li.wei@example.cn", "11010519491231002X", "13800138000", "李伟", "a b", "x" * 41])
+def test_what_is_no_name_of_a_claim_is_not_repeated(name: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        parse(json.dumps({"userinfo": {name: True}}))
+    assert name not in refused.value.public + refused.value.private
+    assert refused.value.private.startswith("at userinfo.… ")
+
+
 def test_what_may_not_be_told_is_left_out_without_an_error() -> None:
     kept = limited(parse(EXAMPLE), frozenset({"acr", "given_name"}))
     assert (set(kept.userinfo), set(kept.id_token)) == ({"given_name"}, {"acr"})

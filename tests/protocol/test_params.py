@@ -34,5 +34,7 @@ def test_a_form_is_read_as_the_standard_library_reads_it(encoded: str) -> None:
 
 def test_parameters_are_few() -> None:
     parse("&".join("a=1" for _ in range(MAX_PARAMETERS)))
-    with pytest.raises(Refusal):
+    with pytest.raises(Refusal) as refused:
         parse("&".join("a=1" for _ in range(MAX_PARAMETERS + 1)))
+    assert (refused.value.code, refused.value.reason) == ("invalid_request", "too_many_parameters")
+    assert "too many parameters" in refused.value.public
