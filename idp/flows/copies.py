@@ -16,6 +16,7 @@ from idp.flows import correction, objections, outbox, people, sessions
 from idp.flows.consent import Wanted
 from idp.flows.history import due
 from idp.flows.people import Caller, Person, event, seen
+from idp.flows.service_names import named
 from idp.parts import Parts
 from idp.ports import Committed, Op
 from idp.records import Consent, Event, EventFacet, Grant, Identifier, Message, Session
@@ -132,7 +133,7 @@ def _service(
     version = person.account.pairwise_version
     return {
         "client_id": name,
-        "service": client.client_name if client else None,
+        "service": (client.client_name or named(parts, client, "zh-Hans").name) if client else None,
         "knows_you_as": subject(parts.ring, version, person.account.id, client.sector_id) if client else None,
         "scopes": allowed.scope,
         "attributes": allowed.claims,

@@ -38,6 +38,39 @@ def test_the_page_shows_who_asks_and_every_value_masked(house: House) -> None:
         assert hidden not in page.text, hidden
 
 
+@pytest.mark.parametrize(
+    ("redirect_uris", "asked", "place"),
+    [
+        (["https://one.example/cb", "https://two.example:8443/cb"], "https://two.example:8443/cb", "two.example:8443"),
+        (["example.gov.app:/cb"], "example.gov.app:/cb", "example.gov.app"),
+    ],
+)
+def test_rfc7591_2_a_service_without_a_name_is_called_by_its_department_and_place(
+    house: House, redirect_uris: list[str], asked: str, place: str
+) -> None:
+    """A client's id would tell a citizen nothing, and never be told from another."""
+    kind = {"application_type": "native"} if asked.startswith("example") else {}
+    app = house.register(client_name=None, redirect_uris=redirect_uris, **kind)
+    first = house.browser()
+    sign_in = house.authorize(first, app, redirect_uri=asked, ui_locales="en")
+    browser = house.signed_in(house.citizen())
+    consent = house.authorize(browser, app, redirect_uri=asked, ui_locales="en")
+    for page in (sign_in, consent):
+        assert page.status_code == 200 and f"tax bureau ({place})" in page.text
+        assert app.id not in page.text
+    assert f"tax局 ({place})" in house.authorize(browser, app, redirect_uri=asked, ui_locales="zh-Hans").text
+    allow(house, browser, consent)
+    for path in ("/account/services", "/account/history", "/logout"):
+        own = browser.get(path, base_url=house.config.issuer)
+        assert "tax局 (" in own.text or "tax bureau (" in own.text, path
+        assert app.id not in own.text, path
+
+
+def test_a_name_in_another_language_is_better_than_none(house: House) -> None:
+    app = house.register(client_name=None, **{"client_name#zh-Hans": "个税申报"})
+    assert "个税申报" in house.authorize(house.browser(), app, ui_locales="en").text
+
+
 def test_only_what_is_asked_is_shown(house: House) -> None:
     page = house.authorize(house.signed_in(house.citizen()), house.register(), scope="openid email")
     assert "l***@example.cn" in page.text and "李*" not in page.text and "1990" not in page.text

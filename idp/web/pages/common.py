@@ -10,11 +10,12 @@ from flask_babel import gettext as _
 
 from clients.model import Client
 from idp.errors import Refusal
+from idp.flows import service_names
 from idp.flows.authorize import Caller
 from idp.flows.interactions import Opened
 from idp.parts import Parts
 from idp.protocol.respond import ToClient, add_query
-from idp.records import ClientLogo, Department
+from idp.records import ClientLogo
 from idp.web.cookies import BROWSER, LANGUAGE, SESSION, name, set_cookie
 from idp.web.edge import FOR_PEOPLE
 from idp.web.theme import LANGUAGES, choose_language, locale_name, render
@@ -111,17 +112,16 @@ def _asked_again() -> str:
     return f"{path}?{urlencode(kept)}" if kept else path
 
 
-def service_view(client: Client | None, lang: str | None = None) -> dict[str, Any] | None:
+def service_view(client: Client | None, lang: str | None = None, redirect_uri: str = "") -> dict[str, Any] | None:
     """The ``service`` of a template: who asks, in one language (the page's by default). URIs are https by registration rules."""
     if client is None:
         return None
     parts, lang = parts_of_app(), lang or language()
-    department = parts.store.one(Department, id=client.department_id)
-    names = {"zh-Hans": department.name_zh, "en": department.name_en} if department else {}
+    named = service_names.named(parts, client, lang, redirect_uri)
     logo = parts.store.count(ClientLogo, {"client_id": client.client_id})
     return {
-        "name": client.in_language("client_name", (lang,)) or client.client_id,
-        "department": names.get(lang, ""),
+        "name": named.name,
+        "department": named.department,
         "logo_url": f"/logo/{client.client_id}" if logo else None,
         "policy_uri": client.in_language("policy_uri", (lang,)),
         "tos_uri": client.in_language("tos_uri", (lang,)),
@@ -133,7 +133,7 @@ def interaction_context(opened: Opened) -> dict[str, Any]:
     """What every page inside an interaction hands to :func:`page`: service, language wish, return path, policy, links that keep the journey."""
     query = urlencode({"handle": opened.handle})
     return {
-        "service": lambda lang: service_view(opened.client, lang),
+        "service": lambda lang: service_view(opened.client, lang, opened.interaction.request.redirect_uri),
         "ui_locales": opened.interaction.request.ui_locales,
         "here": opened.path,
         "form_action": (form_source(opened.interaction.request.redirect_uri),),

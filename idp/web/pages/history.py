@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from idp.audit.rights import CopyTaken
 from idp.errors import Unavailable
 from idp.flows import history as flow
-from idp.flows import objections
+from idp.flows import objections, service_names
 from idp.flows.history import Asked, Unknown
 from idp.flows.people import Person, event
 from idp.parts import Parts
@@ -71,7 +71,7 @@ def _lines(here: Visit, person: Person, session: Session) -> Response:
         status=422 if errors else 200,
         errors=errors,
         lines=[view(line, lang) for line in found.lines],
-        services=[(own, client.in_language("client_name", (lang,)) or client.client_id) for own, client in flow.services(here.parts, person)],
+        services=[(own, service_names.named(here.parts, client, lang).name) for own, client in flow.services(here.parts, person)],
         values=chosen,
         filtered=bool(kept),
         first=not asked.after,

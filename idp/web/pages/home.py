@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 
 from clients.model import from_json
 from idp.authn.identifiers import masked
-from idp.flows import people
+from idp.flows import people, service_names
 from idp.flows.sessions import live
 from idp.parts import Parts
 from idp.records import ClientLogo, ClientRow
@@ -48,8 +48,6 @@ def _demo(parts: Parts) -> list[tuple[str | LazyString, str]]:
     rows = parts.store.find(ClientRow, {"status": "active"}, order=("created_at",), limit=SHOWN)
     clients = [from_json(row.document) for row in rows]
     lang = language(None)
-    named = [
-        (c.in_language("client_name", (lang,)) or c.client_id, c.in_language("client_uri", (lang,))) for c in clients
-    ]
+    named = [(service_names.named(parts, c, lang).name, c.in_language("client_uri", (lang,))) for c in clients]
     apps = [(name, uri) for name, uri in named if uri and urlsplit(uri).scheme in ("http", "https")]
     return [*apps, (_("Messages of the demonstration"), "/outbox")]

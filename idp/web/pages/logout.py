@@ -9,6 +9,7 @@ from flask import Blueprint, Response
 from idp.errors import Refusal
 from idp.flows import logout as flow
 from idp.flows.logout import AskFirst, Gone
+from idp.flows.service_names import named
 from idp.parts import Parts
 from idp.web.cookies import SESSION, clear_cookie
 from idp.web.ops.logout import CLEAR
@@ -19,6 +20,7 @@ from idp.web.pages.common import (
     language,
     later_page,
     page,
+    parts_of_app,
     problem_page,
     see_other,
     service_view,
@@ -63,7 +65,7 @@ def ask(outcome: AskFirst) -> Response:
         hidden={"token": outcome.token},
         ui_locales=outcome.ui_locales,
         service=lambda lang: service_view(outcome.client, lang),
-        services=[c.in_language("client_name", (language(outcome.ui_locales),)) for c in outcome.services],
+        services=[named(parts_of_app(), c, language(outcome.ui_locales)).name for c in outcome.services],
         form_action=[_origin(outcome.location)] if outcome.location else (),
     )
 
