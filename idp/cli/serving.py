@@ -22,11 +22,13 @@ from multiprocessing.process import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import granian.server.mp
 from granian import _signals
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
+from idp.cli.slow_bodies import SlowBodies
 from idp.config import Config
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ HEAD_MS = 10_000
 STEADY_S = 5.0
 MOST_EARLY_DEATHS = 5
 METRICS_PREFIX = "yimen-metrics-"
+THREADS = "YIMEN_THREADS"
+"""The environment variable in which a worker is told how many requests it handles at once."""
 
 log = logging.getLogger("yimen.serving")
 
@@ -48,6 +52,9 @@ def worker_app() -> "Application":
     from idp.app import serve_factory
 
     _signals.set_main_signals = _obey
+    call: Callable[..., Any] = granian.server.mp._wsgi_call_wrap  # type: ignore[attr-defined]
+    bodies = SlowBodies(int(os.environ[THREADS]))
+    granian.server.mp._wsgi_call_wrap = lambda *given: bodies.watched(call(*given))  # type: ignore[attr-defined]
     atexit.register(_leave_at_once)
     application = serve_factory()
     _steady()
@@ -224,7 +231,8 @@ def leave_room(config: Config, threads: int) -> dict[str, str]:
     """Settings for workers of so many threads: passwords, hashed or waiting, never hold the last quarter of them."""
     room = threads - max(1, threads // 4)
     hashing = min(config.hash_threads or os.cpu_count() or 1, room)
-    return {"IDP_HASH_THREADS": str(hashing), "IDP_HASH_QUEUE": str(min(config.hash_queue, room - hashing))}
+    hashes = {"IDP_HASH_THREADS": str(hashing), "IDP_HASH_QUEUE": str(min(config.hash_queue, room - hashing))}
+    return hashes | {THREADS: str(threads)}
 
 
 def metrics_folder() -> Path:

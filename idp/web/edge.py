@@ -85,13 +85,20 @@ class Edge:
         self, environ: dict[str, Any], methods: Mapping[str, Operation] | None, reference: str
     ) -> Answer | ToPage:
         problem = self._problem(environ)
-        body = _read_body(environ) if problem is None else b""
+        body: bytes | None = b""
+        late = False
+        try:
+            body = _read_body(environ) if problem is None else b""
+        except (EOFError, OSError):
+            late = True
         request = Request(
             environ, body or b"", remote=self._remote(environ), reference=reference, now=self._parts.clock()
         )
         environ[REQUEST] = request
         if problem is not None:
             return _wrong(environ, methods, *problem)
+        if late:
+            return _wrong(environ, methods, 408, "The request body did not come.", "bad_request", _CLOSE)
         if body is None:
             return _wrong(environ, methods, 413, "The request body is too large.", "too_large", _CLOSE)
         if methods is None:
@@ -212,12 +219,16 @@ def _unavailable(error: Unavailable) -> Answer:
 
 
 def _read_body(environ: Mapping[str, Any]) -> bytes | None:
-    """The whole body, or None when it is over the limit; never more than the limit is held."""
+    """The whole body, or None when it is over the limit; never more than the limit is held. Raises EOFError when the caller left in the midst of
+    it, OSError (TimeoutError) when it was cut off."""
     length = environ.get("CONTENT_LENGTH")
     if length:
         if not (str(length).isascii() and str(length).isdigit() and len(str(length)) < 12) or int(length) > MAX_BODY:
             return None
-        return bytes(environ["wsgi.input"].read(int(length))) if int(length) else b""
+        body = bytes(environ["wsgi.input"].read(int(length))) if int(length) else b""
+        if len(body) < int(length):
+            raise EOFError
+        return body
     if environ.get("HTTP_TRANSFER_ENCODING"):
         body = bytes(environ["wsgi.input"].read(MAX_BODY + 1))
         return body if len(body) <= MAX_BODY else None

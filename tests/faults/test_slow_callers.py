@@ -1,4 +1,4 @@
-"""Callers that begin requests and never end them keep nobody else waiting. Slow bodies are the proxy's (``docker/Caddyfile``)."""
+"""Callers that begin requests and never end them keep nobody else waiting. Nor do those whose body does not come."""
 
 import contextlib
 import socket
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from idp.cli.slow_bodies import DEADLINE_S, HURRIED_S, Input, SlowBodies
 from tests.faults.ground import Served
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -15,18 +16,25 @@ BEGINNINGS = {
     "nothing": b"",
     "half a header": b"GET /jwks HTTP/1.1\r\nHost: HOST\r\nX-A: ",
 }
+BODIES = {
+    "with a length": b"POST /token HTTP/1.1\r\nHost: HOST\r\nContent-Length: 100\r\n\r\ngrant_type=",
+    "in chunks": b"POST /token HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ngra\r\n",
+}
 CALLERS = 60
+SLOW = 40
 
 
 @contextlib.contextmanager
-def held_open(served: Served, beginning: bytes, n: int) -> Iterator[None]:
+def held_open(served: Served, beginning: bytes, n: int) -> Iterator[list[socket.socket]]:
     name, _, port = served.config.host.partition(":")
+    opened = []
     with contextlib.ExitStack() as lines:
         for _ in range(n):
             line = lines.enter_context(socket.create_connection((name, int(port)), timeout=5))
             if beginning:
                 line.sendall(beginning.replace(b"HOST", served.config.host.encode()))
-        yield
+            opened.append(line)
+        yield opened
 
 
 def resident_kb(pid: int) -> int:
@@ -50,3 +58,39 @@ def test_unfinished_requests_keep_nobody_waiting(make_served: Callable[..., Serv
                 answer = served.as_client(app, "/token", {"grant_type": "client_credentials"})
                 assert answer.status_code == 200, what
             assert resident_kb(worker) - before < 64 * 1024, what
+
+
+@pytest.mark.attack("F35")
+def test_bodies_that_do_not_come_stop_no_sign_in(make_served: Callable[..., Served]) -> None:
+    """Ten times as many of them as there are threads: they are told why and let go, and a citizen signs in."""
+    served = make_served()
+    served.start(1, "--threads", "4")
+    citizen = served.citizen()
+    half = SLOW // 2
+    with contextlib.ExitStack() as stack:
+        lines = [line for b in BODIES.values() for line in stack.enter_context(held_open(served, b, half))]
+        served.signed_in(citizen)  # each request of it gives up after twice the deadline
+        for line in lines[:-4]:  # the last may take their time
+            line.settimeout(2 * DEADLINE_S)
+            answer = line.recv(64)
+            assert answer.startswith(b"HTTP/1.1 408 ")
+            while line.recv(65536):
+                """The connection ends."""
+
+
+def body(bodies: SlowBodies, began: float) -> Input:
+    made = Input(bodies, None, None, {"REMOTE_ADDR": "192.0.2.1", "SERVER_PORT": "80"})
+    bodies.reading[made] = began
+    return made
+
+
+def test_a_body_may_take_its_time_while_threads_are_free() -> None:
+    bodies = SlowBodies(16)
+    kept = [body(bodies, n / 10) for n in range(4)]
+    assert bodies.late(HURRIED_S * 2) == []
+    assert bodies.late(DEADLINE_S + 0.15) == kept[:2]
+    more = [body(bodies, 5.0), body(bodies, 5.0)]
+    assert bodies.late(5.1) == kept[:2], "the longest waiting make room"
+    kept[0].cut = True
+    assert bodies.late(5.1) == kept[1:2]
+    assert bodies.late(5.0 + DEADLINE_S + 1) == [*kept[1:], *sorted(more, key=id)]

@@ -49,7 +49,7 @@ def test_rfc7591_2_a_service_without_a_name_is_called_by_its_department_and_plac
     house: House, redirect_uris: list[str], asked: str, place: str
 ) -> None:
     """A client's id would tell a citizen nothing, and never be told from another."""
-    kind = {"application_type": "native"} if asked.startswith("example") else {}
+    kind: dict[str, Any] = {"application_type": "native"} if asked.startswith("example") else {}
     app = house.register(client_name=None, redirect_uris=redirect_uris, **kind)
     first = house.browser()
     sign_in = house.authorize(first, app, redirect_uri=asked, ui_locales="en")
@@ -67,7 +67,8 @@ def test_rfc7591_2_a_service_without_a_name_is_called_by_its_department_and_plac
 
 
 def test_a_name_in_another_language_is_better_than_none(house: House) -> None:
-    app = house.register(client_name=None, **{"client_name#zh-Hans": "个税申报"})
+    names: dict[str, Any] = {"client_name#zh-Hans": "个税申报"}
+    app = house.register(client_name=None, **names)
     assert "个税申报" in house.authorize(house.browser(), app, ui_locales="en").text
 
 
