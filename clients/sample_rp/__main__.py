@@ -1,7 +1,8 @@
 """Run department apps: ``python -m clients.sample_rp SETTINGS.json``.
 
 SETTINGS.json: {"issuer": "http://localhost:8000", "apps": [{"office": "tax", "base": "http://localhost:8001", "client_id": "…", "secret": "…"}]} with
-``jwk`` (a private JWK) instead of ``secret`` for an office that uses private_key_jwt, and ``jwk_enc`` for one that is told encrypted.
+``jwk`` (a private JWK) instead of ``secret`` for an office that uses private_key_jwt, ``jwk_enc`` for one that is told encrypted, ``"check": true``
+where the office's item for comparing a number is approved.
 """
 
 import json
@@ -39,6 +40,7 @@ def main(path: str) -> None:
             decryption=ECKey.import_key(app["jwk_enc"]) if "jwk_enc" in app else None,
             base=app["base"],
             siblings=siblings,
+            checks=app.get("check", False),
         )
         url = urlsplit(app["base"])
         servers.append(

@@ -1,13 +1,14 @@
-"""One department app: sign in by authorization code with PKCE, show what was learned, sign out, hear of sign-outs.
+"""One department app: sign in by authorization code with PKCE, show what was learned, compare a number, sign out, hear of sign-outs.
 
 Read from the top: this is all a department needs to write.
 """
 
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import flask
 from authlib.integrations.base_client.errors import OAuthError
@@ -20,7 +21,7 @@ from werkzeug.wrappers import Response
 
 from clients.sample_rp.offices import OFFICES, Office
 from clients.sample_rp.sealed import opened
-from clients.sample_rp.texts import facts, texts
+from clients.sample_rp.texts import facts, proofs, texts
 from clients.sample_rp.visits import Visit, Visits
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -38,6 +39,7 @@ class Rp:
     visits: Visits
     yimen: Any
     decryption: ECKey | None = None
+    checks: bool = False
 
     def here(self) -> Visit | None:
         """Who is signed in in this browser."""
@@ -52,10 +54,10 @@ class Rp:
             "name": lambda office: office.name_en if lang == "en" else office.name_zh,
             "service": lambda office: office.service_en if lang == "en" else office.service_zh,
             "facts": lambda userinfo: facts(userinfo, lang),
+            "proofs": lambda userinfo: proofs(userinfo, lang),
         }
-        body = flask.render_template(
-            template, office=self.office, t=texts(lang), lang=lang, siblings=links, **own, **values
-        )
+        words = {"t": texts(lang), "lang": lang, "siblings": links, "checks": self.checks}
+        body = flask.render_template(template, office=self.office, **words, **own, **values)
         return flask.make_response(body, status)
 
 
@@ -68,9 +70,10 @@ def create_rp(
     base: str,
     siblings: Mapping[str, str],
     decryption: ECKey | None = None,
+    checks: bool = False,
 ) -> flask.Flask:
     """The app. ``credential``: the client secret, or the private key (JWK) for private_key_jwt; ``siblings``: office key → URL;
-    ``decryption``: the private key that userinfo is encrypted to."""
+    ``decryption``: the private key that userinfo is encrypted to; ``checks``: whether it may compare a number, with its secret."""
     app = flask.Flask(__name__)
     app.secret_key = secrets.token_bytes(32)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # Flask's own provider has it
@@ -80,8 +83,10 @@ def create_rp(
     )
     app.config["SESSION_COOKIE_SECURE"] = base.startswith("https://")
     yimen = _client(app, office, issuer, client_id, credential)
-    rp = Rp(office, issuer, client_id, base, siblings, Visits(), yimen, decryption)
+    rp = Rp(office, issuer, client_id, base, siblings, Visits(), yimen, decryption, checks)
     _signing_in(app, rp)
+    if checks:
+        _checking(app, rp, (client_id, credential))
     _signing_out(app, rp)
     app.after_request(lambda answer: _guarded(answer, issuer))
     return app
@@ -113,31 +118,102 @@ def _signing_in(app: flask.Flask, rp: Rp) -> None:
 
     @app.get("/login")
     def login() -> Any:
-        return rp.yimen.authorize_redirect(rp.base + "/callback", nonce=secrets.token_urlsafe(16))
+        more = {"claims": rp.office.claims} if rp.office.claims else {}
+        return rp.yimen.authorize_redirect(rp.base + "/callback", nonce=secrets.token_urlsafe(16), **more)
 
     @app.get("/callback")
     def callback() -> Any:
-        if (
-            flask.request.args.get("iss") != rp.issuer
-        ):  # RFC 9207 §2.4: the answer must be from the provider that was asked
-            return rp.page("rp_error.html", 400, error="invalid_issuer")
         try:
-            token = rp.yimen.authorize_access_token()
-        except OAuthError as error:
-            return rp.page("rp_error.html", 400, error=error.error)
-        claims = dict(token["userinfo"])
-        try:
-            userinfo, raw = _told(rp, token)
-        except (JoseError, ValueError):
-            return rp.page("rp_error.html", 400, error="invalid_userinfo")
-        if userinfo.get("sub") != claims["sub"]:  # OpenID Connect Core §5.3.2
-            return rp.page("rp_error.html", 400, error="wrong_subject")
+            answer = _answered(rp)
+        except Failed as failed:
+            return rp.page("rp_error.html", 400, error=failed.error)
         previous = rp.here()
         if previous is not None:
             rp.visits.end(previous.key)
         # Nothing else of the session is touched: another tab may have a sign-in under way.
-        flask.session["visit"] = rp.visits.begin(token["id_token"], claims, userinfo, raw).key
+        visit = rp.visits.begin(answer.id_token, answer.claims, answer.userinfo, answer.raw)
+        flask.session["visit"] = visit.key
         return flask.redirect("/", 303)
+
+
+def _checking(app: flask.Flask, rp: Rp, own: tuple[str, str]) -> None:
+    """Does this number match? The number travels from server to server (RFC 9126), never in an address; the answer is yes or no.
+
+    ``own``: client id and secret, as HTTP Basic.
+    """
+
+    @app.post("/check")
+    def check() -> Any:
+        number = flask.request.form.get("number", "").strip()
+        if rp.here() is None or not number:
+            return flask.redirect("/", 303)
+        claims = {"userinfo": {"national_id_matches": {"compare": number}}}
+        made = rp.yimen.create_authorization_url(
+            rp.base + "/checked",
+            scope=f"openid service:{rp.office.check}",
+            claims=json.dumps(claims),
+            nonce=secrets.token_urlsafe(16),
+        )
+        metadata, form = rp.yimen.load_server_metadata(), dict(parse_qsl(urlsplit(made.pop("url")).query))
+        endpoint = metadata["pushed_authorization_request_endpoint"]
+        pushed = rp.yimen.post(endpoint, data=form, auth=own, withhold_token=True)
+        if pushed.status_code != 201:
+            return rp.page("rp_error.html", 400, error=pushed.json().get("error", "invalid_request"))
+        rp.yimen.save_authorize_data(redirect_uri=rp.base + "/checked", **made)
+        query = {"client_id": rp.client_id, "request_uri": pushed.json()["request_uri"]}
+        return flask.redirect(f"{metadata['authorization_endpoint']}?{urlencode(query)}", 303)
+
+    @app.get("/checked")
+    def checked() -> Any:
+        try:
+            answer = _answered(rp)
+        except Failed as failed:
+            return rp.page("rp_error.html", 400, error=failed.error)
+        visit = rp.here()
+        if visit is None or visit.sub != answer.claims["sub"]:  # somebody else signed in on the way
+            return rp.page("rp_error.html", 400, error="wrong_subject")
+        # Without a verdict too many numbers were tried today.
+        rp.visits.note_verdict(visit.key, answer.userinfo.get("national_id_matches"))
+        return flask.redirect("/#checked", 303)
+
+
+class Failed(Exception):
+    """An authorization ended without an answer that may be believed. ``error``: a word for support."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an authorization brought: ``id_token`` raw and its ``claims``; ``userinfo``, and ``raw`` the JWE that it came in, if it did."""
+
+    id_token: str
+    claims: dict[str, Any]
+    userinfo: dict[str, Any]
+    raw: str
+
+    def __repr__(self) -> str:
+        return "Answer(…)"
+
+
+def _answered(rp: Rp) -> Answer:
+    """Redeem the code of this request and ask who it is. Raises Failed."""
+    if flask.request.args.get("iss") != rp.issuer:  # RFC 9207 §2.4: the answer must be from the provider that was asked
+        raise Failed("invalid_issuer")
+    try:
+        token = rp.yimen.authorize_access_token()
+    except OAuthError as error:
+        raise Failed(error.error) from None
+    claims = dict(token["userinfo"])
+    try:
+        userinfo, raw = _told(rp, token)
+    except (JoseError, ValueError):
+        raise Failed("invalid_userinfo") from None
+    if userinfo.get("sub") != claims["sub"]:  # OpenID Connect Core §5.3.2
+        raise Failed("wrong_subject")
+    return Answer(token["id_token"], claims, userinfo, raw)
 
 
 def _told(rp: Rp, token: Any) -> tuple[dict[str, Any], str]:

@@ -1,5 +1,6 @@
 """The four offices: what each asks for and how it proves who it is."""
 
+import json
 from dataclasses import dataclass
 
 from clients.sample_rp.sealed import ALG, ENC, SIGNED
@@ -23,6 +24,10 @@ class Office:
     logout: str
     items: tuple[str, ...] = ()
     """Service items that it asks for besides, by the scope ``service:<code>``."""
+    claims: str = ""
+    """The ``claims`` parameter of its authorization requests (OpenID Connect Core §5.5)."""
+    check: str = ""
+    """The service item by which it asks whether a number is the citizen's own."""
     sealed: bool = False
     """Whether its userinfo comes encrypted to it, as sensitive attributes must."""
 
@@ -31,6 +36,13 @@ class Office:
         """The scope of its authorization requests."""
         return " ".join((self.scope, *(f"service:{code}" for code in self.items)))
 
+
+_RECORD = {"type": {"value": "electronic_record"}, "record": {"type": None, "source": {"name": None}}}
+_CONFIRMED = {
+    "verification": {"trust_framework": None, "time": None, "evidence": [_RECORD]},
+    "claims": {"name": None, "national_id": None},
+}
+"""Who stands for them, by which register, and since when (OpenID Connect for Identity Assurance 1.0 §5); the whole of it is optional."""
 
 OFFICES = {
     o.key: o
@@ -46,6 +58,7 @@ OFFICES = {
             about_en="Check last year's income and deductions, get a refund or pay the difference.",
             scope="openid profile email",
             items=("tax-settlement",),
+            claims=json.dumps({"userinfo": {"verified_claims": _CONFIRMED}}, separators=(",", ":")),
             sealed=True,
             auth="private_key_jwt",
             alg="ES256",
@@ -61,6 +74,7 @@ OFFICES = {
             about_zh="查询养老保险缴费记录和账户余额。",
             about_en="See your pension contributions and the balance of your account.",
             scope="openid profile phone",
+            check="pension-file",
             auth="client_secret_basic",
             alg="RS256",
             logout="back",
@@ -105,7 +119,7 @@ def metadata(office: Office, base: str, jwks: dict[str, object] | None) -> dict[
         "client_name": office.name_en,
         "client_name#zh-Hans": office.name_zh,
         "client_uri": base,
-        "redirect_uris": [base + "/callback"],
+        "redirect_uris": [base + path for path in ("/callback", *(("/checked",) if office.check else ()))],
         "post_logout_redirect_uris": [base + "/goodbye"],
         "token_endpoint_auth_method": office.auth,
         "id_token_signed_response_alg": office.alg,

@@ -2,14 +2,14 @@
 
 import secrets
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One signed-in browser. ``id_token`` raw, for the logout hint; ``claims`` of the ID token; ``userinfo`` what was released;
-    ``raw`` the JWE that it came in, if it did."""
+    ``raw`` the JWE that it came in, if it did; ``checked``, ``verdict``: whether a number was compared, and is the citizen's (None: not told)."""
 
     key: str
     sub: str
@@ -18,6 +18,8 @@ class Visit:
     claims: dict[str, Any]
     userinfo: dict[str, Any]
     raw: str = ""
+    checked: bool = False
+    verdict: bool | None = None
 
     def __repr__(self) -> str:
         return "Visit(…)"
@@ -43,6 +45,12 @@ class Visits:
         """The visit or None."""
         with self._lock:
             return self._by_key.get(key or "")
+
+    def note_verdict(self, key: str, verdict: bool | None) -> None:
+        """What the provider said of a number."""
+        with self._lock:
+            if key in self._by_key:
+                self._by_key[key] = replace(self._by_key[key], checked=True, verdict=verdict)
 
     def end(self, key: str) -> None:
         """This browser signed out."""

@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from idp.cli.common import fail, verb
-from idp.cli.sample import ACCOUNTS, DEPARTMENTS
+from idp.cli.sample import ACCOUNTS, DEPARTMENTS, SOURCES
 
 READY_S = 60
 APPS = (1, 2, 3, 4)
@@ -136,7 +136,8 @@ def _enter_accounts(parts: Any) -> list[dict[str, Any]]:
     told = []
     for account in ACCOUNTS:
         password = _password()
-        document = {**account, "password": password}
+        sources = {claim: SOURCES[claim] for claim in account["claims"] if claim in SOURCES}
+        document = {**account, "password": password, "sources": sources}
         extra: dict[str, Any] = {}
         if account["roles"]:
             import pyotp
@@ -166,6 +167,8 @@ def _enter_apps(parts: Any, port: int) -> list[dict[str, Any]]:
         own: dict[str, Any] = {"jwk": key.as_dict(private=True)} if secret is None else {"secret": secret}
         if office.sealed:
             own["jwk_enc"] = keys[1].as_dict(private=True)
+        if office.check:
+            own["check"] = True
         apps.append({"office": office.key, "base": base, "client_id": client.client_id, **own})
     return apps
 

@@ -41,6 +41,14 @@ _TAX = {
     "zh": "《中华人民共和国税收征收管理法》第三十条",
     "en": "Law on the Administration of Tax Collection, article 30",
 }
+_POLICE = dict.fromkeys(
+    ("name", "family_name", "given_name", "gender", "birthdate", "national_id", "region_code", "address"), "police"
+)
+_SELF = dict.fromkeys(
+    ("middle_name", "nickname", "preferred_username", "profile", "website", "zoneinfo", "locale"), "self"
+)
+SOURCES: dict[str, str] = {**_POLICE, **_SELF, "marital_status": "civil-affairs"}
+"""Who stands for what of the sample citizens: registers, or they themselves, who may correct it."""
 _RULES = {"zh": "《住房公积金管理条例》第二十四条", "en": "Regulations on the Housing Fund, article 24"}
 ITEMS: tuple[dict[str, Any], ...] = (
     {
@@ -72,6 +80,17 @@ ITEMS: tuple[dict[str, Any], ...] = (
             {"attribute": "phone_number"},
         ],
         "retention_days": 1825,
+    },
+    {
+        "code": "pension-file",
+        "department": "social-security",
+        "titles": {"zh": "养老保险档案核对", "en": "Pension file check"},
+        "purposes": {
+            "zh": "确认本局档案中的公民身份号码是否为您本人的",
+            "en": "To know whether the identity number in our file is yours",
+        },
+        "needs": [{"attribute": "national_id_matches", "essential": True}],
+        "retention_days": 0,
     },
     {
         "code": "library-card",

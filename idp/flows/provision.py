@@ -152,6 +152,8 @@ class AccountDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     totp_secret: str | None = None
     """Base 32, of an authenticator app that is set up already."""
     source: str = "staff"
+    sources: dict[str, str] = {}
+    """Claim → who stands for that one instead of ``source``; ``self``: the citizen says so, and may correct it."""
 
     def __repr__(self) -> str:
         return "AccountDocument(…)"
@@ -172,7 +174,10 @@ def add_account(parts: Parts, document: AccountDocument | Mapping[str, Any], how
     writes: list[Write] = [
         Insert(Account(account_id, "active", " ".join(doc.roles), version, doc.locale, 1, now, now)),
         *(Insert(identifier_row(parts.ring, citizen, name, parts.entropy(16), now, verified=True)) for name in names),
-        *(Insert(citizen.seal_claim(code, value, 1, doc.source, now)) for code, value in doc.claims.items()),
+        *(
+            Insert(citizen.seal_claim(code, value, 1, doc.sources.get(code, doc.source), now))
+            for code, value in doc.claims.items()
+        ),
     ]
     if phc is not None:
         writes.append(Insert(password_row(citizen, phc, now)))
@@ -232,6 +237,10 @@ def read_account(document: Mapping[str, Any]) -> AccountDocument:
         raise Refusal(
             Code.INVALID_REQUEST, str(error).replace('"', "").replace("`", ""), reason="account_document"
         ) from None
+    if not set(doc.sources) <= set(doc.claims):
+        raise Refusal(
+            Code.INVALID_REQUEST, "sources names a claim that claims does not hold.", reason="account_sources"
+        )
     if not set(doc.roles) <= ROLES:
         raise Refusal(Code.INVALID_REQUEST, f"roles are {' '.join(sorted(ROLES))}.", reason="account_roles")
     return doc

@@ -42,12 +42,17 @@ def register(source: str, framework: str) -> Register:
     """The register behind a source, empty where none can be named. One that has no common name is a ``register`` of the trust framework."""
     if not confirmed(source) or source in NO_REGISTER:
         return Register("", "")
-    return REGISTERS.get(source) or Register(f"{framework}/register", source)
+    return REGISTERS.get(source) or Register(other_type(framework), source)
+
+
+def other_type(framework: str) -> str:
+    """What a register without a common name is called."""
+    return f"{framework}/register"
 
 
 def record_types(framework: str) -> tuple[str, ...]:
     """Every type of record that :func:`register` names."""
-    return (*(known.type for known in REGISTERS.values()), f"{framework}/register")
+    return (*(known.type for known in REGISTERS.values()), other_type(framework))
 
 
 def offered(stored: Iterable[AttributeKind]) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """The consent page of service items at a real browser: on a phone and a desk, in both languages, by keyboard, without JavaScript."""
 
+import json
+
 import pytest
 from playwright.sync_api import expect
 
@@ -115,6 +117,58 @@ def test_the_tax_bureau_is_told_by_law_in_what_it_alone_can_open(citizens):
     assert li.signed_in_at("tax")["national_id"] == ID_NUMBER
     raw = li.page.locator("#rp-jwe").text_content() or ""
     assert raw.count(".") == 4 and header_of(raw)["alg"] == "ECDH-ES+A256KW" and header_of(raw)["cty"] == "JWT"
+
+
+def test_the_tax_bureau_hears_who_stands_for_it(citizens, demo):
+    for locale, words in (
+        ("zh-CN", ("由有关机关确认", "公安机关（人口登记）")),
+        ("en", ("Confirmed by an authority", "population register")),
+    ):
+        li = citizens(demo.printed("li.wei"), locale=locale, phone=True)
+        learned = li.use("tax")
+        proof = json.loads(learned["verified_claims"])
+        assert proof["claims"] == {"name": "李伟", "national_id": "330102198803140017"}
+        assert proof["verification"]["time"].endswith("T00:00Z")
+        shown = li.page.locator("#rp-proved-1").inner_text()
+        assert all(word in shown for word in (*words, "李伟", proof["verification"]["time"][:10]))
+        li.page.locator("#rp-proved-1 a").click()
+        li.look()
+        assert demo.issuer in li.page.url and li.page.locator("h1").count() == 1
+
+
+def test_what_staff_entered_comes_from_no_register(citizens):
+    assert "verified_claims" not in someone(citizens).use("tax")
+
+
+@pytest.mark.parametrize("face", [{"locale": "zh-CN", "phone": True}, {"locale": "en", "javascript": False}])
+def test_social_security_learns_whether_a_number_matches(citizens, face):
+    li = someone(citizens, **face)
+    first = li.use("social")
+    for number, verdict in (("11010519491231002X", False), (f" {ID_NUMBER[:6]} {ID_NUMBER[6:]}", True)):
+        li.page.locator("#rp-number").fill(number)
+        li.page.locator("#rp-check").click()
+        li.page.wait_for_load_state()
+        if not verdict:
+            li.look()
+            assert ID_NUMBER not in li.page.content() and number not in li.page.url
+            li.allow()
+        learned = li.signed_in_at("social")
+        said = {"zh-CN": ("不是您本人的", "号码是您本人的"), "en": ("is not yours", "is yours")}[face["locale"]]
+        assert said[verdict] in li.page.locator("#rp-verdict").inner_text()
+        assert ID_NUMBER not in li.page.content()
+        assert learned["sub"] == first["sub"] and "name" in learned
+
+
+def test_a_citizen_corrects_what_they_said_themselves(citizens, demo):
+    li = citizens(demo.printed("li.wei"), locale="en", phone=True)
+    li.sign_in_first()
+    li.open("/account/data")
+    assert "You said so yourself" in li.page.locator("main").inner_text()
+    assert li.page.locator("a[href='/account/correct?attribute=national_id']").count() == 0
+    li.press("a[href='/account/correct?attribute=nickname']")
+    li.page.locator("[name=value]").fill("大伟")
+    li.press("#correct-save")
+    assert li.use("social")["nickname"] == "大伟"
 
 
 def test_leaving_tells_nothing(citizens):

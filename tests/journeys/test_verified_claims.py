@@ -216,6 +216,26 @@ def test_discovery_lists_what_may_be_told_and_an_added_attribute(house: House) -
     ) == {"degree"}
 
 
+def test_the_frameworks_name_is_an_address_that_says_what_it_means(house: House) -> None:
+    """For people in both languages, for programs as discovery has it; a register without a common name too."""
+    stated = house.request("GET", "/.well-known/openid-configuration").get_json()
+    (name,) = stated["trust_frameworks_supported"]
+    path = name.removeprefix(house.config.issuer)
+    for lang, words in {
+        "en": ("population_register", "Never told as confirmed"),
+        "zh-Hans": ("从不作为已确认的内容告知", name),
+    }.items():
+        page = house.request("GET", f"{path}?lang={lang}")
+        assert page.status_code == 200 and all(word in page.text for word in words)
+    told = house.request("GET", path, headers={"Accept": "application/json"}).get_json()
+    assert told == house.request("GET", f"{path}.json").get_json()
+    assert (told["trust_framework"], [told["evidence"]]) == (name, stated["evidence_supported"])
+    assert told["claims"] == stated["claims_in_verified_claims_supported"]
+    records = [*(one["record_type"] for one in told["registers"]), told["record_type_of_other_registers"]]
+    assert records == stated["electronic_records_supported"]
+    assert house.request("GET", records[-1].removeprefix(house.config.issuer)).status_code == 200
+
+
 def test_the_framework_has_the_operators_name(make_house: Callable[..., House]) -> None:
     house = make_house(trust_framework="urn:cn:example:real-name")
     app, browser = house.register(), house.signed_in(house.citizen(claims=KNOWN))

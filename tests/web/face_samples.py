@@ -121,6 +121,14 @@ PAGES |= {
         "nothing": {"items": [], "next": None},
     },
     "directory_item": {"normal": {"item": PUBLISHED}},
+    "trust_framework": {
+        "normal": {
+            "name": "https://id.example.cn/trust-framework",
+            "registers": [{"keeper": "公安户籍登记机关", "type": "population_register"}],
+            "other": "https://id.example.cn/trust-framework/register",
+            "claims": ["姓名", "公民身份号码"],
+        }
+    },
     "approvals": {
         "normal": {"drafts": [DRAFT]},
         "nothing": {"drafts": []},

@@ -38,6 +38,7 @@ ANYONE = {
     "/jwks",
     "/log/checkpoint",
     "/services.json",
+    "/trust-framework.json",
 }
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "CONNECT")
 MARK = "\"'><script>alert(1)</script>{{7*7}}"

@@ -3,12 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from flask_babel import force_locale
 
 from idp.flows import catalogue
-from idp.flows.discovery import published
 from idp.parts import Parts
 from idp.ports import Op
 from idp.protocol.scopes import SERVICE
@@ -16,12 +14,11 @@ from idp.records import Department
 from idp.release.model import AttributeKind, Need, ServiceItem
 from idp.web.pages.catalogue_words import kept, spoken
 from idp.web.pages.common import current, language, page, problem_page
+from idp.web.pages.public import json_of, varied, wants_json
 from idp.web.theme import locale_name
 
 PATH = "/services"
 PAGE = 50
-AGE_S = 300
-JSON = "application/json"
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -30,7 +27,7 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @pages.get(PATH)
     def listed() -> Response:
-        return _listed(parts, as_json=_wants_json())
+        return _listed(parts, as_json=wants_json())
 
     @pages.get(PATH + ".json")
     def listed_json() -> Response:
@@ -42,10 +39,10 @@ def blueprint(parts: Parts) -> Blueprint:
         item = parts.catalogue.item(name)
         if item is None:
             return problem_page("not_found", 404)
-        if code != name or _wants_json():
-            return _json(_document(parts, item, _departments(parts, [item])))
+        if code != name or wants_json():
+            return json_of(_document(parts, item, _departments(parts, [item])))
         lang = language()
-        return _varied(page("directory_item.html", item=_view(parts, item, _departments(parts, [item]), lang)))
+        return varied(page("directory_item.html", item=_view(parts, item, _departments(parts, [item]), lang)))
 
     return pages
 
@@ -56,35 +53,11 @@ def _listed(parts: Parts, *, as_json: bool) -> Response:
     departments = _departments(parts, items)
     if as_json:
         following = f"{PATH}.json?after={items[-1].code}" if more else None
-        return _json({"items": [_document(parts, item, departments) for item in items], "next": following})
+        return json_of({"items": [_document(parts, item, departments) for item in items], "next": following})
     lang = language()
     listed = [_view(parts, item, departments, lang) for item in items]
     following = f"{PATH}?after={items[-1].code}" if more else None
-    return _varied(page("directory.html", items=listed, next=following))
-
-
-def _wants_json() -> bool:
-    """Whether the caller would rather have JSON (RFC 9110 §12.5.1); a browser would not."""
-    best = request.accept_mimetypes.best_match(("text/html", JSON), default="text/html")
-    return best == JSON
-
-
-def _json(document: dict[str, Any]) -> Response:
-    found = published(msgspec.json.encode(document))
-    asked = current().header("If-None-Match")
-    if asked is not None and found.etag in {tag.strip().removeprefix("W/") for tag in asked.split(",")}:
-        answer = Response(status=304)  # RFC 9110 §15.4.5
-    else:
-        answer = Response(found.body, content_type=JSON)
-    answer.headers["ETag"] = found.etag
-    answer.headers["Cache-Control"] = f"public, max-age={AGE_S}"
-    answer.headers["X-Yimen-Class"] = "public"
-    return _varied(answer)
-
-
-def _varied(answer: Response) -> Response:
-    answer.headers["Vary"] = "Accept, Accept-Language, Cookie"
-    return answer
+    return varied(page("directory.html", items=listed, next=following))
 
 
 def _departments(parts: Parts, items: Iterable[ServiceItem]) -> dict[str, Department]:
