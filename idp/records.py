@@ -266,7 +266,8 @@ class RevokedToken(Record, frozen=True):
 
 
 class UsedAssertion(Record, frozen=True):
-    """A client assertion's or request object's ``jti``, seen; kept until it would have expired."""
+    """What counts once until ``expires_at``: a client assertion's or request object's ``jti``; a place among a day's comparisons, and their numbers
+    (``flows.comparing``), under keyed hashes."""
 
     hash: bytes
     expires_at: int

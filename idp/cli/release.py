@@ -6,10 +6,6 @@ import click
 
 from idp.cli.common import fail, opened, show, verb
 
-_WHY_DROPPED = {
-    "verified_claims": "a request for verified_claims demands what is not known here (trust framework, evidence or a value)"
-}
-
 
 @click.group()
 def release() -> None:
@@ -41,8 +37,4 @@ def explain(client_id: str, request: str, as_json: bool) -> None:
             as_json,
             columns=("item", "version", "attribute", "need", "basis", "verified", "outcome", "why"),
         )
-        for name in found["dropped"]:
-            click.echo(
-                f"dropped: {_WHY_DROPPED.get(name, f'the claim {name} is not of a scope that the client registered')}"
-            )
         click.echo(f"error: {found['error']}" if found["error"] else "The request would be accepted.")

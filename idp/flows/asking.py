@@ -81,19 +81,26 @@ def _claims_of_items(parts: Parts, client: Client, request: AuthorizeRequest) ->
     own = {
         code: item for code, item in items.items() if item is not None and item.department_id == client.department_id
     }
-    return frozenset(kind.claim for kind in parts.catalogue.kinds(law.needs(own)).values())
+    codes = {
+        need.attribute
+        for detail in request.items
+        if detail.item in own
+        for need in own[detail.item].needs
+        if not detail.attributes or need.attribute in detail.attributes
+    }
+    return frozenset(kind.claim for kind in parts.catalogue.kinds(codes).values())
 
 
 def dropped(wanted: ClaimsRequest, kept: ClaimsRequest) -> frozenset[str]:
-    """Claims that were left out, and ``verified_claims`` where a request for them demands what is not known here."""
+    """Claims that were left out, and ``verified_claims`` where a request for others demands what is not known here."""
+    gone = (wanted.plain - kept.plain) | (wanted.verified - kept.verified)
     fewer = any(
-        len(before.wishes) > len(after.wishes)
+        sum(not gone.issuperset(wish.claims) for wish in before.wishes) > len(after.wishes)
         for before, after in (
             (wanted.id_token_verified, kept.id_token_verified),
             (wanted.userinfo_verified, kept.userinfo_verified),
         )
     )
-    gone = (wanted.plain - kept.plain) | (wanted.verified - kept.verified)
     return gone | {MEMBER} if fewer else gone
 
 

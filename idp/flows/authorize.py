@@ -13,7 +13,7 @@ from clients.model import Client
 from idp.audit.events import CodeIssued, record
 from idp.errors import Code, Refusal
 from idp.flows import asking, authorize_refusals, consent, interactions, request_sources, strangers, withheld
-from idp.flows.comparing import bounded, pushed_alone, within_bound
+from idp.flows.comparing import PER_DAY, bounded, pushed_alone, within_bound
 from idp.flows.interactions import Interaction, Opened
 from idp.flows.people import totp
 from idp.flows.sessions import live_with_account
@@ -260,8 +260,13 @@ def _pause(parts: Parts, asked: _Asked, caller: Caller) -> Outcome:
     return Paused(f"/authorize/{handle}", fresh)
 
 
-def _issue(parts: Parts, asked: _Asked, known: Known, step: Issue, caller: Caller) -> ToClient | AlreadyDone | OnPage:
-    """Grant and event in one batch; the code leaves when it is committed. ``origin`` is unique: one request, one code."""
+def _issue(
+    parts: Parts, asked: _Asked, known: Known, step: Issue, caller: Caller, *, again: int = 2 * PER_DAY
+) -> ToClient | AlreadyDone | OnPage:
+    """Grant and event in one batch; the code leaves when it is committed. ``origin`` is unique: one request, one code.
+
+    ``again``: how often it may start anew because numbers were counted meanwhile.
+    """
     assert known.consent is not None
     assert known.account is not None
     code = new_token(parts.ring, "code", parts.entropy)
@@ -270,15 +275,19 @@ def _issue(parts: Parts, asked: _Asked, known: Known, step: Issue, caller: Calle
     except KeyGone:
         return _deny(parts, asked, interaction.refusal(Code.ACCESS_DENIED, "account_erased"), caller)
     plan = _plan(parts, asked, known)
-    claims, over = within_bound(parts, asked.client, citizen, asked.request.claims, plan)
-    grant = _grant(parts, asked, known, step, code, caller.now, plan, kept(citizen, grant_id(code.hash), claims))
+    tried = within_bound(parts, asked.client, citizen, asked.request.claims, plan, caller.now)
+    claims = kept(citizen, grant_id(code.hash), tried.request)
+    grant = _grant(parts, asked, known, step, code, caller.now, plan, claims)
     fact = CodeIssued(client_id=grant.client_id, grant=grant.id.hex(), scope=grant.scope, acr=grant.acr)
     event = record(fact, at=caller.now, entropy=parts.entropy, person=citizen)
-    more = bounded(parts, asked.client, grant, citizen, over, caller.now, caller.reference)
+    more = bounded(parts, asked.client, grant, citizen, tried.over, caller.now, caller.reference)
     left = withheld.not_offered(parts, asked.client, asked.request)
     told = withheld.writes(parts, asked.client, grant, citizen, left, "consent", caller.now, caller.reference)
-    done = parts.store.commit([*asked.writes, consent.still_given(known.consent), Insert(grant), event, *more, *told])
+    writes = [*asked.writes, consent.still_given(known.consent), Insert(grant), event, *more, *told]
+    done = parts.store.commit([*writes, *tried.writes])
     if isinstance(done, Conflict):
+        if done.index >= len(writes) and again:  # another request tried a number at the same moment
+            return _issue(parts, asked, known, step, caller, again=again - 1)
         return _not_issued(parts, asked, done.index - len(asked.writes), caller)
     request = asked.request
     return respond.code_answer(

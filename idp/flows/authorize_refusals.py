@@ -1,15 +1,14 @@
 """A refused authorization request leaves an event, and a line in the client's own error list: received against registered, no citizen data."""
 
-from collections.abc import Set as AbstractSet
-
 from clients.model import Client
 from idp.audit.events import AuthorizationRefused, record
 from idp.errors import Refusal
 from idp.flows import addresses, error_list, strangers
+from idp.flows.left_out import told
 from idp.parts import Parts
 from idp.ports import Insert
 from idp.protocol.params import Params
-from idp.release.items import plain
+from idp.release.model import Line
 
 
 def note(
@@ -49,13 +48,15 @@ def _room(parts: Parts, bound: strangers.Bound, stage: str, now: int, reference:
     return beyond == 0
 
 
-def note_dropped(parts: Parts, client: Client, names: AbstractSet[str], now: int, reference: str) -> None:
-    """Tell the client's developer, once a minute, which claims were left out of its request as not its own to ask for (OIDC Core §5.5.1: no
-    error). Names alone, and only such as a claim has."""
+def note_dropped(parts: Parts, client: Client, gone: tuple[Line, ...], now: int, reference: str) -> None:
+    """Tell the client's developer, once a minute, which claims were left out of its request, each with its reason (OIDC Core §5.5.1: no error).
+    Names alone, and only such as a claim has."""
     if not parts.volatile.claim("claims-dropped", client.client_id.encode(), 60):
         return
-    told = " ".join(sorted(plain(name) for name in names))
-    parts.store.commit(error_list.dropped(parts, client, "claims_not_registered", told, now, reference))
+    names = " ".join(sorted(line.claim for line in gone))
+    parts.store.commit(
+        error_list.dropped(parts, client, "claims_not_registered", names, now, reference, why=told(gone))
+    )
 
 
 def _event(

@@ -99,12 +99,15 @@ def lines(
     return _entered(parts, client, told(client, params, refusal, now), now, reference, trim=written == 1)
 
 
-def dropped(parts: Parts, client: Client, reason: str, received: str, now: int, reference: str) -> list[Write]:
-    """As :func:`lines` for what was left out of an answer without an error; ``received``: its names."""
+def dropped(
+    parts: Parts, client: Client, reason: str, received: str, now: int, reference: str, *, why: str = ""
+) -> list[Write]:
+    """As :func:`lines` for what was left out of an answer without an error; ``received``: its names; ``why``: each with a reason of its own."""
     written = _written(parts, client, None)
-    row = line(at=now, code=DROPPED, reason=reason, received=received, registered=_scope(client))
     if not written:
         return _not_kept(parts, client, now, reference, stranger=False)
+    registered = f"{_scope(client)} ({why})" if why else _scope(client)
+    row = line(at=now, code=DROPPED, reason=reason, received=received, registered=registered)
     return _entered(parts, client, row, now, reference, trim=written == 1)
 
 

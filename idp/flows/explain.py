@@ -7,6 +7,7 @@ import msgspec
 from clients.model import Client
 from idp.errors import Refusal
 from idp.flows import asking
+from idp.flows.left_out import left_out
 from idp.parts import Parts
 from idp.protocol import authorize as law
 from idp.protocol.params import parse
@@ -16,7 +17,7 @@ from idp.release.plan import settled
 
 
 def explain(parts: Parts, client: Client, query: str) -> dict[str, Any]:
-    """``lines``, the names that were ``dropped``, and ``error`` (empty when the request would be accepted).
+    """``lines``, the names of those that were ``dropped`` before any plan, and ``error`` (empty when the request would be accepted).
 
     ``query``: the parameters of an authorization request; only those that ask for attributes count. Raises Refusal for what can't be read.
     """
@@ -26,11 +27,13 @@ def explain(parts: Parts, client: Client, query: str) -> dict[str, Any]:
         client_id=client.client_id, redirect_uri="", response_mode="query", scope=scope, claims=claims, details=details
     )
     allowed = asking.limited(parts, client, request)
+    gone = left_out(parts, client, request, allowed)
     request = msgspec.structs.replace(request, claims=allowed)
+    planned = asking.planned(parts, client, asking.asked(request, client))
     return {
         "client_id": client.client_id,
-        "lines": [_line(line) for line in asking.planned(parts, client, asking.asked(request, client)).lines],
-        "dropped": sorted(asking.dropped(claims, allowed)),
+        "lines": [_line(line) for line in (*planned.lines, *gone)],
+        "dropped": [line.claim for line in gone],
         "error": _error(parts, client, request),
     }
 

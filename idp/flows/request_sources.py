@@ -11,6 +11,7 @@ from clients.model import Client
 from clients.signed import BadSigned, open_signed, peek_header
 from idp.errors import Code, Refusal
 from idp.flows import asking, authorize_refusals
+from idp.flows.left_out import left_out
 from idp.parts import Parts
 from idp.ports import Insert, Write
 from idp.protocol import authorize as law
@@ -76,8 +77,8 @@ def read(
     request = law.what(source.params, client, uri)
     if request.claims != claims_request.NOTHING:
         allowed = asking.limited(parts, client, request)
-        if dropped := asking.dropped(request.claims, allowed):
-            authorize_refusals.note_dropped(parts, client, dropped, now, reference)
+        if gone := left_out(parts, client, request, allowed):
+            authorize_refusals.note_dropped(parts, client, gone, now, reference)
         request = msgspec.structs.replace(request, claims=allowed)
     expected = expected_accounts(parts, client, request)
     return msgspec.structs.replace(request, id_token_hint=None), expected

@@ -105,8 +105,8 @@ class Line(Value, frozen=True, kw_only=True, omit_defaults=True):
     """One attribute of a release plan.
 
     ``outcome``: ``release``, or ``withhold`` with ``reason`` (item_unknown, item_not_approved, foreign_item, not_in_item, attribute_unknown,
-    not_registered, nothing_to_compare, no_value, not_confirmed, not_chosen, no_client_key,
-    key_held). ``source`` and ``updated_at`` of the value, where there is one.
+    not_registered, nothing_to_compare, no_value, not_confirmed, not_chosen, no_client_key, key_held; before any plan not_asked, not_offered,
+    verification_unknown). ``source`` and ``updated_at`` of the value, where there is one.
     ``of``: what a minimising attribute is computed from. ``verified``: whether it is asked for as verified too, or only so. Of an item that can't be
     used there is one line, without attribute.
     """

@@ -1,6 +1,7 @@
 """Attacks on what is released: the claims parameter, narrowed registrations, tokens for somebody else."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,7 +15,10 @@ from keys.jose import mint
 from tests.journeys.test_par import go, reference
 from tests.journeys.test_service_items import allow
 from tests.kit.catalogue import LOAN, item
-from tests.kit.house import House, claims_of
+from tests.kit.house import App, House, claims_of
+from tests.kit.redis import Redis
+
+KNOWN = {"national_id": "11010519491231002X"}
 
 
 @pytest.mark.attack("A082")
@@ -196,6 +200,52 @@ def test_a_verdict_on_a_number_is_no_oracle(house: House) -> None:
         verdicts += [answer["national_id_matches"] for answer in answers if "national_id_matches" in answer]
     assert verdicts == [False] * 3 * PER_DAY  # the ID token and both tokens' UserInfo, of the first few numbers
     assert len(house.events("comparison.bounded")) == 2 * PER_DAY
+
+
+def _number(house: House, app: App, n: int, **more: str | None) -> str:
+    """A pushed request that brings the ``n``-th number along."""
+    claims = json.dumps({"userinfo": {"national_id_matches": {"compare": f"1101051949123{n:04}X"}}})
+    return reference(house, app, scope="openid service:loan", claims=claims, **more)
+
+
+def _verdict(house: House, app: App, code: str) -> Any:
+    return house.userinfo(house.redeem(app, code).get_json()["access_token"]).get_json().get("national_id_matches")
+
+
+@pytest.mark.attack("A082")
+def test_numbers_that_come_at_once_are_counted_one_by_one(any_house: House) -> None:
+    """The count stands in the batch that issues the code: of many requests at one moment no more than the day's number are answered (DESIGN §2.2)."""
+    house = any_house
+    item(house, {**LOAN, "needs": [{"attribute": "national_id_matches", "essential": True}]})
+    app, browser = house.register(scope="openid"), house.signed_in(house.citizen(claims=KNOWN, source="police"))
+    allow(house, browser, go(house, app, _number(house, app, 0), browser))
+    pushed = [_number(house, app, n, prompt="none") for n in range(1, 1 + 2 * PER_DAY)]
+    with ThreadPoolExecutor(2 * PER_DAY) as pool:
+        pages = list(pool.map(lambda uri: go(house, app, uri, browser), pushed))
+    codes = [parse_qs(urlsplit(page.headers["Location"]).query)["code"][0] for page in pages]
+    verdicts = [_verdict(house, app, code) for code in codes]
+    assert verdicts.count(False) == PER_DAY - 1 and verdicts.count(None) == PER_DAY + 1
+    assert len(house.events("comparison.bounded")) == PER_DAY + 1
+
+
+@pytest.mark.attack("A082")
+@pytest.mark.postgres
+@pytest.mark.redis
+def test_a_flush_forgives_no_number(served_house: House, redis: Redis) -> None:
+    """What the volatile store forgets is no new day (DESIGN §5: losing it never costs safety); the same number stays free."""
+    house = served_house
+    item(house, {**LOAN, "needs": [{"attribute": "national_id_matches", "essential": True}]})
+    app, browser = house.register(scope="openid"), house.signed_in(house.citizen(claims=KNOWN, source="police"))
+    allow(house, browser, go(house, app, _number(house, app, 0), browser))
+    for n in range(1, PER_DAY + 1):
+        if n == PER_DAY:
+            redis.flush()
+            house.clock.advance(1)
+        page = go(house, app, _number(house, app, n, prompt="none"), browser)
+    code = parse_qs(urlsplit(page.headers["Location"]).query)["code"][0]
+    assert _verdict(house, app, code) is None
+    page = go(house, app, _number(house, app, 1, prompt="none"), browser)
+    assert _verdict(house, app, parse_qs(urlsplit(page.headers["Location"]).query)["code"][0]) is False
 
 
 @pytest.mark.attack("A053", "A050")

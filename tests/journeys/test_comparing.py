@@ -122,6 +122,44 @@ def test_what_the_item_does_not_declare_is_not_compared(house: House, browser: B
     assert grant.claims is None
 
 
+@pytest.mark.parametrize(
+    ("request_", "lines"),
+    [
+        ("scope=openid", [("-", "not_in_item")]),
+        (f"scope={SCOPE}", [("-", "not_in_item")]),
+        (
+            'scope=openid&authorization_details=[{"type":"service_item","item":"file","attributes":["age_over_18"]}]',
+            [("file", "not_asked")],
+        ),
+    ],
+    ids=["no item", "another item", "left out of the item"],
+)
+def test_what_is_left_out_is_told_to_the_developer_with_its_reason(
+    house: House, browser: Browser, request_: str, lines: list[tuple[str, str]]
+) -> None:
+    """A number to compare and a verified claim that no item of the request asks for: in the plan of `release explain` and in the client's list."""
+    item(house, {**LOAN, "needs": [{"attribute": "phone_number_matches"}, {"attribute": "age_over_16"}]})
+    needs = [{"attribute": code} for code in ("national_id_matches", "age_over_18", "region_code")]
+    item(house, {**LOAN, "code": "file", "needs": needs})
+    app = house.register(scope="openid")
+    proof = {"verification": {"trust_framework": None}, "claims": {"region_code": None}}
+    asked = {"userinfo": {"national_id_matches": {"compare": ID}, "verified_claims": proof}}
+    query = f"{request_}&claims={json.dumps(asked)}"
+    done = CliRunner().invoke(main, ["release", "explain", app.id, query, "--json"], env=environment(house.config))
+    assert done.exit_code == 0 and ID not in done.output, done.output
+    found = json.loads(done.stdout)
+    names = ("national_id_matches", "region_code")
+    told = [(line["item"], line["attribute"], line["why"]) for line in found["lines"] if line["attribute"] in names]
+    (where, why), *_ = lines
+    assert told == [(where, name, why) for name in names]
+    assert found["dropped"] == list(names)
+    params = dict(part.split("=", 1) for part in query.split("&"))
+    assert push(house, app, **params).status_code == 201
+    (line,) = house.parts.store.find(ClientRefusal)
+    assert (line.code, line.reason, line.received) == ("dropped", "claims_not_registered", " ".join(names))
+    assert f"national_id_matches:{why} region_code:{why}" in line.registered and ID not in str(line)
+
+
 def test_the_number_is_kept_sealed(house: House, app: App, browser: Browser) -> None:
     answered(house, app, browser, numbers(ID, "userinfo", "id_token"))
     (grant,) = house.parts.store.find(Grant)

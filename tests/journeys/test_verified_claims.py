@@ -272,12 +272,17 @@ def test_the_developer_sees_the_plan_and_what_can_not_be_met(house: House, signe
     done = CliRunner().invoke(main, ["release", "explain", app.id, query, "--json"], env=environment(house.config))
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
-    lines = {(line["item"], line["attribute"]): line["verified"] for line in found["lines"]}
+    lines = {
+        (line["item"], line["attribute"]): line["verified"] for line in found["lines"] if line["outcome"] == "release"
+    }
     assert lines == {("loan", "age_over_18"): "also", ("standard-login", "name"): "only"}
+    left = [(line["item"], line["attribute"], line["why"]) for line in found["lines"] if line["outcome"] == "withhold"]
+    assert left == [("standard-login", "email", "not_registered"), ("-", "verified_claims", "verification_unknown")]
     assert found["dropped"] == ["email", "verified_claims"]
     house.authorize(signed_in, app, scope=SCOPE, claims=claims)
     (told,) = house.parts.store.find(ClientRefusal)
     assert told.received == "email verified_claims"
+    assert told.registered.endswith("(email:not_registered verified_claims:verification_unknown)")
 
 
 def asks(house: House, browser: Browser, app: App, asked: Any) -> dict[str, Any]:

@@ -32,14 +32,8 @@ EDGE = (
 """Answered without the pages; the files under ``/static/`` stand for themselves by one of them."""
 FILES = {"/favicon.ico", "/robots.txt", "/log/checkpoint"}
 SPEAKING_JSON = set(EDGE) - FILES - {"/authorize", "/logout"}
-ANYONE = {
-    "/.well-known/openid-configuration",
-    "/.well-known/oauth-authorization-server",
-    "/jwks",
-    "/log/checkpoint",
-    "/services.json",
-    "/trust-framework.json",
-}
+ANYONE = {path for path in EDGE if path.startswith("/.well-known/")}
+ANYONE |= {"/jwks", "/log/checkpoint", "/services.json", "/trust-framework.json"}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "CONNECT")
 MARK = "\"'><script>alert(1)</script>{{7*7}}"
 NAMES = [
