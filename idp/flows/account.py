@@ -8,7 +8,7 @@ import msgspec
 from clients.model import Client
 from idp.audit.events import AccountChanged, ConsentWithdrawn
 from idp.flows import parting, sessions
-from idp.flows.consent import Wanted
+from idp.flows.consent import Wanted, WantedItem
 from idp.flows.people import Caller, Person, event
 from idp.flows.sessions import Where
 from idp.parts import Parts
@@ -38,7 +38,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One client that the citizen uses. ``sees``: claim names and attributes they allowed; ``last_used``: the last authorization."""
+    """One client that the citizen uses. ``sees``: claim names and attributes they allowed; ``lawful``: those that the law orders instead;
+    ``last_used``: the last authorization."""
 
     reference: str
     client: Client
@@ -46,6 +47,7 @@ class Service:
     last_used: int | None
     sees: tuple[str, ...]
     offline: bool
+    lawful: tuple[str, ...] = ()
 
 
 def places(parts: Parts, person: Person, current: Session, now: int) -> list[Place]:
@@ -102,14 +104,24 @@ def services(parts: Parts, person: Person) -> list[Service]:
 def _service(parts: Parts, person: Person, client: Client, consent: Consent | None, grants: list[Grant]) -> Service:
     began = [consent.created_at] if consent else []
     asked = msgspec.json.decode(consent.document, type=Wanted) if consent else Wanted((), ())
+    lawful = {name for item in asked.items for name in item.allowed if _by_law(parts, item, name)}
+    told = dict.fromkeys((*asked.claims, *(name for item in asked.items for name in item.allowed)))
     return Service(
         reference=_reference(parts, person, client.client_id),
         client=client,
         since=min(began + [grant.created_at for grant in grants]),
         last_used=grants[0].created_at if grants else None,
-        sees=tuple(dict.fromkeys((*asked.claims, *(name for item in asked.items for name in item.allowed)))),
+        sees=tuple(name for name in told if name not in lawful),
         offline=any(grant.offline for grant in grants),
+        lawful=tuple(name for name in told if name in lawful),
     )
+
+
+def _by_law(parts: Parts, item: WantedItem, attribute: str) -> bool:
+    """As the version that the citizen saw has it."""
+    published = parts.catalogue.version(item.code, item.version)
+    needs = published.needs if published is not None else ()
+    return any(need.attribute == attribute and need.basis == "statutory" for need in needs)
 
 
 def service_of(parts: Parts, person: Person, reference: str) -> Service | None:

@@ -18,7 +18,7 @@ from keys.file_backend import open_root
 from keys.wire import b64url
 from tests.journeys.test_history import citizen, lines, sequenced, told
 from tests.journeys.test_service_items import allow, ask
-from tests.kit.catalogue import item
+from tests.kit.catalogue import BY_LAW, item
 from tests.kit.house import House, claims_of, header_of
 from tests.kit.person import Person
 from tests.privacy.test_sectors import flat
@@ -204,3 +204,30 @@ def test_a_purpose_with_two_bases_is_told_once(house: House) -> None:
     handle = lines(person.get("/account/history"))[0]
     page = person.get(f"/account/history/{handle}/receipt").text
     assert page.count("审核贷款申请") == 1 and page.count("730") == 1
+
+
+@pytest.mark.parametrize("lang", ["en", "zh-Hans"])
+def test_what_the_law_orders_is_told_as_such_beside_what_was_allowed(house: House, lang: str) -> None:
+    """On every page of the citizen; nothing that was told by law stands under an authorization alone (DESIGN §7)."""
+    law, mixed, since = {
+        "en": ("Told by law", "Some of it the law orders, the rest you authorized", "Told by law since"),
+        "zh-Hans": ("依法提供", "部分依照法律规定，其余经您授权", "依法提供始于"),
+    }[lang]
+    account, person = citizen(house)
+    browser, app = house.signed_in(account), house.register()
+    item(house)
+    item(house, BY_LAW)
+    allow(house, browser, ask(house, browser, app))
+    house.clock.advance(1)
+    alone = house.register("tax", client_name="Levy")
+    allow(house, browser, ask(house, browser, alone, scope="openid service:duty"))
+    sequenced(house)
+    listed = person.get(f"/account/history?lang={lang}").text
+    assert listed.count(law) >= 2
+    for handle in lines(person.page):
+        detail = person.get(f"/account/history/{handle}?lang={lang}").text
+        assert law in detail
+        if "Levy" not in detail:
+            assert mixed in detail and mixed in person.get(f"/account/history/{handle}/receipt?lang={lang}").text
+    services = person.get(f"/account/services?lang={lang}").text
+    assert services.count(since) == 1 and services.count(law) >= 3

@@ -243,7 +243,8 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
                     "department": "国家税务总局江州市税务局",
                     "since": NOW - 900 * _HOUR,
                     "last_used": NOW,
-                    "sees": [CLAIMS["name"], CLAIMS["birthdate"], CLAIMS["phone_number"]],
+                    "sees": [CLAIMS["name"], CLAIMS["phone_number"]],
+                    "lawful": [CLAIMS["birthdate"]],
                     "offline": True,
                 },
                 {
@@ -253,6 +254,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
                     "since": NOW - 9 * _HOUR,
                     "last_used": None,
                     "sees": [],
+                    "lawful": [],
                     "offline": False,
                 },
             ]

@@ -174,6 +174,7 @@ def _service(service: Service, lang: str) -> dict[str, Any]:
         "since": service.since,
         "last_used": service.last_used,
         "sees": [_label(code, lang) for code in sorted(service.sees, key=_order)],
+        "lawful": [_label(code, lang) for code in sorted(service.lawful, key=_order)],
         "offline": service.offline,
     }
 

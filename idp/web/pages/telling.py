@@ -12,7 +12,7 @@ from idp.parts import Parts
 from idp.records import Department, Objection
 from idp.release.model import Texts
 from idp.release.receipts import Purpose
-from idp.release.told import RELEASED, SEEN
+from idp.release.told import GIVEN, RELEASED, SEEN
 from idp.web.pages.catalogue_words import spoken
 from idp.web.pages.common import parts_of_app, service_view
 from idp.web.theme import day_begins, instant_iso, locale_name
@@ -53,6 +53,8 @@ def view(line: Line, lang: str) -> dict[str, Any]:
     """What the templates show of a line."""
     service = service_view(line.client, lang) or {"name": "", "department": "", "logo_url": None}
     other = service_view(line.other, lang) or {"name": line.told.to_client}
+    lawful = {claim for purpose in line.purposes if purpose.basis == "statutory" for claim in purpose.claims}
+    names = names_in_order(line)
     with force_locale(locale_name(lang)):
         return {
             "handle": line.reference,
@@ -63,7 +65,9 @@ def view(line: Line, lang: str) -> dict[str, Any]:
             "department": service["department"],
             "other": other["name"],
             "items": [title for title in dict.fromkeys(_title(purpose, lang) for purpose in line.purposes) if title],
-            "attributes": [attribute_name(claim, lang) for claim in names_in_order(line)],
+            "attributes": [attribute_name(claim, lang) for claim in names],
+            "chosen": [attribute_name(claim, lang) for claim in names if claim not in lawful],
+            "lawful": [attribute_name(claim, lang) for claim in names if claim in lawful],
             "verified": [attribute_name(claim, lang) for claim in line.told.verified],
             "way": str(TOLD_WAYS[line.told.via]) if line.told.via in TOLD_WAYS else "",
             "why": _why(line),
@@ -79,7 +83,7 @@ def _why(line: Line) -> str:
     if line.told.kind == SEEN:
         return str(REVEAL_REASONS.get(line.told.reason, ""))
     by_law = {purpose.basis == "statutory" for purpose in line.purposes if purpose.claims}
-    if line.told.kind == RELEASED and True in by_law:
+    if line.told.kind in (RELEASED, GIVEN) and True in by_law:
         return str(TOLD_BY_LAW[by_law == {True}])
     return str(TOLD_REASONS[line.told.kind])
 
