@@ -33,6 +33,8 @@ from idp.store.tables import KEYRING, MAIN
 TRIES = 4  # the first and three more
 POOL_SIZE = 8
 DIALECT: Dialect = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]
+STATEMENTS = Statements(DIALECT)
+"""Texts know nothing of a database: those of one process share them."""
 
 logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of every conflict, which is an answer here
 
@@ -62,7 +64,7 @@ class PostgresStore(SqlStore):
         pool_size: int = POOL_SIZE,
         wait_s: float = WAIT_S,
     ) -> None:
-        self.statements = Statements(DIALECT)
+        self.statements = STATEMENTS
         self._url, self._part = url, part
         self._pool = Pool(url, pool_size, part, wait_s)
         self._version_table, self._head = head_of(metadata)

@@ -16,6 +16,8 @@ from idp.store.statements import Statements
 from idp.store.tables import KEYRING, MAIN
 
 DIALECT = SQLiteDialect_pysqlite(paramstyle="qmark")
+STATEMENTS = Statements(DIALECT)
+"""Texts know nothing of a file: those of one process share them."""
 
 
 class SqliteStore(SqlStore):
@@ -30,7 +32,7 @@ class SqliteStore(SqlStore):
         part: str = "database",
         wait_s: float = WAIT_S,
     ) -> None:
-        self.statements = Statements(DIALECT)
+        self.statements = STATEMENTS
         self.file = SqliteFile(path_of(url), synchronous="FULL", secure_delete=secure_delete, part=part, wait_s=wait_s)
         self._gatherer = Gatherer(self.file, wait_s)
         self._version_table, self._head = head_of(metadata)

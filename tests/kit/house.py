@@ -35,9 +35,9 @@ from keys.tokens import Opaque, new_token
 from tests.kit.clock import START, FakeClock
 from tests.kit.postgres import Postgres
 from tests.kit.redis import Redis
-from tests.kit.routes import remember_routes
+from tests.kit.once import remember
 
-remember_routes()
+remember()
 
 ISSUER = "https://id.example"
 REDIRECT = "https://tax.example/callback"
