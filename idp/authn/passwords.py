@@ -4,8 +4,6 @@ import re
 from collections.abc import Container, Iterable
 from typing import Final
 
-from zxcvbn import zxcvbn
-
 from idp.authn.chinese import WORDS, units
 from idp.authn.hashing import TooLong, prepare
 
@@ -68,4 +66,6 @@ def context_words(context: Iterable[str]) -> tuple[str, ...]:
 def _score(text: str, words: tuple[str, ...]) -> int:
     """0 to 4 by zxcvbn over at most 72 characters: what comes after can't make it weaker, and the meter's work grows fast."""
     head = text[:_METER_CHARS]
+    from zxcvbn import zxcvbn  # its word lists are loaded with the first new password, not with every process
+
     return int(zxcvbn(head, user_inputs=[*words, *WORDS])["score"])

@@ -10,20 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.pool import NullPool
 
 from idp.errors import Unavailable
 from idp.store.sql import head_of, judge_version
 from idp.store.sqlite_file import make_private, path_of
 from idp.store.tables import KEYRING, MAIN
+
+if TYPE_CHECKING:
+    from alembic.config import Config  # Alembic is loaded where it works: a server that only serves starts without it
 
 Progress = Callable[[str], None]
 
@@ -59,6 +57,9 @@ def upgrade(
 
     Raises SchemaUnknown for a database newer than this program; Unavailable when it can't be reached.
     """
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
     with _ALONE, _locked(url), _connection(url) as connection:
         found = _versions(connection, lineage)
         known = {script.revision for script in ScriptDirectory.from_config(_config(lineage)).walk_revisions()}
@@ -89,7 +90,9 @@ def check(url: str, *, lineage: Lineage = MAIN_LINEAGE) -> None:
         judge_version(_versions(connection, lineage), lineage.head)
 
 
-def _config(lineage: Lineage) -> Config:
+def _config(lineage: Lineage) -> "Config":
+    from alembic.config import Config
+
     config = Config(attributes={"version_table": lineage.version_table})
     config.set_main_option("script_location", str(_SCRIPTS))
     config.set_main_option("version_locations", str(_SCRIPTS / lineage.folder))
@@ -98,6 +101,8 @@ def _config(lineage: Lineage) -> Config:
 
 
 def _versions(connection: sa.Connection, lineage: Lineage) -> list[str]:
+    from alembic.runtime.migration import MigrationContext
+
     context = MigrationContext.configure(connection, opts={"version_table": lineage.version_table})
     found = list(context.get_current_heads())
     connection.rollback()
@@ -141,6 +146,8 @@ def _sqlite_engine(url: str) -> sa.Engine:
 
 
 def _postgres_engine(url: str) -> sa.Engine:
+    import psycopg
+
     return sa.create_engine(
         "postgresql+psycopg://", creator=lambda: psycopg.connect(url, connect_timeout=5), poolclass=NullPool
     )
@@ -159,6 +166,8 @@ def _locked(url: str) -> Iterator[None]:
         finally:
             os.close(handle)
         return
+    import psycopg
+
     try:
         connection = psycopg.connect(url, connect_timeout=5, autocommit=True)
     except psycopg.OperationalError as error:

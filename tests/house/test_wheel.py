@@ -78,6 +78,7 @@ def test_what_it_would_not_hold(path: str) -> None:
     assert not packaged(path)
 
 
+@pytest.mark.slow
 def test_pages_are_served_from_it(tmp_path: Path) -> None:
     """A folder with just those files, outside the checkout: migrations, templates, both languages and styles are found."""
     for path in needed():

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import warnings
+from functools import cache
 
 import msgspec
 import pytest
@@ -22,6 +23,8 @@ from keys.signing import SIGNING_ALGS, jwks, load_signer, new_signing_key, rewra
 ROOT = FileRoot(bytes(range(32)))
 ROWS = {alg: new_signing_key(ROOT, alg, 1, 1_000, state="active") for alg in SIGNING_ALGS}
 SIGNERS = {alg: load_signer(ROOT, row) for alg, row in ROWS.items()}
+LARGE = cache(lambda bits: json.loads(new_signing_key(ROOT, "RS256", 1, 1, rsa_bits=bits).public_jwk))
+"""The larger, the longer to find: once for each size."""
 KEYS = VerifyKeys.from_jwks(json.loads(jwks(ROWS.values())))
 CLAIMS = {"iss": "https://id.example", "sub": "s", "aud": ["a", "b"], "exp": 2_000_000_000, "text": "门"}
 EVERY = pytest.mark.parametrize("alg", SIGNING_ALGS)
@@ -61,9 +64,7 @@ def test_the_thumbprint_of_rfc7638_section_3_1():
 
 @pytest.mark.parametrize("bits", [3072, 4096])
 def test_rsa_size_is_configurable(bits):
-    assert len(json.loads(new_signing_key(ROOT, "RS256", 1, 1, rsa_bits=bits).public_jwk)["n"]) == bits // 6 + (
-        bits % 6 > 0
-    )
+    assert len(LARGE(bits)["n"]) == bits // 6 + (bits % 6 > 0)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +222,7 @@ def test_headers_that_this_profile_does_not_know_are_ignored():
 
 def test_a_long_header_with_an_rsa_key_inside_passes():
     """A proof of possession carries its key: some 900 characters of header."""
-    jwk = json.loads(new_signing_key(ROOT, "RS256", 1, 1, rsa_bits=4096).public_jwk)
+    jwk = LARGE(4096)
     token = signed("ES256", {"alg": "ES256", "kid": ROWS["ES256"].kid, "jwk": jwk}, b"{}")
     assert verify(token, KEYS, ("ES256",), None) == {}
 

@@ -33,9 +33,9 @@ from idp.web.cookies import name as cookie_name
 from keys.signing import LocalSigner, new_signing_key
 from keys.tokens import Opaque, new_token
 from tests.kit.clock import START, FakeClock
+from tests.kit.once import remember
 from tests.kit.postgres import Postgres
 from tests.kit.redis import Redis
-from tests.kit.once import remember
 
 remember()
 
