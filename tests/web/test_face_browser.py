@@ -1,10 +1,11 @@
 """Every page in Chromium under the real security policy: axe, narrow screens, keyboard, with and without scripts."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 from idp.web.wording import PROBLEMS
 from tests.kit.browser import axe
@@ -15,6 +16,8 @@ pytestmark = pytest.mark.browser
 # The texts of the other problems differ, their page does not.
 SEEN = [key for key in every_page() if not (key[0] == "error" and key[2] in PROBLEMS and key[2] != "server")]
 SCHEMES: list[Literal["light", "dark"]] = ["light", "dark"]
+DESK: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 320, "height": 600}
 LEAVES = ("form_post", "logout_done/onward")  # scripts of these leave the page at once
 
 
@@ -36,23 +39,46 @@ def stays(key: tuple[str, str, str]) -> bool:
     return key[0] not in LEAVES and f"{key[0]}/{key[2]}" not in LEAVES
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("language", ["zh-Hans", "en"])
-def test_axe_finds_nothing_and_the_policy_is_kept(chromium: Browser, origin: str, language: str) -> None:
-    """WCAG 2.2 AA as far as a machine can tell, on every page and state, by day and in the dark."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+@dataclass
+class Looked:
+    """What was seen on a walk through every page and state of one language: each is loaded once."""
+
+    violations: dict[str, Any] = field(default_factory=dict)
+    wide: dict[str, int] = field(default_factory=dict)
+    complaints: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module", params=["zh-Hans", "en"])
+def looked(request: pytest.FixtureRequest, chromium: Browser, origin: str) -> Looked:
+    """axe by day and in the dark on a desk, then the width on a small phone."""
+    context = chromium.new_context(viewport=DESK, reduced_motion="reduce")
     page, complaints = watched(context)
-    violations: dict[str, Any] = {}
+    found = Looked(complaints=complaints)
     for key in SEEN:
-        if key[1] == language and stays(key):
-            page.goto(f"{origin}/page/{'/'.join(key)}")
-            for scheme in SCHEMES:
-                page.emulate_media(color_scheme=scheme)
-                if found := axe(page):
-                    violations[f"{'/'.join(key)} {scheme}"] = found
+        if key[1] == request.param and stays(key):
+            look(page, f"{origin}/page/{'/'.join(key)}", "/".join(key), found)
     context.close()
-    assert violations == {}
-    assert complaints == []
+    return found
+
+
+def look(page: Page, address: str, name: str, found: Looked) -> None:
+    page.set_viewport_size(DESK)
+    page.goto(address)
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        if broken := axe(page):
+            found.violations[f"{name} {scheme}"] = broken
+    page.set_viewport_size(PHONE)
+    width = page.evaluate("document.scrollingElement.scrollWidth")
+    if width > PHONE["width"]:
+        found.wide[name] = width
+
+
+@pytest.mark.timeout(600)
+def test_axe_finds_nothing_and_the_policy_is_kept(looked: Looked) -> None:
+    """WCAG 2.2 AA as far as a machine can tell, on every page and state, by day and in the dark."""
+    assert looked.violations == {}
+    assert looked.complaints == []
 
 
 def test_axe_would_have_found_it(chromium: Browser, origin: str) -> None:
@@ -78,20 +104,10 @@ def test_pages_that_leave_at_once_are_clean_without_scripts(chromium: Browser, o
     context.close()
 
 
-@pytest.mark.parametrize("language", ["zh-Hans", "en"])
-def test_nothing_is_wider_than_a_small_phone(chromium: Browser, origin: str, language: str) -> None:
+@pytest.mark.timeout(600)
+def test_nothing_is_wider_than_a_small_phone(looked: Looked) -> None:
     """WCAG 1.4.10: at 320 CSS pixels there is no sideways scrolling and no text cut off."""
-    context = chromium.new_context(viewport={"width": 320, "height": 600}, java_script_enabled=True)
-    page, _ = watched(context)
-    wide = {}
-    for key in SEEN:
-        if key[1] == language and stays(key):
-            page.goto(f"{origin}/page/{'/'.join(key)}")
-            width = page.evaluate("document.scrollingElement.scrollWidth")
-            if width > 320:
-                wide["/".join(key)] = width
-    context.close()
-    assert wide == {}
+    assert looked.wide == {}
 
 
 @pytest.mark.parametrize("width", [1100, 375])
