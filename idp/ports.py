@@ -137,6 +137,12 @@ class Store(Protocol):
         ``after``: the highest ``seq`` in the tree, which alone decides where commits come one after the other; elsewhere ``EventPending`` does.
         """
 
+    def part_off(self, month: int) -> bool:
+        """Let events that come from now on be kept apart as those of ``month`` (yyyymm), where the database has partitions; whether that began now.
+
+        No event is refused by it, and none waits for longer than a fifth of a second; a month that is over begins no more.
+        """
+
     def lead(self, name: str) -> AbstractContextManager[bool]:
         """Try to be the one process that does ``name``; True inside when leader, until exit or death. Never waits."""
 

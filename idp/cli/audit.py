@@ -52,14 +52,13 @@ def _followed(parts: Parts, where: dict[str, Any], limit: int) -> Iterator[Event
     if newest:
         there = {**where, "seq": Op("<=", newest[0].seq)}
         yield from parts.store.find(Event, there, order=("-seq",), limit=limit)[::-1]
-    seen, last = {event.seq for event in newest}, newest[0].seq if newest else 0
+    seen = {event.seq for event in newest}
     while True:
-        after = max(0, last - OVERLAP)
+        after = min(seen, default=1) - 1
         rows = parts.store.find(Event, {"seq": Op(">", after)}, order=("seq",), limit=PAGE + OVERLAP)
         fresh = [event for event in rows if event.seq not in seen]
         yield from (event for event in fresh if all(getattr(event, name) == value for name, value in where.items()))
-        last = max([last, *(event.seq for event in fresh)])
-        seen = {seq for seq in seen if seq > last - OVERLAP} | {event.seq for event in fresh}
+        seen = set(sorted(seen | {event.seq for event in fresh})[-OVERLAP:])
         if not fresh:
             time.sleep(0.5)
 

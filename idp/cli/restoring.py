@@ -14,8 +14,10 @@ from idp.audit.entry import entry, unpack
 from idp.audit.events import Restored, record
 from idp.audit.verify import Bad
 from idp.config import Config
+from idp.flows import addresses
 from idp.flows.erasure import after_restore
 from idp.flows.log_memory import check
+from idp.flows.log_purge import end_again, end_months
 from idp.flows.sequencer import log_signer
 from idp.parts import Parts
 from idp.ports import Op, Update, Write
@@ -67,10 +69,16 @@ def bring_back(config: Config, main: Path, ring: Path) -> dict[str, Any]:
             **report,
             **ended,
             "erased_again": after_restore(parts, parts.clock()),
+            "keys_destroyed_again": _end_months(parts),
             "log": _log(parts),
         }
     finally:
         close_parts(parts)
+
+
+def _end_months(parts: Parts) -> int:
+    """Keys of the log's months that the copies brought back: what the log says was destroyed, and what is over by the rules."""
+    return len([*end_again(parts), *end_months(parts), *addresses.end_again(parts, parts.clock())])
 
 
 def _log(parts: Parts) -> str:

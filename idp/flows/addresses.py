@@ -92,6 +92,17 @@ def expire(parts: Parts, now: int) -> int:
     return gone
 
 
+def end_again(parts: Parts, now: int) -> list[int]:
+    """Destroy the keys of months that are over and whose rows are gone, where an older copy of the keyring brought them back; which."""
+    first, over = parts.store.find(Event, order=("seq",), limit=1), month(oldest(parts, now))
+    past = [number for number in (months(first[0].at, now) if first else ()) if number < over]
+    back = [number for number in past if parts.keyring.get(_name(number)) is not None]
+    for number in back:
+        parts.keyring.erase(_name(number))
+        parts.vault.forget(_name(number))
+    return back
+
+
 def oldest(parts: Parts, now: int) -> int:
     """The oldest instant whose month is kept."""
     return max(0, now - parts.config.log_address_days * DAY_US)

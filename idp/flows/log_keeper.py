@@ -12,7 +12,9 @@ import msgspec
 from idp.audit.tiles import WIDTH
 from idp.audit.verify import Bad
 from idp.errors import Unavailable
+from idp.flows import addresses
 from idp.flows.log_memory import ADVICE, check, remember, sound_alarm
+from idp.flows.log_purge import end_again
 from idp.flows.log_reading import CHECKED, checkpoint
 from idp.flows.log_witnesses import Witnessing
 from idp.flows.sequencer import MANY, SECOND, Damaged, catch_up, check_tail, head, log_signer, sign_again
@@ -26,6 +28,8 @@ REMEMBER_EVERY_US: Final = SECOND
 WITNESS_EVERY_US: Final = 10 * SECOND
 SHOW_EVERY_US: Final = 60 * SECOND
 SIGN_EVERY_US: Final = 600 * SECOND
+MONTH_EVERY_US: Final = 60 * SECOND
+ENDED_EVERY_US: Final = 24 * 3600 * SECOND
 CHECK_EVERY_US: Final = 3600 * SECOND
 SLICE: Final = 400
 """Bundles whose rows each hourly check reads beside the newest: about a hundred thousand events; the next hour goes on behind them."""
@@ -60,6 +64,8 @@ class LogKeeper:
         self._chores: tuple[tuple[str, int, Callable[[], object]], ...] = (
             ("check", CHECK_EVERY_US, self._check),
             ("tail", TAIL_EVERY_US, self._tail),
+            ("month", MONTH_EVERY_US, self._month),
+            ("ended", ENDED_EVERY_US, self._ended),
             ("remember", REMEMBER_EVERY_US, self._remember),
             ("witness", WITNESS_EVERY_US, self._witness),
             ("show", SHOW_EVERY_US, self._show),
@@ -170,6 +176,23 @@ class LogKeeper:
             check_tail(self._parts)
         except Damaged:
             self._alarm(TAIL)
+
+    def _month(self) -> None:
+        """Not tried again at once when it can't be: events go on in the last month's partition."""
+        try:
+            self._parts.store.part_off(addresses.month(self._parts.clock()))
+        except Unavailable as error:
+            self._say("month", f"the month's partition waits: {error.advice()}")
+        else:
+            self._said.pop("month", None)
+
+    def _ended(self) -> None:
+        """Keys that were destroyed stay destroyed, whichever copy of the keyring is there."""
+        again = [*end_again(self._parts), *addresses.end_again(self._parts, self._parts.clock())]
+        if again:
+            self._trouble(
+                f"audit log: {len(again)} destroyed keys of months were back, from an older keyring; they are destroyed again"
+            )
 
     def _remember(self) -> None:
         if head(self._parts).note == self._remembered:

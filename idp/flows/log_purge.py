@@ -6,15 +6,21 @@ When a whole month of a class is over its key goes too, so that no older copy of
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from idp.audit.events import record, vocabulary
-from idp.audit.retention import DetailsPurged, ends, month_ends, months, rules, without_details
+from idp.audit.facets import KIND
+from idp.audit.retention import LEAST_DAYS, DetailsPurged, ends, month_ends, months, rules, without_details
 from idp.config import ConfigError
 from idp.errors import Unavailable
+from idp.flows.log_reading import rows_of
+from idp.flows.sequencer import head
 from idp.parts import Parts
 from idp.ports import Committed, Op, Update, Write
-from idp.records import Event
+from idp.records import Event, EventFacet
 
 PAGE = 500
+LATEST = 2**63 - 1
 Progress = Callable[[int], object]
 """``progress(events looked at)``."""
 
@@ -62,7 +68,49 @@ def months_over(parts: Parts) -> list[tuple[str, str]]:
 
 def end_months(parts: Parts) -> list[tuple[str, str]]:
     """Destroy these keys, each told by its own event before; which. Raises as :func:`months_over`."""
-    over = months_over(parts)
+    return _end(parts, months_over(parts))
+
+
+def end_again(parts: Parts) -> list[tuple[str, str]]:
+    """Destroy what the log says was destroyed and an older copy of the keyring brought back; which. Raises Unavailable.
+
+    What is younger than any rule may say was never destroyed by us, whatever a row says.
+    """
+    now, details = parts.clock(), parts.vault.details
+    told = [place for place in sorted(_told(parts)) if month_ends(place[1], LEAST_DAYS) <= now]
+    return _end(parts, [place for place in told if details.known(*place)])
+
+
+def _told(parts: Parts) -> set[tuple[str, str]]:
+    """(class, month) of each key whose end stands in the log, sequenced or not yet."""
+    found, before = set[tuple[str, str]](), LATEST
+    waiting = parts.store.unsequenced(head(parts).last_seq, PAGE)
+    while True:
+        found |= {place for event in waiting if event.kind == DetailsPurged.KIND and (place := _month_in(event.head))}
+        where = {"facet": KIND, "value": DetailsPurged.KIND.encode(), "seq": Op("<", before)}
+        lines = parts.store.find(EventFacet, where, order=("-seq",), limit=PAGE)
+        if not lines:
+            return found
+        before = lines[-1].seq
+        waiting = list(rows_of(parts, tuple(line.seq for line in lines)).values())
+
+
+def _month_in(head: bytes) -> tuple[str, str] | None:
+    """None where rows were purged, not a month, and for what we did not write."""
+    try:
+        told = msgspec.json.decode(head, type=_Told)
+        month_ends(told.month, 0)
+    except (msgspec.MsgspecError, ValueError, OverflowError):
+        return None
+    return told.group, told.month
+
+
+class _Told(msgspec.Struct):
+    group: str
+    month: str
+
+
+def _end(parts: Parts, over: list[tuple[str, str]]) -> list[tuple[str, str]]:
     for group, month in over:
         fact = DetailsPurged(events=0, group=group, month=month)
         if not isinstance(parts.store.commit([record(fact, at=parts.clock(), entropy=parts.entropy)]), Committed):

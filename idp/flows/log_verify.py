@@ -34,24 +34,23 @@ class Whole:
 
 
 class _Seen:
-    """Which numbers have a leaf: a bit each, so that ten million take a megabyte."""
+    """Which numbers have a leaf: a bit each, so that ten million take a megabyte; numbers leap (``store.partitions``), so by pages."""
 
     def __init__(self) -> None:
-        self._bits, self.count, self.lines = bytearray(), 0, 0
+        self._pages, self.count, self.lines = dict[int, bytearray](), 0, 0
 
     def add(self, seq: int) -> bool:
         """False when it was there before."""
-        byte, bit = seq >> 3, 1 << (seq & 7)
-        if byte >= len(self._bits):
-            self._bits.extend(bytes(byte + 4096 - len(self._bits)))
-        fresh = not self._bits[byte] & bit
-        self._bits[byte] |= bit
+        page = self._pages.setdefault(seq >> 15, bytearray(4096))
+        byte, bit = seq >> 3 & 4095, 1 << (seq & 7)
+        fresh = not page[byte] & bit
+        page[byte] |= bit
         self.count += fresh
         return fresh
 
     def __contains__(self, seq: int) -> bool:
-        byte = seq >> 3
-        return 0 <= byte < len(self._bits) and bool(self._bits[byte] & 1 << (seq & 7))
+        page = self._pages.get(seq >> 15)
+        return page is not None and bool(page[seq >> 3 & 4095] & 1 << (seq & 7))
 
 
 def verify(

@@ -25,6 +25,7 @@ from idp.ports import Committed, Conflict
 from idp.records import Event
 from idp.store.flight import end, fly, idle
 from idp.store.keyring import SqlKeyring
+from idp.store.partitions import part_off
 from idp.store.pool import WAIT_S, Connection, Pool, connect
 from idp.store.sql import Prepared, SqlStore, head_of, judge_version
 from idp.store.statements import Statements
@@ -117,6 +118,14 @@ class PostgresStore(SqlStore):
         """``Store.unsequenced`` from ``events_pending``: a lower ``seq`` may commit after a higher one."""
         make = self.statements.make(Event)
         return [make(row) for row in self.rows(_UNSEQUENCED, [limit])]
+
+    def part_off(self, month: int) -> bool:
+        """``Store.part_off`` on a connection of its own, which alone may make tables."""
+        try:
+            with connect(self._url) as connection:
+                return part_off(connection, month)
+        except psycopg.Error as error:
+            raise Unavailable(self._part) from error
 
     @contextmanager
     def lead(self, name: str) -> Iterator[bool]:

@@ -52,6 +52,10 @@ class SqliteStore(SqlStore):
         """``Store.unsequenced``: one writer at a time, so ``seq`` is the order of commits."""
         return self.find(Event, {"seq": Op(">", after)}, order=("seq",), limit=limit)
 
+    def part_off(self, month: int) -> bool:  # noqa: ARG002
+        """``Store.part_off``: SQLite has no partitions."""
+        return False
+
     def lead(self, name: str) -> AbstractContextManager[bool]:
         """``Store.lead`` by a lock file beside the database."""
         return self.file.lead(name)

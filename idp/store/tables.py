@@ -17,7 +17,7 @@ from idp import records as r
 MAIN = sa.MetaData()
 KEYRING = sa.MetaData()
 
-MAIN_HEAD = "0006"
+MAIN_HEAD = "0007"
 KEYRING_HEAD = "0001"
 MAIN_VERSION_TABLE = "schema_version"
 KEYRING_VERSION_TABLE = "keyring_schema_version"
@@ -69,12 +69,22 @@ def _table(
     refs: dict[str, str] | None = None,
     identity: str | None = None,
     narrow: bool = False,
+    parted: bool = False,
     metadata: sa.MetaData = MAIN,
 ) -> None:
-    """Declare one table. ``narrow``: short rows that SQLite keeps in the primary key's own tree (one page less per insert)."""
+    """Declare one table. ``narrow``: short rows that SQLite keeps in the primary key's own tree (one page less per insert); ``parted``: by ranges
+    of its key on PostgreSQL (``store.partitions``)."""
     hints = get_type_hints(kind)
     columns = [_column(f, hints[f], key, refs or {}, identity) for f in kind.__struct_fields__]
-    table = sa.Table(name, metadata, *columns, sqlite_with_rowid=not narrow, info={"identity": identity})
+    ranges = f"RANGE ({', '.join(key)})" if parted else None
+    table = sa.Table(
+        name,
+        metadata,
+        *columns,
+        sqlite_with_rowid=not narrow,
+        postgresql_partition_by=ranges,
+        info={"identity": identity},
+    )
     for entry, once in (*((u, True) for u in unique), *((i, False) for i in index)):
         names = entry.columns if isinstance(entry, Partial) else entry
         only = table.c[names[0]].is_not(None) if isinstance(entry, Partial) else None
@@ -141,6 +151,7 @@ _table(
     "seq",
     # No other index: each costs every token a tenth of its commit. Searching the log has tables of its own.
     identity="seq",
+    parted=True,
 )
 _table(r.EventFacet, "event_facets", "facet", "value", "seq", narrow=True)
 _table(

@@ -1,13 +1,17 @@
 """A key for each class of events and month: without it nothing opens a detail, in the database or in any copy of it (issue: retention)."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from idp.audit.entry import unpack
-from idp.audit.events import PasswordChanged, SignedIn, record
-from idp.audit.retention import month_of
-from idp.flows.log_purge import end_months, months_over, plan, purge
+from idp.audit.events import PasswordChanged, SignedIn, SignInFailed, record
+from idp.audit.retention import DetailsPurged, month_of
+from idp.cli.restoring import bring_back
+from idp.flows import addresses, cleanup
+from idp.flows.log_keeper import LogKeeper
+from idp.flows.log_purge import end_again, end_months, months_over, plan, purge
 from idp.flows.log_verify import verify
 from idp.flows.rewrap import rewrap
 from idp.flows.sequencer import catch_up, log_signer
@@ -179,3 +183,74 @@ def test_a_citizens_copy_leaves_out_what_is_over(house):
     house.parts.vault.details.destroy("session", month_of(house.clock()))
     again = meant(house.parts, "li.wei").person
     assert again is not None and _personal(again, event, {}) == {}
+
+
+def over(house: House) -> tuple[Event, bytes, list[KeyringEntry]]:
+    """An event of January, whose, and the keys of that month as an older copy of the keyring has them; destroyed in July."""
+    account = house.citizen()
+    signs_in(house, account)
+    (event,) = signed_in(house)
+    fact = SignInFailed(reason="password")
+    failed = record(fact, at=house.clock(), entropy=house.parts.entropy)
+    house.parts.store.commit([failed, *addresses.line(house.parts, failed, "192.0.2.77")])
+    old = [house.parts.keyring.get(name) for name in (detail_id("session", "2026-01"), b"addresses-202601")]
+    house.clock.advance(220 * DAY)
+    assert ("session", "2026-01") in end_months(house.parts)
+    cleanup.clean(house.parts, house.clock())
+    return event, account, [entry for entry in old if entry is not None]
+
+
+def brought_back(house: House, old: list[KeyringEntry]) -> None:
+    """As the older copy has them: keys, not marks."""
+    for entry in old:
+        house.parts.keyring.destroy(entry.account_id)
+        house.parts.keyring.put(entry)
+
+
+def gone(house: House, old: list[KeyringEntry]) -> bool:
+    return len(old) == 2 and all(house.parts.keyring.erased(entry.account_id) for entry in old)
+
+
+@pytest.mark.parametrize("sequenced", [True, False], ids=["in the tree", "not yet"])
+def test_an_older_keyring_brings_no_month_back(any_house, sequenced):
+    """DESIGN §2 (6): the worker destroys again what the log says was destroyed, when it starts"""
+    house, said = any_house, list[str]()
+    event, account, old = over(house)
+    if sequenced:
+        catch_up(house.parts, log_signer(house.parts), house.clock())
+    assert gone(house, old)
+    brought_back(house, old)
+    assert not gone(house, old) and read(house, account, event)
+    keeper = LogKeeper(house.parts, trouble=said.append)
+    keeper.tick()
+    assert gone(house, old) and "2 destroyed keys" in said[0]
+    with pytest.raises(KeyGone):
+        read(house, account, event)
+    LogKeeper(house.parts, trouble=pytest.fail).tick()
+
+
+def test_a_restore_ends_what_is_over(house, tmp_path):
+    """Also where both copies are from before the end, so that the log does not tell of it"""
+    account = house.citizen()
+    signs_in(house, account)
+    (event,) = signed_in(house)
+    copy, ring, place = tmp_path / "database-1", tmp_path / "keyring", tmp_path / "again"
+    house.parts.store.backup(str(copy))
+    house.parts.keyring.backup(str(ring))
+    config = replace(house.config, database_url=f"sqlite:///{place}/m.db", keyring_url=f"sqlite:///{place}/k.db")
+    report = bring_back(config, copy, ring)  # today, by the machine's clock
+    assert report["keys_destroyed_again"] >= 1
+    restored = House(config, house.clock)
+    with pytest.raises(KeyGone):
+        read(restored, account, event)
+    restored.close()
+
+
+def test_a_row_that_says_a_young_month_was_destroyed_destroys_nothing(house):
+    account = house.citizen()
+    signs_in(house, account)
+    for month in ("2026-01", "x", "2026-99"):
+        fact = DetailsPurged(events=0, group="session", month=month)
+        house.parts.store.commit([record(fact, at=house.clock(), entropy=house.parts.entropy)])
+    assert end_again(house.parts) == []
+    assert read(house, account, signed_in(house)[0])

@@ -56,14 +56,19 @@ def _sqlite_picture(connection: sa.Connection) -> list[str]:
     return sorted(" ".join(row[0].replace('"', "").split()) for row in rows)
 
 
+_PARTS = "SELECT relname FROM pg_class WHERE relispartition"
 _COLUMNS = (
     "SELECT table_name, ordinal_position, column_name, data_type, is_nullable, identity_generation, column_default"
-    " FROM information_schema.columns WHERE table_schema = 'public'"
+    f" FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT IN ({_PARTS})"
 )
 _POSTGRES = (
     _COLUMNS,
-    "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
-    "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid <> 0",
+    f"SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename NOT IN ({_PARTS})",
+    (
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid <> 0"
+        f" AND conrelid::regclass::text NOT IN ({_PARTS})"
+    ),
+    "SELECT relname, pg_get_partkeydef(oid) FROM pg_class WHERE relkind = 'p'",
 )
 
 
