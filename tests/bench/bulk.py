@@ -23,11 +23,13 @@ from idp.audit.counts import Key, counts
 from idp.audit.facets import facets
 from idp.audit.merkle import leaf_hash, root_of, subtree
 from idp.audit.tiles import HASH, WIDTH, spans
+from idp.flows.addresses import month, months
 from idp.flows.sequencer import LOG, log_signer
 from idp.parts import Parts
 from idp.ports import Committed, Insert
 from idp.records import Event, EventCount, EventFacet, TreeBundle, TreeHead, TreeTile
 from idp.release.vault import Citizen
+from idp.store.partitions import SPAN
 
 BLOCK = WIDTH * WIDTH
 """Leaves of one tile of the second level."""
@@ -54,8 +56,11 @@ class World:
 
     def seq(self, index: int) -> int:
         """The number of the event at an index of the log."""
-        have = len(self.first)
-        return self.first[index][0] if index < have else (self.first[-1][0] if have else 0) + 1 + index - have
+        return self.first[index][0] if index < len(self.first) else month(self.at(index)) * SPAN + index
+
+    def at(self, index: int) -> int:
+        """When it happened."""
+        return self.until - SPAN_US + SPAN_US * index // self.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ class Block:
 
 def load(parts: Parts, world: World, processes: int, progress: Callable[[int], object]) -> None:
     """Make the events of ``world`` up to its total, and the signed tree over all. The log must not have been sequenced yet."""
+    for number in sorted(months(world.until - SPAN_US, world.until)):
+        parts.store.part_off(number)
     with psycopg.connect(world.url, autocommit=True) as connection:
         connection.execute("ALTER TABLE events DISABLE TRIGGER pending")
         connection.execute("ALTER TABLE event_facets DROP CONSTRAINT event_facets_pkey")
@@ -196,7 +203,7 @@ def _events(world: World, start: int, end: int) -> Iterator[Event]:
             person = _person(int(PEOPLE * chance.random() ** 3))
             client = world.clients[int(len(world.clients) * chance.random() ** 2)]
             pending = list(_visit(chance, client))
-        at = world.until - SPAN_US + SPAN_US * index // world.total
+        at = world.at(index)
         fact = pending.pop(0)
         private = {
             "address": f"198.51.{chance.randrange(256)}.{chance.randrange(256)}",
