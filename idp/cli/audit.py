@@ -120,11 +120,23 @@ def export(out: str, start: str | None, end: str | None, sheet: bool, as_json: b
 
     with opened() as parts:
         signer = log_signer(parts)
+        _wait(parts)
         what = extract(parts, _index(parts, start), _index(parts, end))
         handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file, _bar(what.end - what.start, "exporting", as_json) as progress:
             count = write(parts, signer, what, file, sheet=sheet, progress=progress)
         show({"events": count, "from": what.start, "to": what.end, "file": out}, as_json)
+
+
+def _wait(parts: Parts) -> None:
+    """Until the newest event is in the signed log, two seconds at most; then a word about what is not."""
+    from idp.flows.log_health import lag
+    from idp.flows.log_reading import WAIT_S, awaited
+
+    newest = parts.store.find(Event, {}, order=("-seq",), limit=1)
+    if newest and not awaited(parts, newest[0].seq, time.sleep):
+        text = f"{lag(parts)} events did not come into the signed log within {WAIT_S:.0f} s and are left out; is a worker running?"
+        click.echo(text, err=True)
 
 
 def _lines(parts: Parts, out: Any, as_json: bool) -> None:

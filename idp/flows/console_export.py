@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -10,11 +11,11 @@ import msgspec
 from idp.audit import siem
 from idp.audit.events import ExportMade, record
 from idp.audit.kinds import outcome_of
-from idp.audit.search import Query, pairs
+from idp.audit.search import Bad, Query, pairs
 from idp.errors import Unavailable
 from idp.flows.console_search import Found, Page, search
 from idp.flows.log_export import harmless
-from idp.flows.log_reading import exported, place_of, prove, rows_of
+from idp.flows.log_reading import Pause, awaited, exported, in_tree, place_of, prove, rows_of
 from idp.flows.people import Caller, Person
 from idp.flows.sequencer import head
 from idp.flows.traces import Trace
@@ -33,21 +34,39 @@ FORMS: Final = {
 
 These three name an event's place in the tree: one that the tree signed at the beginning of the export does not hold yet is left out.
 """
+IN_TREE: Final = ("ocsf", "ecs", "proofs")
 PAGE: Final = 500
 COLUMNS: Final = ("id", "at", "kind", "outcome", "client_id", "person", "actor", "reference", "head")
 
 
 def export(
-    parts: Parts, caller: Caller, staff: Person, query: Query, form: str, trace: Trace | None = None
+    parts: Parts,
+    caller: Caller,
+    staff: Person,
+    query: Query,
+    form: str,
+    trace: Trace | None = None,
+    pause: Pause = time.sleep,
 ) -> Iterator[bytes]:
-    """The lines of the whole answer, newest first. The event is committed before this returns. Raises Bad, Unavailable."""
+    """The lines of the whole answer, newest first. The event is committed before this returns.
+
+    Where all events are newer than the signed tree, a form that names places waits for it. Raises Bad (also for a tree that does not come),
+    Unavailable.
+    """
     whole = msgspec.structs.replace(query, before="")
     first = search(parts, whole, caller.now, PAGE, trace)
+    if form in IN_TREE and too_new(parts, first) and not awaited(parts, first.events[0].seq, pause):
+        raise Bad({"form": "not_signed"})
     fact = ExportMade(events=-1, form=form, search=tuple(pairs(whole)), reference=caller.reference)
     told = record(fact, at=caller.now, entropy=parts.entropy, actor=staff.citizen)
     if not isinstance(parts.store.commit([told]), Committed):
         raise Unavailable("database")
     return _lines(parts, whole, caller.now, first, form, trace)
+
+
+def too_new(parts: Parts, page: Page) -> bool:
+    """Whether the signed tree holds none of these events yet."""
+    return bool(page.events) and not in_tree(parts, page.events[-1].seq)
 
 
 def _lines(parts: Parts, query: Query, now: int, page: Page, form: str, trace: Trace | None) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
 """What the stored log can show: where an event stands, that it stands there, and that an older tree is the beginning of the present one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -26,6 +26,10 @@ COSIGNED = "cosigned"
 CHECKED = "checked"
 """The head that the self-check found whole lastly, and when."""
 BEHIND_US = 60 * 1_000_000
+WAIT_S = 2.0
+"""So long an export waits for its events to come into the signed tree."""
+STEP_S = 0.05
+Pause = Callable[[float], object]
 
 
 class TileReader:
@@ -133,6 +137,21 @@ def place_of(parts: Parts, seq: int) -> int | None:
             if seq in numbers:
                 return bundle.n * WIDTH + numbers.index(seq)
     return None
+
+
+def in_tree(parts: Parts, seq: int) -> bool:
+    """Whether the signed tree holds the event ``seq``."""
+    index = place_of(parts, seq)
+    return index is not None and index < head(parts).size
+
+
+def awaited(parts: Parts, seq: int, pause: Pause) -> bool:
+    """Whether the signed tree holds the event ``seq`` within ``WAIT_S``: a worker that runs needs a second at most. ``pause(seconds)`` sleeps."""
+    for _ in range(round(WAIT_S / STEP_S)):
+        if in_tree(parts, seq):
+            return True
+        pause(STEP_S)
+    return in_tree(parts, seq)
 
 
 def index_of(parts: Parts, seq: int) -> int:

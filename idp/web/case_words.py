@@ -89,6 +89,32 @@ CASE_ERRORS: dict[str, LazyString] = {
 }
 """By reason of a Refusal, and by the words of the forms."""
 
+RULE_TITLES: dict[str, LazyString] = {
+    "guessing-at-many-accounts": _("Guessing at many accounts"),
+    "names-tried-that-are-nobodys": _("Names tried that nobody has"),
+    "one-address-many-names": _("One address, many names"),
+    "guessing-at-one-account": _("Guessing at one account"),
+    "second-factor-guessed-at": _("Second factor guessed at"),
+    "code-replayed": _("Code came a second time"),
+    "refresh-token-reused": _("Used refresh token came again"),
+    "client-credentials-guessed": _("A client's secret guessed at"),
+    "burst-of-releases": _("Burst of releases"),
+    "one-citizen-read-often": _("One citizen read often"),
+    "factors-removed": _("Second factors removed"),
+    "key-activated-in-an-emergency": _("Key activated in an emergency"),
+    "log-taken-away": _("Log exported"),
+    "log-not-whole": _("Log not whole"),
+    "witness-disagrees": _("Witness disagrees"),
+    "one-address-many-accounts": _("One address, many accounts"),
+    "one-network-many-failures": _("One network, many failures"),
+    "one-address-many-clients": _("One address, many clients"),
+    "account-from-many-blocks": _("Account signs in from far apart"),
+    "releases-outside-working-hours": _("Releases outside working hours"),
+    "staff-made": _("Staff made or removed"),
+    "log-behind": _("Log behind"),
+}
+"""Names of the rules that come with the product; another rule is shown by its own name."""
+
 STARTER_RULES: dict[str, LazyString] = {
     "guessing-at-many-accounts": _(
         "Wrong passwords at many accounts in a short time: a list of passwords or of stolen credentials is being tried."

@@ -113,8 +113,8 @@ WINDOWS: dict[str, LazyString] = {
 
 FIELDS: dict[str, LazyString] = {
     "within": _("Time"),
-    "from": _("From"),
-    "to": _("Until"),
+    "from": _("From (Beijing time)"),
+    "to": _("Until (Beijing time)"),
     "action": _("What happened"),
     "outcome": _("Outcome"),
     "client": _("Client"),
@@ -131,7 +131,7 @@ FIELDS: dict[str, LazyString] = {
     "item": _("Service item"),
     "data": _("Data told"),
     "address": _("Network address"),
-    "before": _("Place in the list"),
+    "before": _("Key before"),
     "reason": _("Reason"),
     "why": _("Why"),
     "code": _("Error code"),
@@ -162,8 +162,67 @@ FIELDS: dict[str, LazyString] = {
     "found": _("Found"),
     "event": _("Event"),
     "version": _("Version"),
+    "alert": _("Alert"),
+    "alg": _("Algorithm"),
+    "case": _("Case"),
+    "confirmed": _("Confirmed by an operator"),
+    "count": _("Number of events"),
+    "digest": _("Digest of what was shown"),
+    "due": _("Due"),
+    "emergency": _("Before its time"),
+    "exchange": _("Exchange"),
+    "fields": _("Data"),
+    "first": _("First place in the log"),
+    "last": _("Last place in the log"),
+    "grants": _("Authorizations ended"),
+    "group": _("Group"),
+    "had": _("Events before"),
+    "had_root": _("Root before"),
+    "has": _("Events now"),
+    "has_root": _("Root now"),
+    "index": _("First bad place in the log"),
+    "items": _("Service items"),
+    "key": _("Encrypted to the key"),
+    "kid": _("Key"),
+    "lasts": _("Lasts"),
+    "left": _("Recovery codes left"),
+    "live": _("Switched on"),
+    "month": _("Month"),
+    "objection": _("Objection"),
+    "origin": _("Comes from"),
+    "place": _("Place in the database"),
+    "recipient": _("Recovery key"),
+    "refresh": _("With a refresh token"),
+    "require_pkce": _("PKCE required"),
+    "reveal": _("Request to see"),
+    "rotated": _("Refresh token replaced"),
+    "saved": _("Saved search"),
+    "sensitive": _("Sensitive"),
+    "severity": _("Severity"),
+    "start": _("From place in the log"),
+    "thumbprint": _("Key"),
+    "token": _("Token"),
+    "told_from": _("Citizen reads of it from"),
+    "until": _("Until"),
+    "uses": _("Uses"),
+    "witness": _("Witness"),
+    "word": _("Kind"),
+    "network": _("Network"),
+    "block": _("Wider network"),
+    "hours": _("Hours"),
+    "late": _("Seen late"),
 }
-"""Fields of the search and of events; one that is not here is shown by its own name."""
+"""Fields of the search, of events and of alerts' groups."""
+
+FORMATS: dict[str, LazyString] = {
+    "csv": _("Table (CSV)"),
+    "jsonl": _("JSON lines"),
+    "json": _("Data file (JSON)"),
+    "ocsf": _("OCSF 1.8"),
+    "ecs": _("Elastic Common Schema (ECS)"),
+    "proofs": _("JSON lines with proofs"),
+}
+"""How a file is written that somebody takes away."""
 
 ERRORS: dict[str, LazyString] = {
     "time": _("Enter a time like 2026-11-24T08:00"),
@@ -189,6 +248,10 @@ ERRORS: dict[str, LazyString] = {
     "twice": _("This condition was given more than once"),
     "condition": _("The address of this page names a condition that there is not. Choose from the fields below"),
     "malformed": _("The address of this page can't be read. Choose from the fields below"),
+    "not_signed": _(
+        "None of these events came into the signed log within two seconds. Try again in a minute, or take CSV or JSON lines. "
+        "If it stays so, tell whoever runs the house: the log's worker may stand still"
+    ),
     "period": _("There is no such period. Choose one of those offered"),
 }
 """By the words of ``idp.audit.search.Bad`` and of the console's forms."""

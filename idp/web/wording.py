@@ -114,6 +114,32 @@ PROBLEMS: dict[str, Problem] = {
         _("A part of the address or of the form is not text, or was given twice. Nothing was looked for."),
         (_("Go to the console's overview and search from there."),),
     ),
+    "own_expired": Problem(
+        _("This form is too old"),
+        _("It was made for another sign-in, or too long ago. Nothing was changed."),
+        (_("Load the page again, look at it as it is now, and send the form once more."),),
+    ),
+    "own_form": Problem(
+        _("This form cannot be used"),
+        _("A part of what was sent is missing or is not one of the choices offered. Nothing was changed."),
+        (_("Load the page again and choose from what it offers."),),
+    ),
+    "staff_not_found": Problem(
+        _("There is no such page in the console"),
+        _("The address may be mistyped, or what it named is not there any more. Events are never removed."),
+        (
+            _("Check the address."),
+            _("Search for the reference code, pseudonym or number with the field at the top of the page."),
+        ),
+    ),
+    "staff_forbidden": Problem(
+        _("Your role does not open this page"),
+        _("The console opens each page to certain roles, and only after a sign-in with a second factor."),
+        (
+            _("Go on with the pages that your role opens."),
+            _("If you need this page, ask whoever gives out the roles."),
+        ),
+    ),
     "unknown_client": Problem(
         _("This service is not registered"),
         _("A service that we do not know asked you to sign in. Nothing about you was shared."),

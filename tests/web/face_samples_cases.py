@@ -11,8 +11,10 @@ from idp.web.case_words import (
     ORIGINS,
     REVEAL_CHOICES,
     REVEAL_STATES,
+    RULE_TITLES,
     SEVERITIES,
 )
+from idp.web.console_words import FIELDS
 from idp.web.wording import OBJECTION_KINDS, REVEAL_REASONS
 
 EVENT, CASE, WHO = "0123abcd" * 4, "99ffee00" * 4, "3fa9c1d2" * 4
@@ -76,12 +78,13 @@ ALERT = {
     "id": EVENT,
     "url": f"/console/alerts/{EVENT}",
     "rule": "guessing-at-one-account",
+    "title": RULE_TITLES["guessing-at-one-account"],
     "severity": "high",
     "severity_label": SEVERITIES["high"],
     "count": 12,
     "time": SINCE,
     "outcome": None,
-    "group": [{"text": f"person={WHO}", "url": f"/console/events?person={WHO}"}],
+    "group": [{"label": FIELDS["person"], "text": WHO, "sealed": False, "url": f"/console/events?person={WHO}"}],
     "case": f"/console/cases/{CASE}",
 }
 OBJECTION = {
@@ -96,6 +99,7 @@ OBJECTION = {
 }
 RULE = {
     "name": "guessing-at-one-account",
+    "title": RULE_TITLES["guessing-at-one-account"],
     "url": "/console/rules/guessing-at-one-account",
     "about": "同一账号多次输错密码。",
     "severity": SEVERITIES["medium"],

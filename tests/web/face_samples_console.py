@@ -3,10 +3,12 @@
 from typing import Any
 
 from idp.records import ClientRefusal
+from idp.web.code_words import AUTH_METHODS, CODES, ROLES
 from idp.web.console_words import (
     BASES,
     ERRORS,
     FIELDS,
+    FORMATS,
     GROUPS,
     KINDS,
     LINES,
@@ -42,11 +44,26 @@ def event(kind: str, outcome: str, **more: Any) -> dict[str, Any]:
         "client": CLIENT,
         "person": PERSON,
         "actor": None,
-        "gist": "wrong_password",
+        "gist": "密码有误",
+        "titles": [],
         "purposes": [],
         "facts": [
-            {"name": "grant", "label": FIELDS["grant"], "text": GRANT, "url": f"/console/events?grant={GRANT}"},
-            {"name": "claims", "label": FIELDS["claims"], "text": "name, birthdate, address", "url": None},
+            {
+                "name": "grant",
+                "label": FIELDS["grant"],
+                "text": GRANT,
+                "words": False,
+                "code": "",
+                "url": f"/console/events?grant={GRANT}",
+            },
+            {
+                "name": "claims",
+                "label": FIELDS["claims"],
+                "text": "姓名、出生日期",
+                "words": True,
+                "code": "name, birthdate",
+                "url": None,
+            },
         ],
         **more,
     }
@@ -56,7 +73,8 @@ EVENTS = [
     event(
         "attributes.released",
         "done",
-        gist="name, address",
+        gist="姓名、住址",
+        titles=["个人所得税年度汇算"],
         purposes=[
             {
                 "title": "个人所得税年度汇算",
@@ -76,6 +94,7 @@ LOG = {
     "checked": "2026-11-23 09:30:00",
     "checked_size": 1_204_002,
     "witnessed": "2026-11-23 10:04:50",
+    "witnesses": 1,
     "lag": 3,
     "alarm": False,
 }
@@ -118,6 +137,8 @@ FOUND = FORM | {
     "save": "/console/searches?within=7d",
     "stopped": "2026-11-20 08:00:00",
     "export": {"within": "7d", "outcome": "refused"},
+    "formats": FORMATS,
+    "too_new": True,
 }
 KNOWN = CLIENT | {
     "department": "税务局",
@@ -127,6 +148,8 @@ KNOWN = CLIENT | {
     "since": "2026-10-01 09:00:00",
     "changed": "2026-11-01 09:00:00",
     "auth": "private_key_jwt",
+    "auth_words": AUTH_METHODS["private_key_jwt"],
+    "scope_words": "登录、基本信息",
     "scope": "openid profile email phone address offline_access",
 }
 REFUSAL = ClientRefusal(
@@ -145,7 +168,7 @@ ACCOUNT: dict[str, Any] = {
     "subject": {
         "status": "active",
         "state": STATES["active"],
-        "roles": "",
+        "roles": [{"code": "auditor", "text": ROLES["auditor"]}],
         "since": "2026-01-01 08:00:00",
         "password": "2026-02-01 08:00:00",
         "totp": None,
@@ -155,8 +178,7 @@ ACCOUNT: dict[str, Any] = {
                 "id": GRANT,
                 "since": "2026-11-23 09:00:00",
                 "seen": "2026-11-23 10:00:00",
-                "amr": "pwd otp",
-                "acr": "urn:yimen:acr:2",
+                "methods": "密码、验证码",
                 "url": f"/console/events?session={GRANT}",
             }
         ],
@@ -167,6 +189,7 @@ ACCOUNT: dict[str, Any] = {
                 "id": GRANT,
                 "since": "2026-11-23 09:00:00",
                 "scope": "openid profile",
+                "asked": "登录、基本信息",
                 "offline": True,
                 "url": f"/console/events?grant={GRANT}",
             }
@@ -222,7 +245,12 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
         },
         "rare": FOUND | {"rare": ["grant"], "values": {"grant": GRANT, "from": "2026-11-23T08:00"}, "more": None},
         "error": FORM
-        | {"events": None, "errors": {"from": ERRORS["time"], "person": ERRORS["hex"]}, "values": {"person": "xyz"}},
+        | {
+            "events": None,
+            "again": "/console/events",
+            "errors": {"from": ERRORS["time"], "person": ERRORS["hex"]},
+            "values": {"person": "xyz"},
+        },
     },
     "console_searches": {
         "normal": {
@@ -268,7 +296,15 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
         "normal": {
             "place": "clients",
             "client": KNOWN,
-            "refusals": [{"time": "2026-11-23 10:05:00", "refusal": REFUSAL, "url": "/console/events"}],
+            "refusals": [
+                {
+                    "time": "2026-11-23 10:05:00",
+                    "refusal": REFUSAL,
+                    "code": CODES["invalid_request"],
+                    "reason": "",
+                    "url": "/console/events",
+                }
+            ],
             "key": {
                 "thumbprint": "c0ff33c0ff33-c0ff33c0ff33_c0ff33c0ff33c0ff33c",
                 "first": "2026-11-01",

@@ -31,6 +31,8 @@ from idp.web.theme import LANGUAGES, locale_name
 from idp.web.wording import CLAIMS, DONE
 
 HOME, SESSIONS, SERVICES = "/account", "/account/sessions", "/account/services"
+KEPT_SHOWN_US = 10 * 60 * 1_000_000
+"""So long after the sign-in that cancelled a deletion the account's first page says so."""
 View = Callable[[Visit, Person, Session], Response]
 
 
@@ -65,30 +67,32 @@ def blueprint(parts: Parts) -> Blueprint:
     return pages
 
 
-def own_page(parts: Parts, view: View, *, touch: bool = True) -> Response:
+def own_page(parts: Parts, view: View, *, touch: bool = True, to: str = "") -> Response:
     """A page for the signed-in citizen: nobody signed in goes to the sign-in page, a second factor that they have comes first.
 
-    ``touch`` false for what a script asks for by itself.
+    ``touch`` false for what a script asks for by itself; ``to``: the name of the page that the sign-in leads on to (``step_up.PLACES``).
     """
     here = visit(parts, touch=touch)
     session, person = here.caller.session, owner(here)
     if session is None or person is None:
-        return see_other("/sign-in")
+        return see_other(here.path("/sign-in", to=to))
     if session.acr != TWO_FACTORS and people.totp(parts, person.account.id) is not None:
-        return see_other("/sign-in/totp")
+        return see_other(here.path("/sign-in/totp", to=to))
     chosen = request.args.get("lang")
     if chosen in LANGUAGES:
         flow.set_locale(parts, here.caller, person, chosen)
     return view(here, person, session)
 
 
-def own_form(parts: Parts, action: str, view: View) -> Response:
+def own_form(parts: Parts, action: str, view: View, *, to: str = "") -> Response:
     """A form of the signed-in citizen, made for this session and this action (OWASP ASVS 3.5.1)."""
 
     def proven(here: Visit, person: Person, session: Session) -> Response:
-        return view(here, person, session) if here.proven(action, session.token_hash) else problem_page("expired", 403)
+        if here.proven(action, session.token_hash):
+            return view(here, person, session)
+        return problem_page("own_expired", 403, service=None)
 
-    return own_page(parts, proven)
+    return own_page(parts, proven, to=to)
 
 
 def frame(here: Visit, person: Person, session: Session, action: str) -> dict[str, Any]:
@@ -116,7 +120,8 @@ def _home(here: Visit, person: Person, session: Session) -> Response:
         devices = str(ngettext("%(num)d device", "%(num)d devices", len(places)))
         used = str(ngettext("%(num)d service", "%(num)d services", len(services)))
     common = frame(here, person, session, HOME)
-    kept = erasure.cancelled_by(here.parts, person.account.id, session.created_at)
+    fresh = here.caller.now - session.created_at < KEPT_SHOWN_US
+    kept = fresh and erasure.cancelled_by(here.parts, person.account.id, session.created_at)
     return show(
         here,
         "account.html",

@@ -194,6 +194,10 @@ def _in_json(error: HTTPException, status: int) -> Response:
 
 
 def _on_page(status: int) -> Response:
+    if status == 404 and current().path.startswith("/console/"):
+        found = console.lost(request.environ["yimen.parts"])
+        if found is not None:
+            return found
     return problem_page(PROBLEM_OF_STATUS.get(status, "bad_request"), status, service=None)
 
 

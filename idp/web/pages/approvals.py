@@ -68,7 +68,7 @@ def _decided(here: Visit, person: Person, session: Session) -> Response:
     code, _, digest = rest.partition("/")
     draft = next((w for w in catalogue.waiting(here.parts) if w.item.code == code), None)
     if how not in ("approve", "reject"):
-        return problem_page("bad_request", 400)
+        return problem_page("own_form", 400, service=None)
     if draft is None or draft.digest != digest:
         return _listed(here, person, session, "draft_changed", 409)
     try:

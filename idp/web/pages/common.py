@@ -26,6 +26,10 @@ LANGUAGE_AGE_S = 365 * 86400
 BROWSER_AGE_S = 30 * 86400
 NAMES = {"zh-Hans": "简体中文", "en": "English"}
 _PARTS = "yimen.parts"
+FRAME = "yimen.frame"
+"""Environ key of what an error page of the console shows around itself."""
+STAFF_PROBLEMS = {"not_found": "staff_not_found", "forbidden": "staff_forbidden", "bad_request": "own_form"}
+"""The same problem told to staff."""
 
 
 def current() -> Request:
@@ -173,7 +177,9 @@ def problem_page(
     problem: str, status: int, *, client: Client | None = None, code: str = "", detail: str = "", **context: Any
 ) -> Response:
     """An error page in the words of ``wording.PROBLEMS[problem]``; with the service and a way back when the client is known."""
-    words = PROBLEMS[problem]
+    own: dict[str, Any] = request.environ.get(FRAME, {})
+    words = PROBLEMS[(STAFF_PROBLEMS if own else {}).get(problem, problem)]
+    context = {**own, **context}
     context.setdefault("ui_locales", request.args.get("ui_locales"))  # OpenID Connect Core §3.1.2.1
     context.setdefault("back", back_to(client, language(context.get("ui_locales"))))
     context.setdefault("service", lambda lang: service_view(client, lang))

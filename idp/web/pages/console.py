@@ -7,7 +7,7 @@ leads an approver on to the approvals.
 from collections.abc import Callable
 from typing import Any, Final
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from idp.errors import Refusal
 from idp.flows.people import Person
@@ -27,10 +27,10 @@ from idp.web.pages import (
     console_views,
 )
 from idp.web.pages.account import own_form, own_page
-from idp.web.pages.common import current, problem_page, see_other
-from idp.web.pages.console_frame import View
-from idp.web.pages.console_rights import led_on, may
-from idp.web.pages.visit import Visit
+from idp.web.pages.common import FRAME, current, problem_page, see_other
+from idp.web.pages.console_frame import View, around
+from idp.web.pages.console_rights import home, led_on, may
+from idp.web.pages.visit import Visit, owner, visit
 
 LIVE: Final = "/console/events/live"
 """Asked for by a script, not by a person: it keeps no idle session alive (ASVS 7.3.1)."""
@@ -83,6 +83,7 @@ def _guarded(parts: Parts, method: str, rule: str, view: View) -> Callable[..., 
 
     def answer(**named: Any) -> Response:
         def staff(here: Visit, person: Person, session: Session) -> Response:
+            request.environ[FRAME] = around(here, person)
             proved = session.acr == TWO_FACTORS
             if proved and (elsewhere := led_on(person, method, rule)):
                 return see_other(elsewhere)
@@ -92,8 +93,21 @@ def _guarded(parts: Parts, method: str, rule: str, view: View) -> Callable[..., 
 
         try:
             path = current().path
-            return own_page(parts, staff, touch=path != LIVE) if method == "GET" else own_form(parts, path, staff)
+            if method == "GET":
+                return own_page(parts, staff, touch=path != LIVE, to="console")
+            return own_form(parts, path, staff, to="console")
         except Refusal as refusal:  # a parameter that nobody can read: said to staff, not in a citizen's words
             return problem_page("staff_address", 400, code=refusal.code.value, detail=refusal.public, service=None)
 
     return answer
+
+
+def lost(parts: Parts) -> Response | None:
+    """No such page, said inside the console to staff who are signed in to it; None for everybody else."""
+
+    here = visit(parts, bound=False, touch=False)
+    session, person = here.caller.session, owner(here)
+    if session is None or person is None or session.acr != TWO_FACTORS or not home(person):
+        return None
+    request.environ[FRAME] = around(here, person)
+    return problem_page("not_found", 404)

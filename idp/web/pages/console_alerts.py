@@ -6,14 +6,15 @@ from urllib.parse import quote
 from flask import Response
 from flask_babel import LazyString, force_locale
 
-from idp.audit.alerts import Change, Rule, written
+from idp.audit.alerts import SEALED, Change, Rule, written
 from idp.audit.alerts import changed as with_change
 from idp.errors import Refusal
 from idp.flows import cases, colleagues, console_search, log_alerts
 from idp.flows.people import Person
 from idp.parts import Parts
 from idp.records import AlertChange, Session
-from idp.web.case_words import CASE_OUTCOMES, SEVERITIES, STARTER_RULES
+from idp.web.case_words import CASE_OUTCOMES, RULE_TITLES, SEVERITIES, STARTER_RULES
+from idp.web.console_words import FIELDS
 from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.console_cases import line as case_line
 from idp.web.pages.console_events import everything, moment_of, rows
@@ -159,6 +160,7 @@ def _rule(parts: Parts, name: str, found: Rule) -> dict[str, Any]:
     held = with_change(found, change)
     return {
         "name": name,
+        "title": RULE_TITLES.get(name, name),
         "url": f"{RULES}/{quote(name)}",
         "about": _meaning(name, found),
         "severity": SEVERITIES[found.severity],
@@ -192,13 +194,19 @@ def _line(told: dict[str, Any]) -> dict[str, Any]:
         "id": told["id"],
         "url": f"{PATH}/{told['id']}",
         "rule": told["rule"],
+        "title": RULE_TITLES.get(str(told["rule"]), told["rule"]),
         "severity": told["severity"],
         "severity_label": SEVERITIES.get(str(told["severity"]), told["severity"]),
         "count": told["count"],
         "time": moment_of(told["at"]),
         "outcome": CASE_OUTCOMES.get(str(told.get("outcome") or "")),
         "group": [
-            {"text": f"{n}={v}", "url": everything(names.get(n, n), v) if v and n in LOOKED_FOR else None}
+            {
+                "label": FIELDS.get(names.get(n, n), n),
+                "text": v,
+                "sealed": v == SEALED,
+                "url": everything(names.get(n, n), v) if v and n in LOOKED_FOR else None,
+            }
             for n, _, v in group
         ],
     }

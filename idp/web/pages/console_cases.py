@@ -20,6 +20,7 @@ from idp.web.case_words import (
     ORIGINS,
     REVEAL_CHOICES,
     REVEAL_STATES,
+    RULE_TITLES,
 )
 from idp.web.console_words import KINDS
 from idp.web.pages.common import current, problem_page, see_other
@@ -139,7 +140,8 @@ def _title(parts: Parts, row: SecurityCase) -> Any:
     """What it was opened about: the rule of an alert, the kind of an event."""
     if row.origin == "alert" and row.source:
         found = console_search.event(parts, row.source.hex())
-        return str(found.head.get("rule", "")) if found else ""
+        name = str(found.head.get("rule", "")) if found else ""
+        return RULE_TITLES.get(name, name)
     if row.origin == "event":
         first = cases.first_event(parts, row)
         found = console_search.event(parts, first) if first else None

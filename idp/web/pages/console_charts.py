@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from idp.audit.search import local
+from idp.web.theme.formats import instant_iso, zone_offset
 
 WIDTH: Final = 720
 HEIGHT: Final = 96
@@ -20,9 +21,20 @@ def chart(start: int, step: int, counts: Sequence[int]) -> dict[str, Any]:
         height = max(height, 1.5) if n else 0
         x, y = round(number * each, 1), round(HEIGHT - height, 1)
         label = moment(start + number * step, step)
-        bars.append({"x": x, "y": y, "width": round(each - gap, 1), "height": height, "label": label, "n": n})
+        iso = instant_iso(start + number * step)
+        bars.append(
+            {"iso": iso, "x": x, "y": y, "width": round(each - gap, 1), "height": height, "label": label, "n": n}
+        )
     ends = (moment(start, step), moment(start + len(counts) * step, step))
-    return {"width": WIDTH, "height": HEIGHT, "bars": bars, "top": top, "total": sum(counts), "ends": ends}
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "bars": bars,
+        "top": top,
+        "total": sum(counts),
+        "ends": ends,
+        "zone": zone_offset(start),
+    }
 
 
 def moment(at: int, step: int) -> str:

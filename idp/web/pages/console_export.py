@@ -8,15 +8,14 @@ from idp.flows.console_export import FORMS
 from idp.flows.console_export import export as flow
 from idp.flows.people import Person
 from idp.records import Session
-from idp.web.pages.common import problem_page
+from idp.web.pages.console_search import not_exported
 from idp.web.pages.visit import Visit, field
 
 NAMES = {"ocsf": "ocsf.jsonl", "ecs": "ecs.jsonl", "proofs": "proofs.jsonl"}
 
 
 def export(here: Visit, person: Person, session: Session) -> Response:
-    """The file; 400 for a search that can't be."""
-    del session
+    """The file; the search page for a search that can't be, or for events that are not in the signed log yet."""
     form = field("form")
     typed = {name: field(name) for name in ("within", "from", "to", "action", "outcome", *TEXTS)}
     try:
@@ -25,8 +24,8 @@ def export(here: Visit, person: Person, session: Session) -> Response:
         query = parse(typed)
         trace = traces.opened(here.parts, person, query.address)
         lines = flow(here.parts, here.caller, person, query, form, trace)
-    except Bad:
-        return problem_page("bad_request", 400, service=None)
+    except Bad as bad:
+        return not_exported(here, person, session, {k: v for k, v in typed.items() if v}, bad.errors)
     answer = Response(lines, content_type=FORMS[form])
     answer.headers["Content-Disposition"] = f'attachment; filename="yimen-events.{NAMES.get(form, form)}"'
     answer.headers["X-Yimen-Class"] = "text"

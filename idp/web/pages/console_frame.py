@@ -11,9 +11,9 @@ from idp.records import Session
 from idp.web.case_words import CASE_ERRORS
 from idp.web.console_words import ERRORS
 from idp.web.cookies import LANGUAGE
-from idp.web.pages.account import frame
+from idp.web.pages.account import frame, name_of
 from idp.web.pages.common import browser_cookie, cookie, language, page
-from idp.web.pages.console_rights import may
+from idp.web.pages.console_rights import home, may
 from idp.web.pages.visit import Visit
 
 View = Callable[..., Response]
@@ -51,14 +51,11 @@ def shown(
     common = frame(here, person, session, action)
     del common["own"]
     errors = {name: ERRORS.get(word) or CASE_ERRORS[word] for name, word in (wrong or {}).items()}
-    alerts = may(person, "GET", "/console/alerts")
-    tabs = [tab for tab in TABS if may(person, "GET", tab[2]) and not (tab[0] == "rules" and alerts)]
     answer = page(
         template,
         status,
         place=place,
-        tabs=tabs,
-        jumps=may(person, "GET", JUMP),
+        **navigation(person),
         here=own,
         errors=errors,
         **{**common, **context},
@@ -66,6 +63,27 @@ def shown(
     if here.fresh:
         answer.headers.add(*browser_cookie(here.browser))
     return answer
+
+
+def navigation(person: Person) -> dict[str, Any]:
+    """The entries that a reader's roles open, and whether they may jump."""
+    alerts = may(person, "GET", "/console/alerts")
+    tabs = [tab for tab in TABS if may(person, "GET", tab[2]) and not (tab[0] == "rules" and alerts)]
+    return {"tabs": tabs, "jumps": may(person, "GET", JUMP)}
+
+
+def around(here: Visit, person: Person) -> dict[str, Any]:
+    """What an error page shows around itself, so that whoever works here finds the way on."""
+    to = home(person)
+    return {
+        "layout": "_console.html",
+        "place": "",
+        **navigation(person),
+        "account": name_of(here, person),
+        "locale": None if cookie(LANGUAGE) else person.account.locale,
+        "back": (_("Go to the console"), to) if to else (_("Your account"), "/account"),
+        "service": None,
+    }
 
 
 def reader(person: Person) -> str:

@@ -10,9 +10,8 @@ from idp.parts import Parts
 from idp.ports import Op
 from idp.records import EventFacet
 from idp.web.console_words import LOOKUP_REASONS, WINDOWS
-from idp.web.pages.catalogue_words import spoken
+from idp.web.data_words import data_options
 from idp.web.pages.console_events import EVENTS, client, moment_of
-from idp.web.wording import CLAIMS
 
 LOOK_UP: Final = "/console/look-up"
 SINCE: Final = ("24h", "7d", "30d", "all")
@@ -29,12 +28,6 @@ def questions(parts: Parts, lang: str) -> dict[str, Any]:
         "since_options": {name: WINDOWS[name] for name in SINCE},
         "changed": [_changed(parts, event, lang) for event in _key_changes(parts)],
     }
-
-
-def data_options(parts: Parts, lang: str) -> dict[str, Any]:
-    """Claim → its name in the reader's language: the catalogue's, and the standard ones."""
-    own = {kind.claim: spoken(kind.names, lang) or kind.claim for kind in parts.catalogue.all_kinds().values()}
-    return {**own, **CLAIMS}
 
 
 def since_key(client_id: str, at: int) -> str:

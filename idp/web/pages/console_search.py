@@ -14,25 +14,28 @@ from idp.audit.search import TEXTS, Bad, Query, pairs, parse
 from idp.flows import console_search as flow
 from idp.flows import saved_searches, traces
 from idp.flows.console_clients import departments
+from idp.flows.console_export import FORMS, too_new
 from idp.flows.people import Person
 from idp.flows.traces import Trace
 from idp.parts import Parts
 from idp.records import Department, Session
-from idp.web.console_words import FIELDS, GROUPS, KINDS, OUTCOMES, WINDOWS
+from idp.web.console_words import FIELDS, FORMATS, GROUPS, KINDS, OUTCOMES, WINDOWS
+from idp.web.data_words import data_options
 from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.console_charts import chart
 from idp.web.pages.console_events import EVENTS, everything, moment_of, row, rows
 from idp.web.pages.console_events import person as person_link
 from idp.web.pages.console_frame import reader, shown
-from idp.web.pages.console_questions import LOOK_UP, data_options
+from idp.web.pages.console_questions import LOOK_UP
 from idp.web.pages.visit import Visit
 
 FIELD_NAMES: Final = ("within", "from", "to", "action", "outcome", *TEXTS, "before")
-FIELDLESS: Final = ("before", "address")
+FIELDLESS: Final = ("before", "address", "form")
 """Conditions that nobody types into the form."""
 RARE: Final = ("staff", "session", "grant", "reference", "item")
 """Conditions that are folded away until they are used."""
 WORDED: Final = {"within": WINDOWS, "outcome": OUTCOMES, "action": {**GROUPS, **KINDS}}
+EXPORTS: Final = {form: FORMATS[form] for form in FORMS}
 TOGETHER: Final = 50
 KEPT: Final = 8
 TRIED: Final = 100
@@ -74,6 +77,8 @@ def events(here: Visit, person: Person, session: Session) -> Response:
         newest=f"{EVENTS}?{urlencode(newest)}" if query.before else None,
         stopped=moment_of(found.stopped) if found.stopped is not None else None,
         export=newest,
+        formats=EXPORTS,
+        too_new=too_new(here.parts, found),
     )
 
 
@@ -176,10 +181,32 @@ def _together(here: Visit, name: str, value: str, lang: str) -> dict[str, Any]:
     return {"name": name, "label": FIELDS[name], "id": value, "url": everything(name, value), "events": listed}
 
 
-def _wrong(here: Visit, person: Person, session: Session, typed: dict[str, str], errors: dict[str, str]) -> Response:
+def not_exported(
+    here: Visit, person: Person, session: Session, typed: dict[str, str], errors: dict[str, str]
+) -> Response:
+    """The search again, with what kept it from being exported."""
+    own = f"{EVENTS}?{urlencode(typed)}"
+    return _wrong(
+        here, person, session, typed, errors, status=409 if errors.get("form") == "not_signed" else 400, own=own
+    )
+
+
+def _wrong(
+    here: Visit,
+    person: Person,
+    session: Session,
+    typed: dict[str, str],
+    errors: dict[str, str],
+    *,
+    status: int = 400,
+    own: str | None = None,
+) -> Response:
     form = _form(here.parts, typed, reader(person))
     wrong = {name if name not in FIELDLESS else "": word for name, word in errors.items()}
-    return shown(here, person, session, "console_events.html", "events", status=400, wrong=wrong, events=None, **form)
+    return shown(
+        here, person, session, "console_events.html", "events",
+        status=status, wrong=wrong, events=None, own=own, again=own or EVENTS, **form,
+    )  # fmt: skip
 
 
 def _form(parts: Parts, values: dict[str, str], lang: str) -> dict[str, Any]:

@@ -12,15 +12,17 @@ from idp.flows.console_accounts import REASONS, Subject
 from idp.flows.console_clients import Known
 from idp.flows.people import Person
 from idp.records import Session
+from idp.web.code_words import AUTH_METHODS, CODES, ROLES
 from idp.web.console_words import LINES, STATES
 from idp.web.console_words import REASONS as REASON_WORDS
 from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.console_charts import chart
 from idp.web.pages.console_events import client as client_link
-from idp.web.pages.console_events import everything, moment_of, rows
+from idp.web.pages.console_events import everything, method_words, moment_of, rows, scope_words
 from idp.web.pages.console_frame import reader, shown
 from idp.web.pages.console_questions import LOOK_UP, questions, since_key
 from idp.web.pages.visit import Visit, field
+from idp.web.reason_words import reason_words
 
 FEW: Final = 10
 LINE_SEARCHES: Final = {
@@ -150,7 +152,14 @@ def client(here: Visit, person: Person, session: Session, client_id: str) -> Res
         url = f"/console/events?{urlencode({'within': 'all', 'client': client_id, 'action': action})}"
         lists.append({"name": name, "url": url, "events": rows(here.parts, page.events, lang)})
     refusals = [
-        {"time": moment_of(r.at), "refusal": r, "url": everything("reference", r.reference)} for r in found.refusals
+        {
+            "time": moment_of(r.at),
+            "refusal": r,
+            "code": CODES.get(r.code, ""),
+            "reason": reason_words(r.reason) or "",
+            "url": everything("reference", r.reference),
+        }
+        for r in found.refusals
     ]
     key = found.key
     return shown(
@@ -159,7 +168,10 @@ def client(here: Visit, person: Person, session: Session, client_id: str) -> Res
         session,
         "console_client.html",
         "clients",
-        client=_client(found.known, lang),
+        client={
+            **_client(found.known, lang),
+            "scope_words": scope_words(here.parts, " ".join(found.known.client.scope), lang),
+        },
         document=msgspec.json.decode(found.known.row.document),
         refusals=refusals,
         key={
@@ -239,7 +251,7 @@ def _subject(here: Visit, found: Subject, lang: str) -> dict[str, Any]:
     return {
         "status": found.account.status,
         "state": STATES.get(found.account.status, found.account.status),
-        "roles": found.account.roles,
+        "roles": [{"code": role, "text": ROLES.get(role, "")} for role in found.account.roles.split()],
         "since": moment_of(found.account.created_at),
         "password": moment_of(found.password_at) if found.password_at else None,
         "totp": moment_of(found.totp_at) if found.totp_at else None,
@@ -249,8 +261,7 @@ def _subject(here: Visit, found: Subject, lang: str) -> dict[str, Any]:
                 "id": s.id.hex(),
                 "since": moment_of(s.created_at),
                 "seen": moment_of(s.last_seen_at),
-                "amr": s.amr,
-                "acr": s.acr,
+                "methods": method_words(s.amr, lang),
                 "url": everything("session", s.id.hex()),
             }
             for s in found.sessions
@@ -265,6 +276,7 @@ def _subject(here: Visit, found: Subject, lang: str) -> dict[str, Any]:
                 "id": g.id.hex(),
                 "since": moment_of(g.created_at),
                 "scope": g.scope,
+                "asked": scope_words(here.parts, g.scope, lang),
                 "offline": bool(g.offline),
                 "url": everything("grant", g.id.hex()),
             }
@@ -286,6 +298,7 @@ def _client(known: Known, lang: str) -> dict[str, Any]:
         "changed": moment_of(known.row.updated_at),
         "url": f"/console/clients/{quote(known.row.client_id, safe='')}",
         "auth": known.client.token_endpoint_auth_method,
+        "auth_words": AUTH_METHODS.get(known.client.token_endpoint_auth_method, ""),
         "scope": " ".join(known.client.scope),
     }
 
@@ -301,5 +314,6 @@ def _log(here: Visit) -> dict[str, Any]:
         "checked_size": state.checked_size,
         "witnessed": moment_of(state.witnessed_at) if state.witnessed_at is not None else None,
         "lag": state.lag,
+        "witnesses": len(here.parts.config.log_witnesses),
         "alarm": state.alarm,
     }

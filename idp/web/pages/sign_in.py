@@ -20,6 +20,7 @@ from keys.tokens import same
 
 PATH = "/sign-in"
 SELECT = "/select-account"
+CONSOLE = "console"
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -30,7 +31,7 @@ def blueprint(parts: Parts) -> Blueprint:
     def form() -> Response:
         here = visit(parts)
         if here.opened is not None or here.caller.session is not None:
-            return see_other(here.home)
+            return see_other(step_up.PLACES.get(step_up.place_to(here), here.home))
         return _form(here, {}, {})
 
     @pages.post(PATH)
@@ -85,16 +86,17 @@ def render_totp(parts: Parts, opened: Opened | None, errors: Mapping[str, str] |
 def _form(
     here: Visit, errors: Mapping[str, str], values: Mapping[str, str], *, status: int = 200, reason: str = ""
 ) -> Response:
+    to = step_up.place_to(here)
     return show(
         here,
         "sign_in.html",
         status=status,
         errors=errors,
-        own=PATH,
+        own=here.path(PATH, to=to),
         action=PATH,
-        hidden=here.hidden(PATH),
+        hidden=here.hidden(PATH, to=to),
         values=values,
-        reason=reason,
+        reason=to if to == CONSOLE else reason,
         known="",
     )
 
@@ -102,9 +104,9 @@ def _form(
 def _judged(here: Visit, outcome: flow.Outcome, typed: str) -> Response:
     match outcome:
         case SignedIn():
-            return onward(here, outcome)
+            return onward(here, outcome, step_up.PLACES.get(step_up.place_to(here)))
         case NeedSecondFactor():
-            return see_other(here.path(step_up.PATH))
+            return see_other(here.path(step_up.PATH, to=step_up.place_to(here)))
         case NeedEnrolment():
             return see_other(here.path(enrol.STAFF))
         case Failed(error):

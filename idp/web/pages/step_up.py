@@ -19,6 +19,7 @@ PLACES = {
     "codes": "/account/recovery-codes",
     "security": "/account/security",
     "approvals": "/approvals",
+    "console": "/console",
     "console-approvals": "/console/approvals",
     "data": "/account/data",
     "copy": "/account/copy",
@@ -71,7 +72,7 @@ def render(here: Visit, errors: Mapping[str, str]) -> Response:
 
 
 def _code_page(here: Visit, base: Basis, errors: Mapping[str, str], status: int = 200) -> Response:
-    to = _to(here)
+    to = place_to(here)
     links = {"recovery_code": here.path(RECOVERY, to=to)}
     if here.opened is not None:
         links["other_account"] = f"{here.opened.path}?other=1"
@@ -89,7 +90,7 @@ def _code_page(here: Visit, base: Basis, errors: Mapping[str, str], status: int 
 
 
 def _recovery_page(here: Visit, base: Basis, errors: Mapping[str, str], status: int = 200) -> Response:
-    to = _to(here)
+    to = place_to(here)
     return show(
         here,
         "recovery_code.html",
@@ -102,7 +103,7 @@ def _recovery_page(here: Visit, base: Basis, errors: Mapping[str, str], status: 
     )
 
 
-def _to(here: Visit) -> str:
+def place_to(here: Visit) -> str:
     """The name of the page to return to; empty for the usual way."""
     seen = current()
     name = (field("to") if seen.method == "POST" else seen.query.one("to")) or ""
@@ -113,7 +114,7 @@ def _judged(here: Visit, base: Basis, outcome: flow.Outcome, name: str) -> Respo
     again = _code_page if name == "totp" else _recovery_page
     match outcome:
         case SignedIn():
-            return onward(here, outcome, PLACES.get(_to(here)), proved=base.pending is not None)
+            return onward(here, outcome, PLACES.get(place_to(here)), proved=base.pending is not None)
         case Failed(error):
             return again(here, base, {name: error}, 422)
         case Throttled():

@@ -7,10 +7,12 @@ from babel.dates import format_date, get_timezone
 from idp.web.theme.language import locale_name
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ZONE_NAMES = {"Asia/Shanghai": {"zh-Hans": "北京时间", "en": "Beijing time"}}
+HOUSE = "Asia/Shanghai"
+"""The zone in which the house writes times, wherever nothing else is said."""
+_ZONE_NAMES = {HOUSE: {"zh-Hans": "北京时间", "en": "Beijing time"}}
 
 
-def instant_text(at: int, language: str, zone: str = "Asia/Shanghai") -> str:
+def instant_text(at: int, language: str, zone: str = HOUSE) -> str:
     """``2026年11月23日 10:05（北京时间）`` or ``23 November 2026, 10:05 (Beijing time)``; other zones are named by their offset."""
     local = _local(at, get_timezone(zone))
     name = _ZONE_NAMES.get(zone, {}).get(language) or _offset(local)
@@ -20,9 +22,20 @@ def instant_text(at: int, language: str, zone: str = "Asia/Shanghai") -> str:
     return f"{date_text(local.date(), language)} {clock}（{name}）"
 
 
-def instant_iso(at: int, zone: str = "Asia/Shanghai") -> str:
+def instant_iso(at: int, zone: str = HOUSE) -> str:
     """RFC 3339 with offset, to the second: the machine-readable twin for ``<time datetime>``."""
     return _local(at, get_timezone(zone)).isoformat(timespec="seconds")
+
+
+def instant_plain(at: int, zone: str = HOUSE) -> str:
+    """``2026-11-23 10:05:07 +08:00``: for lists that are read all day, where a column of sentences would not be."""
+    local = _local(at, get_timezone(zone))
+    return f"{local:%Y-%m-%d %H:%M:%S} {zone_offset(at, zone)}"
+
+
+def zone_offset(at: int, zone: str = HOUSE) -> str:
+    """``+08:00`` (ISO 8601): what a zone adds to UTC at an instant."""
+    return _local(at, get_timezone(zone)).isoformat()[-6:]
 
 
 def date_text(day: date, language: str) -> str:
@@ -31,7 +44,7 @@ def date_text(day: date, language: str) -> str:
     return str(format_date(day, pattern, locale=locale_name(language)))
 
 
-def day_begins(day: date, zone: str = "Asia/Shanghai") -> int:
+def day_begins(day: date, zone: str = HOUSE) -> int:
     """The instant at which a day begins, microseconds since 1970 UTC. Raises OverflowError at the ends of the calendar."""
     return (datetime.combine(day, time(), get_timezone(zone)) - _EPOCH) // timedelta(microseconds=1)
 
