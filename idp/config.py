@@ -101,6 +101,10 @@ class Config:
         secret=True,
     )
     log_alerts: str = _f("", "File of alert rules (TOML); empty: the starter set, which `idp alerts rules` prints")
+    network_places: str = _f(
+        "",
+        "Where networks are, for the alert rule impossible-travel: a CSV file network,latitude,longitude,name; empty: no address is opened for it",
+    )
     log_alerts_to: tuple[str, ...] = _f(
         (), "Who hears of alerts: mailto:address, https://…, syslog(s)://host:port or file:///path", secret=True
     )

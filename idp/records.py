@@ -379,7 +379,10 @@ class AlertDone(Record, frozen=True):
 
 
 class AlertChange(Record, frozen=True):
-    """What staff changed at a rule of the rules' file: ``live`` 0 for switched off; ``count`` and ``within`` None as in the file."""
+    """What staff changed at a rule of the rules' file: ``live`` 0 for switched off; ``count`` and ``within`` None as in the file.
+
+    With ``sealed`` a rule that was written in the console, as it would stand in the file, under nobody's key; ``live`` -1 for removed.
+    """
 
     rule: str
     live: int
@@ -387,6 +390,7 @@ class AlertChange(Record, frozen=True):
     within: int | None
     version: int
     changed_at: int
+    sealed: bytes | None = None
 
 
 class Reveal(Record, frozen=True):

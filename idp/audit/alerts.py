@@ -7,13 +7,17 @@ from typing import Any, Literal
 
 import msgspec
 
+from idp.audit.travel import Place, Travel, impossible
+
 SECOND = 1_000_000
 MAX_RULES = 200
 MAX_COUNT = 1_000_000
 MAX_WITHIN = 7 * 86_400
+MAX_GROUPED = 4
 MAX_GROUPS = 10_000
 """Groups that a rule remembers at once; the longest silent is forgotten first."""
-PERSONS = ("person", "actor")
+MAX_TRAVELLERS = 100_000
+"""Groups of which a rule about travel remembers the last place."""
 TRACED: Mapping[str, str] = {"address": "exact", "network": "near", "block": "wide"}
 """Fields that stand beside an event, not in it: keyed indexes of where it came from. Who reads the log adds them to the head; an alert does not
 tell them, as they would stay for ever."""
@@ -23,20 +27,23 @@ DERIVED = frozenset((*TRACED, HOURS, LATE))
 was seen more than ``LATE_US`` after it happened."""
 LATE_US = 60 * SECOND
 SEALED = "sealed"
+Severity = Literal["low", "medium", "high"]
 _FIELD = "abcdefghijklmnopqrstuvwxyz_"
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One rule, field for field the file's. ``within`` seconds; ``where`` values as they stand in an event's head."""
+    """One rule, field for field the file's. ``within`` seconds; ``where`` values as they stand in an event's head; ``travel``: it counts those
+    who could not have come from where they were before, instead of all."""
 
     about: str
     kind: tuple[str, ...]
     count: int
     within: int
-    severity: Literal["low", "medium", "high"]
+    severity: Severity
     where: Mapping[str, str | int | bool] = {}
     group: tuple[str, ...] = ()
     distinct: str | None = None
+    travel: Travel | None = None
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,36 +88,21 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     within: int | None = None
 
 
-def overlaid(rules: Mapping[str, Rule], changes: Mapping[str, Change]) -> dict[str, Rule]:
-    """The rules at work: those of the file with their changes, without those switched off. A change of a rule that left the file says nothing."""
-    found = {}
-    for name, rule in rules.items():
-        change = changes.get(name, Change())
-        if change.live:
-            found[name] = changed(rule, change)
-    return found
-
-
 def changed(rule: Rule, change: Change) -> Rule:
     """A rule with the numbers of a change."""
     return msgspec.structs.replace(rule, count=change.count or rule.count, within=change.within or rule.within)
 
 
-def fits(count: int, within: int) -> bool:
-    """Whether a rule may count so many in so many seconds."""
-    return 1 <= count <= MAX_COUNT and 1 <= within <= MAX_WITHIN
-
-
 def written(name: str, rule: Rule) -> str:
     """A rule as it would stand in the file (TOML)."""
-    values = {field: value for field, value in msgspec.structs.asdict(rule).items() if value not in (None, (), {})}
+    values = {field: value for field, value in msgspec.to_builtins(rule).items() if value not in (None, [], {}, ())}
     return "\n".join([f"[{_toml_key(name)}]", *(f"{field} = {_toml(value)}" for field, value in values.items())]) + "\n"
 
 
 def _toml(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_toml_key(key)} = {_toml(inner)}" for key, inner in value.items()) + " }"
-    if isinstance(value, tuple):
+    if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(_toml, value)) + "]"
     return msgspec.json.encode(value).decode()
 
@@ -120,15 +112,28 @@ def _toml_key(name: str) -> str:
     return name if plain.isascii() and plain.isalnum() else _toml(name)
 
 
-def _judge(name: str, rule: Rule, kinds: Sequence[str]) -> None:
+def faults(rule: Rule, kinds: Sequence[str]) -> dict[str, str]:
+    """What a rule can't be used with: field → what is wrong; empty for one that can. ``kinds``: those that there are."""
+    found = {}
     unknown = [kind for kind in rule.kind if kind not in kinds]
-    fields = _fields(rule)
     if unknown or not rule.kind:
-        raise RulesError(f"{name}: there is no kind {unknown[0] if unknown else ''}")
-    if not fits(rule.count, rule.within):
-        raise RulesError(f"{name}: count must be 1 to 1000000, within 1 second to 7 days")
-    if any(not field or set(field) - set(_FIELD) for field in fields) or len(rule.group) > 4:
-        raise RulesError(f"{name}: fields are words of an event's head, at most four of them group")
+        found["kind"] = f"there is no kind {unknown[0] if unknown else ''}"
+    for name, most in (("count", MAX_COUNT), ("within", MAX_WITHIN)):
+        if not 1 <= getattr(rule, name) <= most:
+            found[name] = "count must be 1 to 1000000, within 1 second to 7 days"
+    for name, fields in (("group", rule.group), ("where", rule.where), ("distinct", (rule.distinct or "person",))):
+        if any(not field or set(field) - set(_FIELD) for field in fields) or (
+            name == "group" and len(fields) > MAX_GROUPED
+        ):
+            found[name] = "fields are words of an event's head, at most four of them group"
+    if rule.travel is not None and (not rule.travel.sane() or not rule.group or rule.distinct or rule.count != 1):
+        found["travel"] = "travel needs a speed and a distance above 0, a group, and a count of 1"
+    return found
+
+
+def _judge(name: str, rule: Rule, kinds: Sequence[str]) -> None:
+    for trouble in faults(rule, kinds).values():
+        raise RulesError(f"{name}: {trouble}")
 
 
 class Watcher:
@@ -139,6 +144,10 @@ class Watcher:
         self._seen: dict[str, OrderedDict[str, deque[tuple[int, int, str]]]] = {name: OrderedDict() for name in rules}
         self._silent: dict[tuple[str, str], int] = {}
         """Rule and group → until when it stays silent."""
+        self._last: dict[str, OrderedDict[str, tuple[int, int, Place]]] = {
+            n: OrderedDict() for n, r in rules.items() if r.travel
+        }
+        """Of rules about travel: group → when it was seen lastly, at which index and where."""
         self._by_kind: dict[str, list[str]] = {}
         for name, rule in rules.items():
             for kind in rule.kind:
@@ -148,34 +157,63 @@ class Watcher:
         """Whether a rule asks where events of this kind came from."""
         return any(set(TRACED) & set(_fields(self._rules[name])) for name in self._by_kind.get(kind, ()))
 
-    def see(self, index: int, head: Mapping[str, Any]) -> list[Alert]:
-        """The alerts that this event completes. A head that is not ours in form completes none."""
+    def placed(self, kind: str) -> bool:
+        """Whether a rule asks in which place events of this kind happened."""
+        return any(self._rules[name].travel for name in self._by_kind.get(kind, ()))
+
+    def see(self, index: int, head: Mapping[str, Any], place: Place | None = None) -> list[Alert]:
+        """The alerts that this event completes; ``place``: where it happened, if that is known. A head that is not ours in form completes none."""
         kind, at = head.get("kind"), head.get("at")
         if not isinstance(kind, str) or not isinstance(at, int):
             return []
         head = {**head, HOURS: hours(at)}
-        found = (self._see(name, index, at, head) for name in self._by_kind.get(kind, ()))
+        found = (self._see(name, index, at, head, place) for name in self._by_kind.get(kind, ()))
         return [alert for alert in found if alert is not None]
 
-    def _see(self, name: str, index: int, at: int, head: Mapping[str, Any]) -> Alert | None:
+    def _see(self, name: str, index: int, at: int, head: Mapping[str, Any], place: Place | None) -> Alert | None:
         rule = self._rules[name]
         if any(head.get(field) != value for field, value in rule.where.items()):
             return None
         if any(field in TRACED and field not in head for field in _fields(rule)):
             return None
         group = " ".join(f"{field}={_word(head.get(field))}" for field in rule.group)
-        window = self._window(name, group)
+        met = (
+            self._count(name, group, index, at, head)
+            if rule.travel is None
+            else self._travelled(name, group, index, at, place)
+        )
+        if met is None or self._silent.get((name, group), -1) > at:
+            return None
+        self._silence(name, group, at + rule.within * SECOND, at)
+        told = " ".join(f"{field}={SEALED if field in TRACED else _word(head.get(field))}" for field in rule.group)
+        count, first = met
+        if rule.travel is None:
+            self._seen[name][group].clear()
+        return Alert(rule=name, severity=rule.severity, group=told, count=count, first=first, last=index, at=at)
+
+    def _count(self, name: str, group: str, index: int, at: int, head: Mapping[str, Any]) -> tuple[int, int] | None:
+        """How many events of the window meet the rule, and the first one's index; None while they are too few."""
+        rule, window = self._rules[name], self._window(name, group)
         window.append((at, index, _word(head.get(rule.distinct)) if rule.distinct else ""))
         while window[0][0] <= at - rule.within * SECOND:
             window.popleft()
         count = len({value for _, _, value in window}) if rule.distinct else len(window)
-        if count < rule.count or self._silent.get((name, group), -1) > at:
+        return None if count < rule.count else (count, window[0][1])
+
+    def _travelled(self, name: str, group: str, index: int, at: int, place: Place | None) -> tuple[int, int] | None:
+        """The two ends of a journey that nobody makes, and the first one's index; events without a known place are no end of one."""
+        rule, seen = self._rules[name], self._last[name]
+        if place is None or rule.travel is None:
             return None
-        self._silence(name, group, at + rule.within * SECOND, at)
-        told = " ".join(f"{field}={SEALED if field in TRACED else _word(head.get(field))}" for field in rule.group)
-        alert = Alert(rule=name, severity=rule.severity, group=told, count=count, first=window[0][1], last=index, at=at)
-        window.clear()
-        return alert
+        before = seen.get(group)
+        if before is None or before[0] <= at:
+            seen[group] = at, index, place
+            seen.move_to_end(group)
+            if len(seen) > MAX_TRAVELLERS:
+                seen.popitem(last=False)
+        if before is None or abs(at - before[0]) >= rule.within * SECOND:
+            return None
+        return (2, before[1]) if impossible(before[2], place, at - before[0], rule.travel) else None
 
     def _window(self, name: str, group: str) -> deque[tuple[int, int, str]]:
         groups = self._seen[name]

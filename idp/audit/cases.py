@@ -81,13 +81,32 @@ class RevealSeen(Fact, frozen=True, kw_only=True):
 
 
 class RuleChanged(Fact, frozen=True, kw_only=True):
-    """An alert rule was switched on or off (``live``), or counts differently; ``count`` and ``within`` are what holds now (seconds)."""
+    """An alert rule was switched on or off (``live``), or counts differently; ``count`` and ``within`` are what holds now (seconds); ``reason`` a
+    stable word."""
 
     KIND = "rule.changed"
     rule: str
     live: bool
     count: int
     within: int
+    reason: str = ""
+
+
+class RuleWritten(Fact, frozen=True, kw_only=True):
+    """Staff wrote an alert rule in the console: ``state`` made, rewritten, removed or restored; what it is now, but for its words. ``where``
+    field=value; ``within`` seconds; ``reason`` a stable word."""
+
+    KIND = "rule.written"
+    rule: str
+    state: str
+    kinds: tuple[str, ...]
+    where: tuple[str, ...]
+    group: tuple[str, ...]
+    count: int
+    within: int
+    severity: str
+    reason: str
+    distinct: str = ""
 
 
 class AlertRaised(Fact, frozen=True, kw_only=True):

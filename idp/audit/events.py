@@ -572,6 +572,7 @@ def vocabulary() -> dict[str, type[Fact]]:
         lookups,
         retention,
         rights,
+        staffing,
     )
 
     return {c.KIND: c for c in Fact.__subclasses__()}

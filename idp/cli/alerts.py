@@ -47,26 +47,33 @@ def ack(alert_id: str, outcome: str, as_json: bool) -> None:
 )
 @verb
 def rules(starter: bool, as_json: bool) -> None:
-    """The rules of the file as they are in use: what staff switched off or changed in the console is marked. Exit code 1 and the reason when the file
-    can't be used."""
-    from idp.audit.alerts import Change, changed
-    from idp.flows import log_alerts
+    """The rules as they are in use: the file's, with what staff switched off or changed in the console, and those that staff wrote there. Exit code 1
+    and the reason when the file can't be used."""
+    from idp.flows import alert_rules
 
     if starter:
-        click.echo(log_alerts.starter(), nl=False)
+        click.echo(alert_rules.starter(), nl=False)
         return
-    found = log_alerts.load_rules(configuration())
+    written = alert_rules.load_rules(configuration())
     with opened() as parts:
-        changes = log_alerts.changes_of(parts)
-    names, rows = ("severity", "count", "within"), []
-    for name, written in found.items():
-        made = changes.get(name, Change())
-        rule = changed(written, made)
-        state = {"live": made.live, "changed": rule != written or not made.live}
-        rows.append(
-            {"rule": name, **{f: getattr(rule, f) for f in names}, **state, "group": rule.group, "about": rule.about}
-        )
-    show(rows, as_json)
+        found = alert_rules.held(parts, written, alert_rules.rows(parts))
+    names = ("severity", "count", "within")
+    show(
+        [
+            {
+                "rule": name,
+                **{field: getattr(one.rule, field) for field in names},
+                "live": one.state == alert_rules.ON,
+                "changed": one.changed,
+                "of": "console" if one.own else "file",
+                "group": one.rule.group,
+                "about": one.rule.about,
+            }
+            for name, one in found.items()
+            if one.state != alert_rules.REMOVED
+        ],
+        as_json,
+    )
 
 
 @alerts.command()
@@ -81,19 +88,20 @@ def rules(starter: bool, as_json: bool) -> None:
 @click.option("--to", "end", type=click.IntRange(1), default=None, help="The index before which it ends.")
 @verb
 def test(file: Path | None, start: int, end: int | None, as_json: bool) -> None:
-    """Try rules on the recorded log: what they would have found; without a file, as they are in use. Nothing is written."""
+    """Try rules on the recorded log: what they would have found; without a file, as they are in use. Nothing is written. Rules about
+    travel find nothing here: the watch alone opens addresses."""
     from dataclasses import replace
 
-    from idp.audit.alerts import overlaid
-    from idp.flows.log_alerts import changes_of, load_rules, tried
+    from idp.flows import alert_rules
+    from idp.flows.log_alerts import tried
     from idp.flows.sequencer import head
 
     config = configuration()
-    found = load_rules(config if file is None else replace(config, log_alerts=str(file)))
+    found = alert_rules.load_rules(config if file is None else replace(config, log_alerts=str(file)))
     with opened() as parts:
         size = head(parts).size
         if file is None:
-            found = overlaid(found, changes_of(parts))
+            found = alert_rules.at_work(alert_rules.held(parts, found, alert_rules.rows(parts)))
         made = tried(parts, found, start, size if end is None else min(end, size))
     names = ("severity", "rule", "group", "count", "first", "last")
     show([{"time": iso(alert.at), **{name: getattr(alert, name) for name in names}} for alert in made], as_json)

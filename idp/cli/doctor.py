@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from clients.model import from_json
-from idp.cli.common import configuration, show, verb
+from idp.cli.common import configuration, iso, show, verb
 from idp.config import Config, ConfigError
 from idp.errors import Unavailable
 from idp.records import ClientRow, SigningKey
@@ -59,6 +59,7 @@ def _findings(offline: bool) -> Iterator[Finding]:
         ("clients", _clients),
         ("notices", _notices),
         ("audit log", _log),
+        ("alerts", _alerts),
     ):
         yield _run(name, check, config)
     if not offline:
@@ -156,6 +157,30 @@ def _log(config: Config) -> str:
             f"{waiting} events wait for their place, {kept} are remembered: is a worker running, and can it write beside the root key?"
         )
     return f"{size} events in the tree, {waiting} waiting; the tree of {kept} is remembered"
+
+
+def _alerts(config: Config) -> str:
+    """Rules that can be used and see everything; what they can't find for lack of a table of places is said."""
+    from idp.app import close_parts, open_parts
+    from idp.flows import alert_rules
+    from idp.flows.log_health import standing
+    from idp.places import open_places
+
+    try:
+        written, places = alert_rules.load_rules(config), open_places(config)
+    except ConfigError as error:
+        raise Wrong(str(error)) from None
+    parts = open_parts(config)
+    try:
+        rules = alert_rules.at_work(alert_rules.held(parts, written, alert_rules.rows(parts)))
+        since = standing(parts)
+    finally:
+        close_parts(parts)
+    if since is not None:
+        raise Wrong(f"no rule has looked at the events since {iso(since)}: is a worker running?")
+    blind = sorted(name for name, rule in rules.items() if rule.travel is not None) if places is None else []
+    table = f"; {', '.join(blind)} has no table of places (IDP_NETWORK_PLACES) and finds nothing" if blind else ""
+    return f"{len(rules)} rules at work{table}"
 
 
 def _notices(config: Config) -> str:

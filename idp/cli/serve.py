@@ -99,6 +99,7 @@ def worker(parent: int | None, as_json: bool) -> None:
     from idp.flows.log_stream import Stream
     from idp.flows.worker import Worker
     from idp.notifiers import open_notifier
+    from idp.places import open_places
     from idp.receivers import open_alert_sinks, open_receivers, open_sinks
     from keys.backends import open_root
 
@@ -117,7 +118,7 @@ def worker(parent: int | None, as_json: bool) -> None:
         working = Worker(parts, open_root(config.keys_url), notifier, trouble=_tell)
         keeping: list[LogKeeper | Stream | Watch] = [
             LogKeeper(parts, open_receivers(config, parts.outbound), trouble=_tell),
-            Watch(parts, trouble=_tell),
+            Watch(parts, trouble=_tell, places=open_places(config)),
             *(Stream(parts, sink, trouble=_tell) for sink in open_sinks(config, parts.outbound)),
             *(
                 Stream(parts, sink, trouble=_tell, only=RAISED)
@@ -149,10 +150,11 @@ def _leave(*_: Any) -> None:
 def _check(config: Config) -> None:
     """A clear error now rather than workers that die at start: stores, keys, and the composition itself."""
     from idp.app import check_open, close_parts, create_app, open_parts
-    from idp.flows.log_alerts import load_rules
+    from idp.flows.alert_rules import load_rules
     from idp.flows.log_purge import kept
     from idp.flows.log_witnesses import witnesses
     from idp.notifiers import open_notifier
+    from idp.places import open_places
     from idp.receivers import open_alert_sinks, open_receivers, open_sinks
 
     parts = open_parts(config)
@@ -163,6 +165,7 @@ def _check(config: Config) -> None:
         open_sinks(config, parts.outbound)
         open_alert_sinks(config, parts.outbound, notifier)
         load_rules(config)
+        open_places(config)
         witnesses(config.log_witnesses)
         kept(parts)
         create_app(config, parts)

@@ -203,7 +203,7 @@ class _Walk:
         self._since, self._until = window(query, now)
         clients = _clients_of(parts, query.department) if query.department else None
         lines = conditions(query, tuple(vocabulary()), clients)
-        self._top, self._floor = _top(parts, query, self._until), _first_at(parts, self._since - SKEW)
+        self._top, self._floor = _top(parts, query, self._until), first_at(parts, self._since - SKEW)
         budget = Budget()
         self._unions: list[Union | Given] = [
             Union([Line(self._read, budget, facet, value, self._floor) for facet, value in lines_of])
@@ -262,7 +262,7 @@ def _top(parts: Parts, query: Query, until: int) -> int:
     newest = parts.store.find(Event, order=("-seq",), limit=1)
     top = newest[0].seq if newest else 0
     if query.until is not None:
-        top = min(top, _first_at(parts, until + SKEW) - 1)
+        top = min(top, first_at(parts, until + SKEW) - 1)
     if query.before:
         row = found_by_id(parts, query.before)
         if row is None:
@@ -271,7 +271,7 @@ def _top(parts: Parts, query: Query, until: int) -> int:
     return top
 
 
-def _first_at(parts: Parts, at: int) -> int:
+def first_at(parts: Parts, at: int) -> int:
     """The first number from which on events are not older than ``at``: found by halving, in about as many reads as the number has bits."""
     newest = parts.store.find(Event, order=("-seq",), limit=1)
     if not newest or at <= 0:

@@ -5,31 +5,33 @@ An alert and how far the rules have read move in one batch, so that none is rais
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from idp.audit.alerts import LATE, LATE_US, TRACED, Alert, Change, Rule, RulesError, Watcher, fits, overlaid, parse
-from idp.audit.cases import AlertAcknowledged, AlertRaised, RuleChanged
-from idp.audit.events import record, vocabulary
+from idp.audit.alerts import LATE, LATE_US, TRACED, Alert, Rule, Watcher
+from idp.audit.cases import AlertAcknowledged, AlertRaised
+from idp.audit.entry import unpack
+from idp.audit.events import record
 from idp.audit.facets import KIND
-from idp.config import Config, ConfigError
+from idp.audit.travel import Place, Places
 from idp.errors import Code, Refusal, Unavailable
-from idp.flows import colleagues
+from idp.flows import alert_rules, colleagues
+from idp.flows.log_health import WATCHED
 from idp.flows.log_reading import event_by_id, events_between
 from idp.flows.people import Person
 from idp.flows.sequencer import head
 from idp.parts import Parts
-from idp.ports import Committed, Insert, Op, Update, Write
+from idp.ports import Committed, Insert, Op, Write
 from idp.records import AlertChange, AlertDone, Event, EventAddress, EventFacet, TreeHead
+from idp.release.details import Months
+from idp.release.vault import KeyGone
 from keys.errors import SealBroken
 
 RAISED: Final = "alert.raised"
 DONE: Final = "alert.acknowledged"
 OUTCOMES: Final = ("handled", "harmless", "duplicate")
-NAME: Final = "alerts"
+NAME: Final = WATCHED
 BATCH: Final = 500
 WARM: Final = 20_000
 """Events that are read again after a restart to fill the windows."""
@@ -38,57 +40,14 @@ PAGE: Final = 500
 MAX_WORDS: Final = 2000
 
 
-def starter() -> str:
-    """The rules that come with the product."""
-    return (files("idp.audit") / "alerts.toml").read_text(encoding="utf-8")
-
-
-def load_rules(config: Config) -> dict[str, Rule]:
-    """The configured rules, or the starter set. Raises ConfigError."""
-    try:
-        text = Path(config.log_alerts).read_text(encoding="utf-8") if config.log_alerts else starter()
-        return parse(text, tuple(kind for kind in vocabulary() if not kind.startswith("alert.")))
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError("IDP_LOG_ALERTS: the file can't be read") from None
-    except RulesError as error:
-        raise ConfigError(f"IDP_LOG_ALERTS: {error}") from None
-
-
-def changes_of(parts: Parts) -> dict[str, Change]:
-    """What staff changed at rules, by name."""
-    rows = parts.store.find(AlertChange, limit=1000)
-    return {row.rule: Change(live=bool(row.live), count=row.count, within=row.within) for row in rows}
-
-
-def change(
-    parts: Parts, staff: Person, name: str, version: int, *, live: bool, count: int, within: int, reference: str
-) -> None:
-    """Switch a rule of the file on or off, or let it count otherwise, as it was at ``version`` (0: as in the file). Raises Refusal."""
-    rule, now = load_rules(parts.config).get(name), parts.clock()
-    if rule is None or not fits(count, within):
-        raise Refusal(Code.INVALID_REQUEST, "There is no such rule, or it can't count so.", reason="rule_numbers")
-    numbers = {"count": None if count == rule.count else count, "within": None if within == rule.within else within}
-    row = AlertChange(name, int(live), numbers["count"], numbers["within"], version + 1, now)
-    values = {**numbers, "live": int(live), "version": version + 1, "changed_at": now}
-    fact = RuleChanged(rule=name, live=live, count=count, within=within, reference=reference)
-    done = parts.store.commit(
-        [
-            colleagues.holds(staff, colleagues.LOOKS),
-            Update(AlertChange, {"rule": name, "version": version}, values) if version else Insert(row),
-            record(fact, at=now, entropy=parts.entropy, actor=staff.citizen),
-        ]
-    )
-    if not isinstance(done, Committed):
-        raise Refusal(Code.INVALID_REQUEST, "The rule was changed meanwhile; look again.", reason="case_conflict")
-
-
 class Watch:
     """One process's offer to watch. Raises ConfigError for bad rules."""
 
-    def __init__(self, parts: Parts, trouble: Callable[[str], object] = print) -> None:
-        self._parts, self._trouble = parts, trouble
-        self._rules = load_rules(parts.config)
-        self._changes: dict[str, Change] = {}
+    def __init__(self, parts: Parts, trouble: Callable[[str], object] = print, places: Places | None = None) -> None:
+        """``places``: where networks are, for rules about travel; None: no event's address is opened."""
+        self._parts, self._trouble, self._places = parts, trouble, places
+        self._rules = alert_rules.load_rules(parts.config)
+        self._rows: list[AlertChange] = []
         self._watcher: Watcher | None = None
 
     def run(self, stop: threading.Event, alive: Callable[[], bool] = lambda: True) -> None:
@@ -106,14 +65,15 @@ class Watch:
 
     def step(self) -> int:
         """Look at the next events; how many. Raises Unavailable."""
-        start, changes = self._position(), changes_of(self._parts)
-        if self._watcher is None or changes != self._changes:
-            self._watcher, self._changes = Watcher(overlaid(self._rules, changes)), changes
-            _heads(self._parts, self._watcher, max(0, start - WARM), start)
+        start, rows = self._position(), alert_rules.rows(self._parts)
+        if self._watcher is None or rows != self._rows:
+            rules = alert_rules.at_work(alert_rules.held(self._parts, self._rules, rows))
+            self._watcher, self._rows = Watcher(rules), rows
+            _heads(self._parts, self._watcher, max(0, start - WARM), start, places=self._places)
         end = min(start + BATCH, head(self._parts).size)
         if end <= start:
             return 0
-        found = _heads(self._parts, self._watcher, start, end, self._parts.clock())
+        found = _heads(self._parts, self._watcher, start, end, self._parts.clock(), self._places)
         writes: list[Write] = [_event(self._parts, alert) for alert in found]
         place = TreeHead(NAME, end, b"", 0, b"", self._parts.clock())
         if not isinstance(self._parts.store.commit([*writes, Insert(place, on_conflict="replace")]), Committed):
@@ -200,23 +160,41 @@ def _not_open() -> Refusal:
     return Refusal(Code.INVALID_REQUEST, "This is not an open alert.", reason="no_open_alert")
 
 
-def _heads(parts: Parts, watcher: Watcher, start: int, end: int, now: int | None = None) -> list[Alert]:
+def _heads(
+    parts: Parts, watcher: Watcher, start: int, end: int, now: int | None = None, places: Places | None = None
+) -> list[Alert]:
     """``now``: when the events are seen for the first time; None for those that were recorded before."""
     found: list[Alert] = []
     for first in range(start, end, BATCH):
         several = list(events_between(parts, first, min(first + BATCH, end), gaps=True))
-        places = _places(parts, [event.id for _, event in several if watcher.traced(event.kind)])
+        months: Months = {}
+        networks = networks_of(parts, [event.id for _, event in several if watcher.traced(event.kind)])
         for index, event in several:
             try:
                 told = msgspec.json.decode(event.head, type=dict[str, Any])
             except (ValueError, TypeError):  # spoilt by hand: the verifier names it
                 continue
             late = {LATE: True} if now is not None and now - event.at > LATE_US else {}
-            found += watcher.see(index, {**told, **late, **places.get(event.id, {})})
+            place = _place(parts, event, places, months) if places is not None and watcher.placed(event.kind) else None
+            found += watcher.see(index, {**told, **late, **networks.get(event.id, {})}, place)
     return found
 
 
-def _places(parts: Parts, ids: Sequence[bytes]) -> dict[bytes, dict[str, str]]:
+def _place(parts: Parts, event: Event, places: Places, months: Months) -> Place | None:
+    """Where an event happened; None when nobody knows, or its details are gone. The address is opened here alone, and leaves with this call. Raises
+    Unavailable."""
+    try:
+        sealed = next((f.sealed for f in unpack(event.fields) if f.name == "address"), b"") if event.fields else b""
+        if event.actor is None or not sealed:
+            return None
+        citizen = parts.vault.whose(event.actor)
+        plain = citizen.open_event(event.kind, event.at, event.id, "address", sealed, months)
+        return places.of(plain[16:].decode())  # behind the field's salt
+    except (KeyGone, SealBroken, ValueError):
+        return None
+
+
+def networks_of(parts: Parts, ids: Sequence[bytes]) -> dict[bytes, dict[str, str]]:
     """Event → where it came from, as keyed indexes; nothing for those that can't be found by address."""
     rows = parts.store.find(EventAddress, {"event_id": Op("in", tuple(ids))}, limit=len(ids)) if ids else []
     return {row.event_id: {field: getattr(row, size).hex() for field, size in TRACED.items()} for row in rows}

@@ -1,4 +1,4 @@
-"""The background work, done by one leader: deliveries, clean-up, key rotation, erasures. It may die at any moment and be taken up by another."""
+"""The background work, done by one leader: deliveries, clean-up, key rotation, erasures, staff's factors. It may die and be taken up by another."""
 
 import threading
 from collections import Counter
@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 from idp.errors import Unavailable
-from idp.flows import cleanup, erasure, outbox
+from idp.flows import cleanup, erasure, outbox, staff_factors
 from idp.flows.keys import rotate
 from idp.parts import Parts
 from idp.ports import Notifier
@@ -22,6 +22,7 @@ NOTICES = ""
 """The lane of messages to citizens; every client is a lane of its own."""
 SECOND = 1_000_000
 CLEAN_EVERY_US = 30 * SECOND
+STAFF_EVERY_US = 3600 * SECOND
 ROTATE_EVERY_US = SECOND
 LONGEST_REST_US = 30 * SECOND
 
@@ -41,7 +42,7 @@ class Worker:
         """Deliveries that failed in a way nobody foresaw → when they may be tried again."""
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._due_at = {"rotate": 0, "clean": 0, "erase": 0}
+        self._due_at = {"rotate": 0, "clean": 0, "erase": 0, "staff": 0}
 
     def run(self, stop: threading.Event, alive: Callable[[], bool] = lambda: True) -> None:
         """Work until ``stop`` is set or ``alive`` says no; while another leads, wait for it to go."""
@@ -66,6 +67,7 @@ class Worker:
         self._now_and_then("rotate", ROTATE_EVERY_US, now, self._rotate)
         self._now_and_then("clean", CLEAN_EVERY_US, now, partial(cleanup.clean, self._parts))
         self._now_and_then("erase", CLEAN_EVERY_US, now, partial(erasure.run_due, self._parts))
+        self._now_and_then("staff", STAFF_EVERY_US, now, partial(staff_factors.tell, self._parts))
 
     def idle(self) -> bool:
         """No delivery is under way."""

@@ -131,6 +131,13 @@ class Vault:
             raise KeyGone("no data key")
         return self._opened(entry)
 
+    def whose(self, pseudonym: bytes) -> Citizen:
+        """The citizen whom the log knows by a pseudonym. Raises KeyGone."""
+        entry = self.keyring.whose(pseudonym)
+        if entry is None:
+            raise KeyGone("no data key")
+        return self._opened(entry)
+
     def lately(self, account_id: bytes) -> Citizen:
         """As :meth:`citizen`, opened at most two seconds ago: what a grant's answers ask for three times in one sign-in. Never where the time of
         an answer could tell whether somebody is known (A105)."""

@@ -86,6 +86,18 @@ CASE_ERRORS: dict[str, LazyString] = {
     "exchange_key": _("The receiving client has no key to encrypt to"),
     "no_open_alert": _("This alert was acknowledged already"),
     "rule_numbers": _("Enter whole numbers: 1 to 1000000 events in 1 to 604800 seconds"),
+    "rule_count": _("Enter a whole number of events, 1 to 1000000"),
+    "rule_within": _("Enter a whole number of seconds, 1 to 604800"),
+    "rule_group": _("Choose at most four"),
+    "rule_distinct": _("Choose something else than what it is counted for"),
+    "rule_name": _("Enter a name of at most 60 letters, digits and hyphens"),
+    "rule_taken": _("There is a rule of this name already"),
+    "rule_full": _("There are a hundred rules of the console already. Write more into the file"),
+    "rule_about": _("Say in at most 300 characters what it means"),
+    "rule_reason": _("Choose a reason"),
+    "rule_search": _(
+        "No rule can look for this. Search by what happened, outcome, client, person, staff, session, grant or reference"
+    ),
 }
 """By reason of a Refusal, and by the words of the forms."""
 
@@ -109,11 +121,21 @@ RULE_TITLES: dict[str, LazyString] = {
     "one-network-many-failures": _("One network, many failures"),
     "one-address-many-clients": _("One address, many clients"),
     "account-from-many-blocks": _("Account signs in from far apart"),
+    "impossible-travel": _("Impossible travel"),
     "releases-outside-working-hours": _("Releases outside working hours"),
+    "staff-without-second-factor": _("Staff without a second factor"),
     "staff-made": _("Staff made or removed"),
     "log-behind": _("Log behind"),
 }
 """Names of the rules that come with the product; another rule is shown by its own name."""
+
+RULE_REASONS: dict[str, LazyString] = {
+    "incident": _("Something happened"),
+    "gap": _("Something was not noticed"),
+    "noise": _("Too many alerts about nothing"),
+    "trial": _("To try it out"),
+}
+"""By the words of ``idp.audit.rule_draft.REASONS``."""
 
 STARTER_RULES: dict[str, LazyString] = {
     "guessing-at-many-accounts": _(
@@ -147,7 +169,13 @@ STARTER_RULES: dict[str, LazyString] = {
     "account-from-many-blocks": _(
         "One account signs in from networks far apart within an hour: it may be shared or stolen. Somebody on the move meets it too."
     ),
+    "impossible-travel": _(
+        "One account signed in from two places, too far apart for the time between: two people use it. VPNs and roaming phones meet it too."
+    ),
     "releases-outside-working-hours": _("A client takes much personal data at night or at the weekend."),
+    "staff-without-second-factor": _(
+        "A member of staff has had no second factor for a day or more: nothing but a password stands before the role."
+    ),
     "staff-made": _("Somebody's roles changed: they became staff, or are none any more."),
     "log-behind": _(
         "Events got their leaf, or were looked at, over a minute after they happened: the sequencer or the watch lags or stood still."

@@ -356,6 +356,7 @@ COPY_EVENTS: dict[str, LazyString] = {
     "account.password_changed": _("The password was set"),
     "account.factor_enrolled": _("A second factor was set up"),
     "account.factor_removed": _("A second factor was removed"),
+    "account.factor_missing": _("Your staff account has no second factor"),
     "account.recovery_code_used": _("A recovery code was used"),
     "account.one_time_sent": _("A code was sent"),
     "account.copy_taken": _("A copy was taken"),

@@ -9,7 +9,8 @@ import pytest
 from idp.audit.events import SignInFailed, record
 from idp.config import ConfigError
 from idp.errors import Refusal
-from idp.flows.log_alerts import RAISED, Watch, acknowledge, load_rules, shown, tried
+from idp.flows.alert_rules import load_rules
+from idp.flows.log_alerts import RAISED, Watch, acknowledge, shown, tried
 from idp.flows.log_stream import Stream
 from idp.flows.sequencer import catch_up, head, log_signer
 from idp.receivers import open_alert_sinks

@@ -11,7 +11,7 @@ from idp.audit.cases import AlertRaised
 from idp.audit.events import SignInFailed, vocabulary
 from idp.config import Config
 from idp.errors import Refusal
-from idp.flows import cases, erasure, log_alerts, objections
+from idp.flows import alert_rules, cases, erasure, log_alerts, objections
 from idp.flows.people import Caller, Person, meant
 from idp.ports import Update
 from idp.records import Account, AlertDone, CaseStep, Event, EventFacet, Objection, SecurityCase
@@ -357,7 +357,7 @@ def test_a_rule_is_changed_in_the_console_and_works_so(make_house, tmp_path) -> 
 
     def change(**fields: str):
         watch.get("/console/rules/guessing")
-        return watch.submit(fields, form=1)
+        return watch.submit({"reason": "noise", **fields}, form=1)
 
     def failed(count: int) -> int:
         house.clock.advance(120)
@@ -371,6 +371,7 @@ def test_a_rule_is_changed_in_the_console_and_works_so(make_house, tmp_path) -> 
     for bad in ({"count": "0", "within": "60"}, {"count": "x", "within": "60"}, {"count": "2", "within": "604801"}):
         assert change(live="on", **bad).status_code == 422
     assert change(live="perhaps", count="2", within="60").status_code == 400
+    assert change(live="on", count="2", within="60", reason="").status_code == 422
     assert house.events("rule.changed") == []
     assert change(live="on", count="5", within="60").status_code == 200
     assert failed(4) == 1 and failed(5) == 2
@@ -380,24 +381,26 @@ def test_a_rule_is_changed_in_the_console_and_works_so(make_house, tmp_path) -> 
     _, stale = watch.form(1)
     assert change(live="on", count="3", within="60").status_code == 200
     assert failed(3) == 3
-    late = watch.post("/console/rules/guessing", {**stale, "live": "off", "count": "3", "within": "60"})
+    late = watch.post(
+        "/console/rules/guessing", {**stale, "live": "off", "count": "3", "within": "60", "reason": "gap"}
+    )
     assert late.status_code == 409
-    told = [(e["live"], e["count"], e["within"]) for e in house.events("rule.changed")]
-    assert told == [(True, 5, 60), (False, 5, 60), (True, 3, 60)]
+    told = [(e["live"], e["count"], e["within"], e["reason"]) for e in house.events("rule.changed")]
+    assert told == [(True, 5, 60, "noise"), (False, 5, 60, "noise"), (True, 3, 60, "noise")]
     assert watch.get("/console/rules/nothing").status_code == 404
     assert "count = 3" in watch.get("/console/rules/guessing").text, "the file's own text"
 
 
 def test_a_rule_is_written_as_the_file_reads_it() -> None:
     kinds = tuple(kind for kind in vocabulary() if not kind.startswith("alert."))
-    rules = log_alerts.load_rules(Config(issuer="https://id.example"))
+    rules = alert_rules.load_rules(Config(issuer="https://id.example"))
     assert parse("\n".join(written(name, rule) for name, rule in rules.items()), kinds) == rules
 
 
 def test_the_starter_rules_speak_the_readers_language(house: House) -> None:
     """Each has words in the page's language; a rule of another file keeps its own"""
     watch = auditor(house)
-    about = {name: rule.about for name, rule in log_alerts.load_rules(house.config).items()}
+    about = {name: rule.about for name, rule in alert_rules.load_rules(house.config).items()}
     assert set(STARTER_RULES) == set(about)
     english, chinese = (html.unescape(watch.get(f"/console/rules?lang={lang}").text) for lang in ("en", "zh-Hans"))
     for text in about.values():

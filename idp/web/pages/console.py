@@ -22,6 +22,7 @@ from idp.web.pages import (
     console_live,
     console_lookups,
     console_reveals,
+    console_rules,
     console_search,
     console_searches,
     console_views,
@@ -62,9 +63,11 @@ VIEWS: Final[tuple[tuple[str, str, View], ...]] = (
     ("GET", "/console/alerts", console_alerts.listed),
     ("GET", "/console/alerts/<alert_id>", console_alerts.one),
     ("POST", "/console/alerts/<alert_id>", console_alerts.acknowledged),
-    ("GET", "/console/rules", console_alerts.rules),
-    ("GET", "/console/rules/<name>", console_alerts.rule),
-    ("POST", "/console/rules/<name>", console_alerts.changed),
+    ("GET", "/console/rules", console_rules.rules),
+    ("GET", "/console/rules/new", console_rules.begin),
+    ("POST", "/console/rules/new", console_rules.begun),
+    ("GET", "/console/rules/<name>", console_rules.rule),
+    ("POST", "/console/rules/<name>", console_rules.act),
 )
 
 

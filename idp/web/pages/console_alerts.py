@@ -1,29 +1,27 @@
-"""Alerts that the rules raised, each to be acknowledged with a note or made a case of; and the rules with what staff changed at them."""
+"""Alerts that the rules raised, each to be acknowledged with a note or made a case of."""
 
 from typing import Any, Final
 from urllib.parse import quote
 
 from flask import Response
-from flask_babel import LazyString, force_locale
+from flask_babel import LazyString
 
-from idp.audit.alerts import SEALED, Change, Rule, written
-from idp.audit.alerts import changed as with_change
+from idp.audit.alerts import SEALED
 from idp.errors import Refusal
-from idp.flows import cases, colleagues, console_search, log_alerts
+from idp.flows import alert_rules, cases, colleagues, console_search, log_alerts
 from idp.flows.people import Person
 from idp.parts import Parts
-from idp.records import AlertChange, Session
-from idp.web.case_words import CASE_OUTCOMES, RULE_TITLES, SEVERITIES, STARTER_RULES
+from idp.records import Session
+from idp.web.case_words import CASE_OUTCOMES, RULE_TITLES, SEVERITIES
 from idp.web.console_words import FIELDS
 from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.console_cases import line as case_line
 from idp.web.pages.console_events import everything, moment_of, rows
 from idp.web.pages.console_frame import reader, shown
-from idp.web.pages.console_rights import may
+from idp.web.pages.console_rules import meaning
 from idp.web.pages.visit import Visit, field
 
 PATH: Final = "/console/alerts"
-RULES: Final = "/console/rules"
 SHOWN: Final = 100
 LOOKED_FOR: Final = ("person", "client_id", "session", "grant", "department")
 
@@ -97,94 +95,9 @@ def _one(
     )
 
 
-def rules(here: Visit, person: Person, session: Session) -> Response:
-    """``GET /console/rules``."""
-    lines = [_rule(here.parts, name, rule) for name, rule in log_alerts.load_rules(here.parts.config).items()]
-    watches = may(person, "GET", PATH)
-    return shown(
-        here, person, session, "console_rules.html", "alerts" if watches else "rules", rules=lines, alerts=watches
-    )
-
-
-def rule(here: Visit, person: Person, session: Session, name: str) -> Response:
-    """``GET /console/rules/<name>``."""
-    return _one_rule(here, person, session, name, {})
-
-
-def changed(here: Visit, person: Person, session: Session, name: str) -> Response:
-    """``POST /console/rules/<name>``: ``live`` on or off, ``count``, ``within`` seconds."""
-    count, within, version = (_number(field(n)) for n in ("count", "within", "version"))
-    if field("live") not in ("on", "off"):
-        return problem_page("bad_request", 400, service=None)
-    try:
-        log_alerts.change(
-            here.parts, person, name, version, live=field("live") == "on", count=count, within=within, reference=here.caller.reference
-        )  # fmt: skip
-    except Refusal as refusal:
-        if refusal.reason == "rule_numbers":
-            return _one_rule(here, person, session, name, {"count": "rule_numbers"}, 422)
-        return _one_rule(here, person, session, name, {"": "case_conflict"}, 409)
-    return see_other(f"{RULES}/{quote(name)}")
-
-
-def _one_rule(
-    here: Visit, person: Person, session: Session, name: str, wrong: dict[str, str], status: int = 200
-) -> Response:
-    found = log_alerts.load_rules(here.parts.config).get(name)
-    if found is None:
-        return problem_page("not_found", 404, service=None)
-    path, line = f"{RULES}/{quote(name)}", _rule(here.parts, name, found)
-    typed = {"count": field("count"), "within": field("within"), "live": field("live")} if wrong else None
-    watches = may(person, "GET", PATH)
-    return shown(
-        here,
-        person,
-        session,
-        "console_rule.html",
-        "alerts" if watches else "rules",
-        status=status,
-        action=path,
-        own=path if status != 200 else None,
-        wrong=wrong,
-        hidden=here.hidden(path, session.token_hash, version=str(line["version"] or "")),
-        values=typed or {"count": line["count"], "within": line["within"], "live": "on" if line["live"] else "off"},
-        rule=line,
-        text=written(name, found),
-        changes=may(person, "POST", f"{RULES}/<name>"),
-    )
-
-
-def _rule(parts: Parts, name: str, found: Rule) -> dict[str, Any]:
-    row = parts.store.one(AlertChange, rule=name)
-    change = Change(live=bool(row.live), count=row.count, within=row.within) if row else Change()
-    held = with_change(found, change)
-    return {
-        "name": name,
-        "title": RULE_TITLES.get(name, name),
-        "url": f"{RULES}/{quote(name)}",
-        "about": _meaning(name, found),
-        "severity": SEVERITIES[found.severity],
-        "live": change.live,
-        "count": held.count,
-        "within": held.within,
-        "in_file": {"count": found.count, "within": found.within},
-        "changed": held != found or not change.live,
-        "version": row.version if row else 0,
-        "since": moment_of(row.changed_at) if row else "",
-    }
-
-
 def _about(parts: Parts, name: str) -> LazyString | str:
-    found = log_alerts.load_rules(parts.config).get(name)
-    return _meaning(name, found) if found else ""
-
-
-def _meaning(name: str, found: Rule) -> LazyString | str:
-    """In the page's language where the rule is of the starter set, else as its file says it."""
-    known = STARTER_RULES.get(name)
-    with force_locale("en"):
-        own = known is not None and str(known) == found.about
-    return known if known is not None and own else found.about
+    found = alert_rules.there(parts).get(name)
+    return meaning(name, found.written) if found else ""
 
 
 def _line(told: dict[str, Any]) -> dict[str, Any]:
@@ -210,8 +123,3 @@ def _line(told: dict[str, Any]) -> dict[str, Any]:
             for n, _, v in group
         ],
     }
-
-
-def _number(text: str) -> int:
-    """0 for what is no number: never a rule's."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

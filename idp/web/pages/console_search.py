@@ -69,6 +69,7 @@ def events(here: Visit, person: Person, session: Session) -> Response:
         live=f"{EVENTS}/live?{urlencode({**newest, 'after': flow.newest(here.parts)})}",
         again=f"{EVENTS}?{urlencode(newest)}",
         kept=_kept(here, person),
+        make=None if query.address or query.data or query.department else f"/console/rules/new?{urlencode(newest)}",
         save=None if query.address else f"/console/searches?{urlencode(newest)}",
         events=rows(here.parts, found.events, lang),
         chart=chart(counted.start, counted.step, counted.bars),

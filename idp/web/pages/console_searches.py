@@ -85,5 +85,6 @@ def _kept(here: Visit, kept: Kept, lang: str) -> dict[str, Any]:
         "chips": chips(here.parts, own, lang),
         "own": kept.own,
         "shared": kept.shared,
+        "make": f"/console/rules/new?{urlencode(own)}",
         "rule": rule_text(kept.name, kept.query, tuple(sorted(vocabulary()))),
     }
