@@ -1,4 +1,4 @@
-"""Sample contexts of the staff's working rooms: cases, reveals, approvals, alerts, rules."""
+"""Sample contexts of the staff's working rooms: cases, reveals, approvals, alerts."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from idp.web.case_words import (
     ORIGINS,
     REVEAL_CHOICES,
     REVEAL_STATES,
-    RULE_REASONS,
     RULE_TITLES,
     SEVERITIES,
 )
 from idp.web.console_words import FIELDS
 from idp.web.wording import OBJECTION_KINDS, REVEAL_REASONS
+from tests.web.face_samples_rules import rules
 
 EVENT, CASE, WHO = "0123abcd" * 4, "99ffee00" * 4, "3fa9c1d2" * 4
 PERSON = {"id": WHO, "short": WHO[:8], "url": f"/console/accounts/{WHO}", "events": f"/console/events?person={WHO}"}
@@ -98,45 +98,6 @@ OBJECTION = {
     "outcome": None,
     "answer": "",
 }
-RULE = {
-    "name": "guessing-at-one-account",
-    "title": RULE_TITLES["guessing-at-one-account"],
-    "url": "/console/rules/guessing-at-one-account",
-    "about": "同一账号多次输错密码。",
-    "severity": SEVERITIES["medium"],
-    "own": False,
-    "live": True,
-    "removed": False,
-    "blind": False,
-    "count": 20,
-    "within": 600,
-    "in_file": {"count": 10, "within": 600},
-    "changed": True,
-    "since": SINCE,
-}
-RULE_FORM = {
-    "groups": {"person": "个人", "network": "邻近网络"},
-    "chosen": ["person"],
-    "severities": SEVERITIES,
-    "reasons": RULE_REASONS,
-    "preview": None,
-}
-RULED = {
-    "place": "alerts",
-    "rule": RULE,
-    "text": "[guessing-at-one-account]\ncount = 10\n",
-    "changes": True,
-    **RULE_FORM,
-}
-CHIP = {"name": "action", "label": "操作", "text": "登录失败", "url": "/console/events"}
-NEW_RULE = {
-    "place": "alerts",
-    "search": "action=session.refused",
-    "change": "/console/events",
-    "chips": [CHIP],
-    **RULE_FORM,
-}
-TRIED = {"known": True, "alerts": 3, "events": 5000, "whole": False, "since": SINCE}
 WRONG = {"note": "words_missing", "fields": "reveal_fields", "to": "case_assignee"}
 
 
@@ -221,33 +182,5 @@ def cases(events: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
                 "open_case": "/x",
             },
         },
-        "console_rules": {
-            "normal": {
-                "place": "alerts",
-                "rules": [RULE, RULE | {"live": False}, RULE | {"own": True, "changed": False, "blind": True}],
-                "removed": [RULE | {"own": True, "removed": True}],
-                "alerts": True,
-                "standing": SINCE,
-            },
-            "operator": {"place": "rules", "rules": [RULE], "removed": [], "alerts": False, "standing": ""},
-        },
-        "console_rule": {
-            "normal": RULED | {"values": {"count": 20, "within": 600, "live": "on"}},
-            "error": RULED | {"rule": RULE | {"live": False}, "errors": {"count": CASE_ERRORS["rule_numbers"]}},
-            "operator": RULED | {"place": "rules", "changes": False},
-            "own": RULED | {"rule": RULE | {"own": True, "blind": True}, "preview": TRIED},
-            "wrong": RULED
-            | {
-                "rule": RULE | {"own": True, "live": False},
-                "errors": {"group": CASE_ERRORS["rule_group"], "reason": CASE_ERRORS["rule_reason"], "about": CASE_ERRORS["rule_about"]},
-            },
-            "removed": RULED | {"rule": RULE | {"own": True, "live": False, "removed": True}},
-        },
-        "console_rule_new": {
-            "normal": NEW_RULE | {"values": {"count": 10, "within": 600, "severity": "medium"}},
-            "tried": NEW_RULE | {"preview": TRIED | {"whole": True}},
-            "unknown": NEW_RULE | {"preview": {"known": False}},
-            "error": NEW_RULE | {"errors": {"name": CASE_ERRORS["rule_taken"], "count": CASE_ERRORS["rule_count"]}},
-            "none": NEW_RULE | {"search": None, "errors": {"": CASE_ERRORS["rule_search"]}},
-        },
+        **rules(),
     }  # fmt: skip

@@ -16,7 +16,11 @@ from tests.web.face_preview import every_page, html, preview
 from tests.web.face_samples import PAGES
 
 NO_END = {"input", "img", "meta", "link", "br", "hr"}
-EXPORTED = {"console_events": ("within", "outcome", "address"), "console_searches": ("search",)}
+EXPORTED = {
+    "console_events": ("within", "outcome", "address"),
+    "console_searches": ("search",),
+    "console_rule_new": ("search",),
+}
 """Page → conditions of its search that go along with the form that exports it."""
 
 

@@ -87,9 +87,8 @@ def install(app: Flask, zone: str = "Asia/Shanghai") -> None:
         default_timezone=zone,
     )
     app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
-    app.jinja_env.globals.update(
-        _=_said, gettext=_said
-    )  # a page says twenty things, each four calls deep in Jinja's own
+    # Jinja's own are four calls deep, and a page says twenty things.
+    app.jinja_env.globals.update(_=_said, gettext=_said)
 
 
 def render(name: str, language: str, /, **context: Any) -> str:
