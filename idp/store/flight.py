@@ -22,6 +22,7 @@ MOST_PREPARED: Final = 300
 TEXT: Final = 0
 BINARY: Final = 1
 _INT8, _TEXT, _BYTEA = 20, 25, 17
+_LEAST, _GREATEST = -(1 << 63), (1 << 63) - 1
 _GOOD: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
 
@@ -30,7 +31,7 @@ def fly(connection: Connection, batch: Sequence[Prepared]) -> tuple[list[int], p
 
     Raises psycopg.OperationalError when the connection is lost, psycopg.DataError and UnicodeEncodeError for what no column can hold.
     """
-    written = [(text, [*map(_binary, params)], [*map(_format, params)]) for text, params, _ in batch]
+    written = [(text, *_parameters(params)) for text, params, _ in batch]
     return connection.wait(_flight(connection, written))
 
 
@@ -118,6 +119,22 @@ def _numbered(text: str) -> bytes:
     """``%s`` as ``$1``, ``$2`` …"""
     first, *rest = text.split("%s")
     return (first + "".join(f"${n}{part}" for n, part in enumerate(rest, 1))).encode()
+
+
+def _parameters(params: Sequence[Any]) -> tuple[list[bytes | None], list[int]]:
+    """Values and their formats. What nearly all are is written here, as each call is paid for in every commit."""
+    values: list[bytes | None] = []
+    for value in params:
+        kind = value.__class__
+        if kind is bytes or value is None:
+            values.append(value)
+        elif kind is str:
+            values.append(value.encode())
+        elif kind is int and _LEAST <= value <= _GREATEST:
+            values.append(value.to_bytes(8, "big", signed=True))
+        else:
+            return [*map(_binary, params)], [*map(_format, params)]
+    return values, [BINARY] * len(values)
 
 
 def _binary(value: Any) -> bytes | None:
