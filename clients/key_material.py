@@ -6,6 +6,7 @@ department must hear about it and not find out at the next rotation.
 
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -97,6 +98,9 @@ class ClientKeys(msgspec.Struct, frozen=True):
         Made for encryption before made for anything, made for ``alg`` before any, then the strongest, the newest by ``iat``, the first published.
         ``now_s`` in seconds: keys before their ``nbf`` or past their ``exp`` are none; left out, times are not judged.
         """
+        timeless, found = _encrypter(self, alg)
+        if timeless or now_s is None:
+            return found
         return max((key for key in self.keys if key.encrypts(alg, now_s)), key=_appropriate, default=None)
 
     def has_kid(self, kid: str) -> bool:
@@ -162,6 +166,13 @@ def _parse_key(entry: Mapping[str, Any]) -> ClientKey | None:
     return ClientKey(
         kid=kid, use=use, alg=alg, shape=shape, key=key, public=public, thumbprint=key.thumbprint(), strength=strength
     )
+
+
+@lru_cache(maxsize=4096)
+def _encrypter(keys: ClientKeys, alg: str) -> tuple[bool, ClientKey | None]:
+    """Whether no key of the set has times, so that the choice stands whenever it is asked for; and the choice without regard to times."""
+    timeless = not any(name in key.public for key in keys.keys for name in ("nbf", "exp"))
+    return timeless, max((key for key in keys.keys if key.encrypts(alg, None)), key=_appropriate, default=None)
 
 
 def _appropriate(key: ClientKey) -> tuple[bool, bool, int, float]:

@@ -35,9 +35,18 @@ def associated_data(table: str, column: str, account_id: bytes, row_id: bytes | 
 
     Equal to ``length_prefixed`` over format, table, column, account, row and version; what values of one account share is made once.
     """
-    row = as_bytes(row_id)
     place = _account_place(table, column, account_id)
-    return place + len(row).to_bytes(4, "big") + row + _EIGHT + row_version.to_bytes(8, "big")
+    if row_id.__class__ is str:  # the code of an attribute: few, and eight of them in a release
+        return place + _coded_place(row_id, row_version)
+    return place + _row_place(row_id, row_version)
+
+
+def _row_place(row_id: bytes | str, row_version: int) -> bytes:
+    row = as_bytes(row_id)
+    return len(row).to_bytes(4, "big") + row + _EIGHT + row_version.to_bytes(8, "big")
+
+
+_coded_place = lru_cache(maxsize=4096)(_row_place)
 
 
 @lru_cache(maxsize=4096)
@@ -52,10 +61,10 @@ def padded(plain: bytes) -> bytes:
 
 def unpadded(block: bytes) -> bytes:
     """Undoes ``padded``. Raises ``SealBroken`` if the block was not made by it."""
-    plain = block.rstrip(b"\x00")
-    if plain[-1:] != b"\x80" or _block(len(plain)) != len(block):
+    plain, mark, zeros = block.rpartition(b"\x80")
+    if not mark or zeros.strip(b"\x00") or _block(len(plain) + 1) != len(block):
         raise SealBroken("a sealed value has a wrong padding")
-    return plain[:-1]
+    return plain
 
 
 def _block(least: int) -> int:
