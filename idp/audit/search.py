@@ -45,8 +45,8 @@ Read = Callable[[str, bytes, int, int], Sequence[int]]
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """One search. Times in microseconds, ``since`` ≤ at < ``until``; empty texts ask nothing; ``before`` the id of the event to go on behind;
-    ``data`` a claim that was told; ``address`` a handle that stands for a network for a while."""
+    """One search. Times in microseconds, ``since`` ≤ at < ``until``; empty texts ask nothing; ``before`` the id of the event to go on behind,
+    ``below`` the number for those who know no id; ``data`` a claim that was told; ``address`` a handle that stands for a network for a while."""
 
     within: str = DAY
     since: int | None = None
@@ -64,6 +64,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     data: str = ""
     address: str = ""
     before: str = ""
+    below: int | None = None
 
 
 class Bad(Exception):
@@ -101,7 +102,9 @@ def parse(typed: Mapping[str, str]) -> Query:
     if errors:
         raise Bad(errors)
     action, outcome = given.get("action", ""), given.get("outcome", "")
-    return Query(within=within, since=since, until=until, action=action, outcome=outcome, before=before, **texts)
+    return Query(
+        within=within, since=since, until=until, action=action, outcome=outcome, before=before, below=None, **texts
+    )
 
 
 def pairs(query: Query) -> dict[str, str]:

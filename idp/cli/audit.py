@@ -3,17 +3,21 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from idp.cli.common import fail, iso, opened, show, verb
+from idp.errors import Code, Refusal
 from idp.parts import Parts
 from idp.ports import Op
 from idp.records import Event
+
+if TYPE_CHECKING:
+    from idp.audit.search import Query
 
 PAGE = 500
 OVERLAP = 500
@@ -80,17 +84,19 @@ def search(
 ) -> None:
     """Find events, newest first; all that is given must hold. Quick however large the log is; the last second is not in it yet."""
     from idp.flows import log_search
+    from idp.flows.log_reading import rows_of
 
-    wanted = log_search.query({k: v for k, v in asked.items() if v is not None}, _at(since), _at(until))
+    wanted = _query(asked, since=_at(since), until=_at(until), below=before)
     with opened() as parts:
-        page = log_search.search(parts, wanted, before=before, limit=limit)
-    rows = [_row(event, as_json) for event in page.events]
+        page = log_search.search(parts, wanted, parts.clock(), limit)
+        events = rows_of(parts, tuple(found.seq for found in page.events))
+    rows = [_row(events[found.seq], as_json) for found in page.events]
     if as_json:
-        show({"events": rows, "before": page.before}, True)
+        show({"events": rows, "before": page.below}, True)
         return
     show(rows, False)
-    if page.before is not None:
-        click.echo(f"There may be more: --before {page.before}", err=True)
+    if page.below is not None:
+        click.echo(f"There may be more: --before {page.below}", err=True)
 
 
 @audit.command()
@@ -284,6 +290,20 @@ def _index(parts: Parts, text: str | None) -> int | None:
     at = _at(text)
     assert at is not None
     return index_at(parts, at)
+
+
+def _query(asked: Mapping[str, str | None], **bounds: int | None) -> "Query":
+    """What the options look for, as the console looks for it; what is given and empty is not everything."""
+    from idp.audit.search import Bad, parse
+
+    given = {"action" if name == "kind" else name: text for name, text in asked.items() if text is not None}
+    try:
+        if empty := {name: "empty" for name, text in given.items() if not text.strip()}:
+            raise Bad(empty)
+        return msgspec.structs.replace(parse(given), within="all", **bounds)
+    except Bad as bad:
+        text = ", ".join(f"{'kind' if name == 'action' else name} ({word})" for name, word in bad.errors.items())
+        raise Refusal(Code.INVALID_REQUEST, f"This can't be searched for: {text}.", reason="malformed_search") from None
 
 
 def _at(text: str | None) -> int | None:

@@ -13,9 +13,9 @@ from idp.audit.events import ExportMade, record
 from idp.audit.kinds import outcome_of
 from idp.audit.search import Bad, Query, pairs
 from idp.errors import Unavailable
-from idp.flows.console_search import Found, Page, search
 from idp.flows.log_export import harmless
 from idp.flows.log_reading import Pause, awaited, exported, in_tree, place_of, prove, rows_of
+from idp.flows.log_search import Found, Page, search
 from idp.flows.people import Caller, Person
 from idp.flows.sequencer import head
 from idp.flows.traces import Trace

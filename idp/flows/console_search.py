@@ -1,86 +1,27 @@
-"""Looking for events: what stands in the log's index in the order of the log, newest first, each search bounded in what it reads."""
+"""What a search of the log adds up to: its chart, and whom it concerns."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
 import msgspec
 
-from idp.audit import facets
 from idp.audit.counts import ALL, DAY, HOUR, start_of
 from idp.audit.events import vocabulary
 from idp.audit.kinds import REFUSED, outcome_of
-from idp.audit.search import (
-    MINUTE,
-    TEXTS,
-    Bad,
-    Budget,
-    Given,
-    Line,
-    Query,
-    Spent,
-    Union,
-    conditions,
-    intersect,
-    kinds,
-    window,
-)
-from idp.flows.ids import raw_id
-from idp.flows.log_reading import found_by_id
-from idp.flows.sequencer import head
+from idp.audit.search import MINUTE, TEXTS, Query, kinds, window
+from idp.flows.log_search import Walk
 from idp.flows.traces import Trace
 from idp.parts import Parts
 from idp.ports import Op
-from idp.records import ClientRow, Event, EventCount, EventFacet
+from idp.records import EventCount
 
-SHOWN: Final = 50
 COUNTED: Final = 2000
 """So many events of a narrow search are counted one by one for the chart."""
-MOST_CLIENTS: Final = 400
-"""A department with more clients is looked for by client."""
 MOST_COUNTS: Final = 200_000
-MOST_READ: Final = 5000
-"""Events that one page of a search by data opens: what was told stands in no index."""
-CHUNK: Final = 64
 BARS: Final = 60
-SKEW: Final = MINUTE
-"""Event times may lie so far out of the order of the log: numbers are given at the commit, times at the request's beginning."""
-LATE: Final = 5_000_000
-"""Microseconds that an event may take from its time to its leaf, for those who follow the log."""
 FEWER: Final = (HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 28 * DAY)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One event of a search with its decoded head."""
-
-    seq: int
-    at: int
-    kind: str
-    head: dict[str, Any]
-
-    @property
-    def id(self) -> str:
-        """Hexadecimal."""
-        return str(self.head.get("id", ""))
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What a search shows. ``more``: the id to go on behind, empty at the end; ``stopped``: how far back it looked when it ended early."""
-
-    events: list[Found]
-    more: str
-    stopped: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """Events, the oldest first, and the id to go on behind."""
-
-    events: list[Found]
-    newest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,45 +46,13 @@ class Chart:
     partial: bool
 
 
-def search(parts: Parts, query: Query, now: int, limit: int = SHOWN, trace: Trace | None = None) -> Page:
-    """One page. ``trace``: what the query's ``address`` stands for. Raises Bad for a department with too many clients or an unknown ``before``;
-    Unavailable."""
-    events: list[Found] = []
-    walk = _Walk(parts, query, now, trace)
-    for event in walk:
-        if len(events) == limit:
-            return Page(events, events[-1].id, None)
-        events.append(event)
-    return Page(events, *walk.rest())
-
-
-def newer(parts: Parts, query: Query, now: int, after: str, trace: Trace | None = None) -> News:
-    """What a search finds behind the event ``after``, the oldest first; nothing where that is unknown: the following begins. Raises Bad, Unavailable.
-
-    Numbers are given before the commit, so that an event may come late: those around a young ``after`` come again, known by their ids.
-    """
-    last = found_by_id(parts, after)
-    if last is None:
-        return News([], newest(parts))
-    late = last.at - LATE if now - last.at < 2 * LATE else now
-    events = search(parts, query, now, trace=trace).events
-    found = [event for event in reversed(events) if event.id != after and (event.seq > last.seq or event.at > late)]
-    return News(found, events[0].id if events and events[0].seq > last.seq else after)
-
-
-def newest(parts: Parts) -> str:
-    """The id of the event that came into the log's index last; empty for an empty log."""
-    found = event_at(parts, head(parts).last_seq)
-    return found.id if found is not None else ""
-
-
 def chart(parts: Parts, query: Query, now: int, trace: Trace | None = None) -> Chart:
     """The whole window of the search as bars: from the counts by hour where action and client are all that is asked, else one by one."""
     since, until = window(query, now)
     if not any(getattr(query, name) for name in TEXTS if name != "client"):
         return _added_up(parts, query, since, until)
     whole = msgspec.structs.replace(query, before="")
-    walk, times = _Walk(parts, whole, now, trace), list[int]()
+    walk, times = Walk(parts, whole, now, trace), list[int]()
     for event in walk:
         if len(times) == COUNTED:
             break
@@ -156,161 +65,11 @@ def chart(parts: Parts, query: Query, now: int, trace: Trace | None = None) -> C
 def accounts(parts: Parts, query: Query, now: int, trace: Trace | None) -> list[Account]:
     """Whom the newest ``COUNTED`` events of a search concern, the one with the most failures first."""
     counted: dict[str, list[int]] = {}
-    for event in islice(_Walk(parts, msgspec.structs.replace(query, before=""), now, trace), COUNTED):
+    for event in islice(Walk(parts, msgspec.structs.replace(query, before=""), now, trace), COUNTED):
         one = counted.setdefault(str(event.head.get("person") or ""), [0, 0, 0, event.at])
         one[0 if event.kind == "session.started" else 1 if outcome_of(event.kind) == REFUSED else 2] += 1
     found = [Account(person, *numbers) for person, numbers in counted.items() if person]
     return sorted(found, key=lambda account: (-account.refused, -account.signed_in, -account.last))
-
-
-def event(parts: Parts, event_id: str) -> Found | None:
-    """The event of an id in hex, None for anything else."""
-    row = found_by_id(parts, event_id)
-    return None if row is None else _found(row)
-
-
-def event_at(parts: Parts, seq: int) -> Found | None:
-    """The event of a number that a line of the index names."""
-    row = parts.store.one(Event, seq=seq)
-    return None if row is None else _found(row)
-
-
-def jump(parts: Parts, typed: str) -> tuple[str, str] | None:
-    """What one word names: (``event``, id), (``person``, pseudonym), (``session``, id), (``grant``, id), (``reference``, text), (``client``, id)."""
-    word = typed.strip()
-    if not word or len(word) > 256 or not word.isprintable():
-        return None
-    raw = raw_id(word)
-    lower, upper = word.lower(), word.upper()
-    tries: list[tuple[str, bytes, str, str]] = []
-    if raw:
-        tries += [(facets.ID, raw, "event", lower), (facets.PERSON, raw, "person", lower)]
-        tries += [(facets.STAFF, raw, "staff", lower)]
-        tries += [(facets.SESSION, lower.encode(), "session", lower), (facets.GRANT, lower.encode(), "grant", lower)]
-    tries += [(facets.REFERENCE, upper.encode(), "reference", upper), (facets.CLIENT, word.encode(), "client", word)]
-    tries += [(facets.ITEM, word.encode(), "item", word)]
-    for facet, value, name, shown in tries:
-        if parts.store.find(EventFacet, {"facet": facet, "value": value}, limit=1):
-            return name, shown
-    return None
-
-
-class _Walk:
-    """The events of a query, newest first. After the end, :meth:`rest` says whether everything was looked at."""
-
-    def __init__(self, parts: Parts, query: Query, now: int, trace: Trace | None = None) -> None:
-        self._parts, self._data = parts, query.data
-        self._since, self._until = window(query, now)
-        clients = _clients_of(parts, query.department) if query.department else None
-        lines = conditions(query, tuple(vocabulary()), clients)
-        self._top, self._floor = _top(parts, query, self._until), first_at(parts, self._since - SKEW)
-        budget = Budget()
-        self._unions: list[Union | Given] = [
-            Union([Line(self._read, budget, facet, value, self._floor) for facet, value in lines_of])
-            for lines_of in lines
-        ]
-        if query.address:
-            if trace is None:
-                raise Bad({"address": "gone"})
-            newest = parts.store.find(Event, {"seq": Op("<=", self._top)}, order=("-seq",), limit=1)
-            until = min(self._until, newest[0].at + SKEW) if newest else 0
-            self._unions.append(trace.lines(parts, self._since, until))
-        self._stopped: int | None = None
-
-    def __iter__(self) -> Iterator[Found]:
-        numbers = intersect(self._unions, self._top) if self._unions else self._all()
-        read = 0
-        for chunk in _chunks(self._until_spent(numbers), CHUNK):
-            rows = {row.seq: row for row in self._parts.store.find(Event, {"seq": Op("in", chunk)}, limit=len(chunk))}
-            found = [_found(rows[seq]) for seq in chunk if seq in rows and self._since <= rows[seq].at < self._until]
-            yield from (event for event in found if not self._data or self._data in event.head.get("claims", ()))
-            read += len(chunk)
-            if self._data and read >= MOST_READ:
-                self._stopped = chunk[-1] - 1
-                return
-
-    def rest(self) -> tuple[str, int | None]:
-        """(id to go on behind, how far back it looked) when the search ended early, else nothing."""
-        if self._stopped is None:
-            return "", None
-        later = self._parts.store.find(Event, {"seq": Op(">", self._stopped)}, order=("seq",), limit=1)
-        return (later[0].id.hex(), later[0].at) if later else ("", None)
-
-    def _until_spent(self, numbers: Iterator[int]) -> Iterator[int]:
-        try:
-            yield from numbers
-        except Spent as spent:
-            self._stopped = spent.at
-
-    def _read(self, facet: str, value: bytes, top: int, limit: int) -> list[int]:
-        where = {"facet": facet, "value": value, "seq": Op("<=", top)}
-        return [line.seq for line in self._parts.store.find(EventFacet, where, order=("-seq",), limit=limit)]
-
-    def _all(self) -> Iterator[int]:
-        top = self._top
-        while top >= self._floor:
-            where = {"seq": Op("<=", top)}
-            rows = self._parts.store.find(Event, where, order=("-seq",), limit=CHUNK)
-            yield from (row.seq for row in rows if row.seq >= self._floor)
-            if len(rows) < CHUNK:
-                return
-            top = rows[-1].seq - 1
-
-
-def _top(parts: Parts, query: Query, until: int) -> int:
-    """The highest number that may be shown."""
-    newest = parts.store.find(Event, order=("-seq",), limit=1)
-    top = newest[0].seq if newest else 0
-    if query.until is not None:
-        top = min(top, first_at(parts, until + SKEW) - 1)
-    if query.before:
-        row = found_by_id(parts, query.before)
-        if row is None:
-            raise Bad({"before": "unknown"})
-        top = min(top, row.seq - 1)
-    return top
-
-
-def first_at(parts: Parts, at: int) -> int:
-    """The first number from which on events are not older than ``at``: found by halving, in about as many reads as the number has bits."""
-    newest = parts.store.find(Event, order=("-seq",), limit=1)
-    if not newest or at <= 0:
-        return 0
-    low, high = 0, newest[0].seq + 1
-    while low < high:
-        middle = (low + high) // 2
-        found = parts.store.find(Event, {"seq": Op(">=", middle)}, order=("seq",), limit=1)
-        if not found or found[0].at >= at:
-            high = middle
-        else:
-            low = found[0].seq + 1
-    return low
-
-
-def _clients_of(parts: Parts, department: str) -> list[str]:
-    rows = parts.store.find(ClientRow, {"department_id": department}, order=("client_id",), limit=MOST_CLIENTS + 1)
-    if len(rows) > MOST_CLIENTS:
-        raise Bad({"department": "many"})
-    return [row.client_id for row in rows]
-
-
-def _found(row: Event) -> Found:
-    try:
-        head = msgspec.json.decode(row.head)
-    except msgspec.DecodeError:  # not written by us: the verifier names it
-        head = {}
-    return Found(row.seq, row.at, row.kind, {**(head if isinstance(head, dict) else {}), "id": row.id.hex()})
-
-
-def _chunks(numbers: Iterable[int], size: int) -> Iterator[tuple[int, ...]]:
-    chunk: list[int] = []
-    for number in numbers:
-        chunk.append(number)
-        if len(chunk) == size:
-            yield tuple(chunk)
-            chunk = []
-    if chunk:
-        yield tuple(chunk)
 
 
 def _added_up(parts: Parts, query: Query, since: int, until: int) -> Chart:

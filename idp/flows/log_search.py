@@ -1,122 +1,245 @@
-"""Searching the log by exact facets and time, newest first, page by page: reads as many lines of the index as it shows, however large the log is."""
+"""Looking for events: what stands in the log's index in the order of the log, newest first, each search bounded in what it reads."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
-from idp.audit.facets import (
-    CLIENT,
-    DEPARTMENT,
-    FACETS,
-    GRANT,
-    ID,
-    ITEM,
-    KIND,
-    PERSON,
-    REFERENCE,
-    SESSION,
-    STAFF,
-    facets,
-)
-from idp.audit.tiles import WIDTH
-from idp.errors import Code, Refusal
-from idp.flows.log_export import index_at
-from idp.flows.log_reading import rows_of
+import msgspec
+
+from idp.audit import facets
+from idp.audit.events import vocabulary
+from idp.audit.search import MINUTE, Bad, Budget, Given, Line, Query, Spent, Union, conditions, intersect, window
+from idp.flows.ids import raw_id
+from idp.flows.log_reading import found_by_id
 from idp.flows.sequencer import head
+from idp.flows.traces import Trace
 from idp.parts import Parts
 from idp.ports import Op
-from idp.records import Event, EventFacet, TreeBundle
+from idp.records import ClientRow, Event, EventFacet
 
-PAGE: Final = 250
+SHOWN: Final = 50
+MOST_CLIENTS: Final = 400
+"""A department with more clients is looked for by client."""
 MOST_READ: Final = 5000
-"""Lines that one page may cost; a page that found little by then says where to go on."""
-NARROW: Final = (ID, REFERENCE, GRANT, SESSION, PERSON, STAFF, ITEM, DEPARTMENT, CLIENT, KIND)
-"""Facets from the one with the fewest events of a value to the one with the most: the first that is asked for leads."""
-BYTES: Final = frozenset((ID, PERSON, STAFF))
-LATEST: Final = 2**63 - 1
+"""Events that one page of a search by data opens: what was told stands in no index."""
+CHUNK: Final = 64
+SKEW: Final = MINUTE
+"""Event times may lie so far out of the order of the log: numbers are given at the commit, times at the request's beginning."""
+LATE: Final = 5_000_000
+"""Microseconds that an event may take from its time to its leaf, for those who follow the log."""
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """All of it must hold. ``facets``: value by facet; times in microseconds, ``since`` ≤ at < ``until``."""
+class Found:
+    """One event of a search with its decoded head."""
 
-    facets: Mapping[str, bytes] = field(default_factory=dict)
-    since: int | None = None
-    until: int | None = None
+    seq: int
+    at: int
+    kind: str
+    head: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Hexadecimal."""
+        return str(self.head.get("id", ""))
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events, newest first, and where the next page begins: None when there is none."""
+    """What a search shows. ``more``: the id to go on behind, empty at the end; ``stopped``: how far back it looked when it ended early;
+    ``below``: the number that ``more`` stands for."""
 
-    events: list[Event]
-    before: int | None
+    events: list[Found]
+    more: str
+    stopped: int | None
+    below: int | None
 
 
-def query(asked: Mapping[str, str], since: int | None = None, until: int | None = None) -> Query:
-    """From words: ids and pseudonyms in hex. Raises Refusal(invalid_request) for an unknown facet or what is not hex."""
-    values = {}
-    for name, text in asked.items():
+@dataclass(frozen=True, slots=True)
+class News:
+    """Events, the oldest first, and the id to go on behind."""
+
+    events: list[Found]
+    newest: str
+
+
+def search(parts: Parts, query: Query, now: int, limit: int = SHOWN, trace: Trace | None = None) -> Page:
+    """One page. ``trace``: what the query's ``address`` stands for. Raises Bad for a department with too many clients or an unknown ``before``;
+    Unavailable."""
+    events: list[Found] = []
+    walk = Walk(parts, query, now, trace)
+    for event in walk:
+        if len(events) == limit:
+            return Page(events, events[-1].id, None, events[-1].seq)
+        events.append(event)
+    return Page(events, *walk.rest())
+
+
+def newer(parts: Parts, query: Query, now: int, after: str, trace: Trace | None = None) -> News:
+    """What a search finds behind the event ``after``, the oldest first; nothing where that is unknown: the following begins. Raises Bad, Unavailable.
+
+    Numbers are given before the commit, so that an event may come late: those around a young ``after`` come again, known by their ids.
+    """
+    last = found_by_id(parts, after)
+    if last is None:
+        return News([], newest(parts))
+    late = last.at - LATE if now - last.at < 2 * LATE else now
+    events = search(parts, query, now, trace=trace).events
+    found = [event for event in reversed(events) if event.id != after and (event.seq > last.seq or event.at > late)]
+    return News(found, events[0].id if events and events[0].seq > last.seq else after)
+
+
+def newest(parts: Parts) -> str:
+    """The id of the event that came into the log's index last; empty for an empty log."""
+    found = event_at(parts, head(parts).last_seq)
+    return found.id if found is not None else ""
+
+
+def event(parts: Parts, event_id: str) -> Found | None:
+    """The event of an id in hex, None for anything else."""
+    row = found_by_id(parts, event_id)
+    return None if row is None else _found(row)
+
+
+def event_at(parts: Parts, seq: int) -> Found | None:
+    """The event of a number that a line of the index names."""
+    row = parts.store.one(Event, seq=seq)
+    return None if row is None else _found(row)
+
+
+def jump(parts: Parts, typed: str) -> tuple[str, str] | None:
+    """What one word names: (``event``, id), (``person``, pseudonym), (``session``, id), (``grant``, id), (``reference``, text), (``client``, id)."""
+    word = typed.strip()
+    if not word or len(word) > 256 or not word.isprintable():
+        return None
+    raw = raw_id(word)
+    lower, upper = word.lower(), word.upper()
+    tries: list[tuple[str, bytes, str, str]] = []
+    if raw:
+        tries += [(facets.ID, raw, "event", lower), (facets.PERSON, raw, "person", lower)]
+        tries += [(facets.STAFF, raw, "staff", lower)]
+        tries += [(facets.SESSION, lower.encode(), "session", lower), (facets.GRANT, lower.encode(), "grant", lower)]
+    tries += [(facets.REFERENCE, upper.encode(), "reference", upper), (facets.CLIENT, word.encode(), "client", word)]
+    tries += [(facets.ITEM, word.encode(), "item", word)]
+    for facet, value, name, shown in tries:
+        if parts.store.find(EventFacet, {"facet": facet, "value": value}, limit=1):
+            return name, shown
+    return None
+
+
+class Walk:
+    """The events of a query, newest first. After the end, :meth:`rest` says whether everything was looked at."""
+
+    def __init__(self, parts: Parts, query: Query, now: int, trace: Trace | None = None) -> None:
+        self._parts, self._data = parts, query.data
+        self._since, self._until = window(query, now)
+        clients = _clients_of(parts, query.department) if query.department else None
+        lines = conditions(query, tuple(vocabulary()), clients)
+        self._top, self._floor = _top(parts, query, self._until), first_at(parts, self._since - SKEW)
+        budget = Budget()
+        self._unions: list[Union | Given] = [
+            Union([Line(self._read, budget, facet, value, self._floor) for facet, value in lines_of])
+            for lines_of in lines
+        ]
+        if query.address:
+            if trace is None:
+                raise Bad({"address": "gone"})
+            newest = parts.store.find(Event, {"seq": Op("<=", self._top)}, order=("-seq",), limit=1)
+            until = min(self._until, newest[0].at + SKEW) if newest else 0
+            self._unions.append(trace.lines(parts, self._since, until))
+        self._stopped: int | None = None
+
+    def __iter__(self) -> Iterator[Found]:
+        numbers = intersect(self._unions, self._top) if self._unions else self._all()
+        read = 0
+        for chunk in _chunks(self._until_spent(numbers), CHUNK):
+            rows = {row.seq: row for row in self._parts.store.find(Event, {"seq": Op("in", chunk)}, limit=len(chunk))}
+            found = [_found(rows[seq]) for seq in chunk if seq in rows and self._since <= rows[seq].at < self._until]
+            yield from (event for event in found if not self._data or self._data in event.head.get("claims", ()))
+            read += len(chunk)
+            if self._data and read >= MOST_READ:
+                self._stopped = chunk[-1] - 1
+                return
+
+    def rest(self) -> tuple[str, int | None, int | None]:
+        """(id to go on behind, how far back it looked, number to go on below) when the search ended early, else nothing."""
+        if self._stopped is None:
+            return "", None, None
+        later = self._parts.store.find(Event, {"seq": Op(">", self._stopped)}, order=("seq",), limit=1)
+        return (later[0].id.hex(), later[0].at, self._stopped + 1) if later else ("", None, None)
+
+    def _until_spent(self, numbers: Iterator[int]) -> Iterator[int]:
         try:
-            values[name] = bytes.fromhex(text) if name in BYTES else text.encode()
-        except (ValueError, UnicodeEncodeError):
-            raise Refusal(Code.INVALID_REQUEST, f"The {name} is not hexadecimal.", reason="malformed_search") from None
-        if name not in FACETS:
-            raise Refusal(Code.INVALID_REQUEST, "There is no such facet.", reason="malformed_search")
-    return Query(values, since, until)
+            yield from numbers
+        except Spent as spent:
+            self._stopped = spent.at
+
+    def _read(self, facet: str, value: bytes, top: int, limit: int) -> list[int]:
+        where = {"facet": facet, "value": value, "seq": Op("<=", top)}
+        return [line.seq for line in self._parts.store.find(EventFacet, where, order=("-seq",), limit=limit)]
+
+    def _all(self) -> Iterator[int]:
+        top = self._top
+        while top >= self._floor:
+            where = {"seq": Op("<=", top)}
+            rows = self._parts.store.find(Event, where, order=("-seq",), limit=CHUNK)
+            yield from (row.seq for row in rows if row.seq >= self._floor)
+            if len(rows) < CHUNK:
+                return
+            top = rows[-1].seq - 1
 
 
-def search(parts: Parts, wanted: Query, *, before: int | None = None, limit: int = 50) -> Page:
-    """At most ``limit`` events older than the place ``before`` (of the page that came earlier). Raises Unavailable, Damaged."""
-    low, high = _bounds(parts, wanted)
-    place, read, found = min(high, LATEST if before is None else before), 0, list[Event]()
-    for chunk in _chunks(parts, wanted, low, place):
-        for seq, event in chunk:
-            place, read = seq, read + 1
-            if event is not None and _holds(wanted, event):
-                found.append(event)
-            if len(found) == limit or read == MOST_READ:
-                return Page(found, place)
-    return Page(found, None)
+def _top(parts: Parts, query: Query, until: int) -> int:
+    """The highest number that may be shown."""
+    newest = parts.store.find(Event, order=("-seq",), limit=1)
+    top = newest[0].seq if newest else 0
+    if query.until is not None:
+        top = min(top, first_at(parts, until + SKEW) - 1)
+    if query.before:
+        row = found_by_id(parts, query.before)
+        if row is None:
+            raise Bad({"before": "unknown"})
+        top = min(top, row.seq - 1)
+    return top if query.below is None else min(top, query.below - 1)
 
 
-def _chunks(parts: Parts, wanted: Query, low: int, place: int) -> Iterator[list[tuple[int, Event | None]]]:
-    """Candidates, newest first: by the narrowest facet's lines, or simply the events; one that is gone is None."""
-    lead = next((name for name in NARROW if name in wanted.facets), None)
-    while place > low:
-        if lead is None:
-            rows = parts.store.find(Event, {"seq": Op("<", place)}, order=("-seq",), limit=PAGE)
-            numbers = [event.seq for event in rows]
-            known: Mapping[int, Event] = {event.seq: event for event in rows}
+def first_at(parts: Parts, at: int) -> int:
+    """The first number from which on events are not older than ``at``: found by halving, in about as many reads as the number has bits."""
+    newest = parts.store.find(Event, order=("-seq",), limit=1)
+    if not newest or at <= 0:
+        return 0
+    low, high = 0, newest[0].seq + 1
+    while low < high:
+        middle = (low + high) // 2
+        found = parts.store.find(Event, {"seq": Op(">=", middle)}, order=("seq",), limit=1)
+        if not found or found[0].at >= at:
+            high = middle
         else:
-            where: dict[str, Any] = {"facet": lead, "value": wanted.facets[lead], "seq": Op("<", place)}
-            numbers = [line.seq for line in parts.store.find(EventFacet, where, order=("-seq",), limit=PAGE)]
-            known = rows_of(parts, tuple(numbers))
-        if not numbers:
-            return
-        yield [(seq, known.get(seq)) for seq in numbers if seq >= low]
-        place = numbers[-1]
+            low = found[0].seq + 1
+    return low
 
 
-def _holds(wanted: Query, event: Event) -> bool:
-    if (wanted.since is not None and event.at < wanted.since) or (
-        wanted.until is not None and event.at >= wanted.until
-    ):
-        return False
-    return not wanted.facets or set(wanted.facets.items()) <= set(facets(event))
+def _clients_of(parts: Parts, department: str) -> list[str]:
+    rows = parts.store.find(ClientRow, {"department_id": department}, order=("client_id",), limit=MOST_CLIENTS + 1)
+    if len(rows) > MOST_CLIENTS:
+        raise Bad({"department": "many"})
+    return [row.client_id for row in rows]
 
 
-def _bounds(parts: Parts, wanted: Query) -> tuple[int, int]:
-    """Numbers between which events of these times lie: a bundle of slack on both sides, as the log's order is that of commits."""
-    low, high = 0, LATEST
-    if wanted.since is not None and (bundle := _bundle(parts, index_at(parts, wanted.since) - WIDTH)) is not None:
-        low = bundle.min_seq
-    if wanted.until is not None:
-        index = index_at(parts, wanted.until) + WIDTH
-        if index < head(parts).size and (bundle := _bundle(parts, index)) is not None:
-            high = bundle.max_seq + 1
-    return low, high
+def _found(row: Event) -> Found:
+    try:
+        head = msgspec.json.decode(row.head)
+    except msgspec.DecodeError:  # not written by us: the verifier names it
+        head = {}
+    return Found(row.seq, row.at, row.kind, {**(head if isinstance(head, dict) else {}), "id": row.id.hex()})
 
 
-def _bundle(parts: Parts, index: int) -> TreeBundle | None:
-    return parts.store.one(TreeBundle, n=max(index, 0) // WIDTH)
+def _chunks(numbers: Iterable[int], size: int) -> Iterator[tuple[int, ...]]:
+    chunk: list[int] = []
+    for number in numbers:
+        chunk.append(number)
+        if len(chunk) == size:
+            yield tuple(chunk)
+            chunk = []
+    if chunk:
+        yield tuple(chunk)

@@ -8,8 +8,8 @@ import msgspec
 from idp.audit import facets
 from idp.audit.alerts import LATE, Rule, Watcher
 from idp.audit.search import Budget, Line, Spent, Union, intersect
-from idp.flows.console_search import SKEW, first_at
 from idp.flows.log_alerts import networks_of
+from idp.flows.log_search import SKEW, first_at
 from idp.flows.sequencer import head
 from idp.parts import Parts
 from idp.ports import Op

@@ -9,7 +9,7 @@ from idp.audit import merkle, note, tiles
 from idp.audit.events import ClientTokenIssued, record
 from idp.audit.search import Query
 from idp.errors import Unavailable
-from idp.flows import console_search, sequencer
+from idp.flows import log_search, sequencer
 from idp.flows.log_keeper import LogKeeper
 from idp.flows.log_verify import verify
 from idp.flows.sequencer import SECOND, catch_up, head, log_signer, step
@@ -145,7 +145,7 @@ def test_the_tree_grows_over_the_months_and_their_partitions(any_house):
     second = Query(
         within="", since=start + DAY_S * SECOND, until=end - 32 * DAY_S * SECOND, action="token.client_issued"
     )
-    found = console_search.search(house.parts, second, end).events
+    found = log_search.search(house.parts, second, end).events
     months = {event.seq // 10**12 for event in house.parts.store.find(Event, limit=1000)}
     assert len(found) == 3
     assert months - {0} == (set() if house.config.database_url.startswith("sqlite") else {202601, 202602, 202603})

@@ -8,7 +8,7 @@ from flask_babel import LazyString
 
 from idp.audit.alerts import SEALED
 from idp.errors import Refusal
-from idp.flows import alert_rules, cases, colleagues, console_search, log_alerts
+from idp.flows import alert_rules, cases, colleagues, log_alerts, log_search
 from idp.flows.people import Person
 from idp.parts import Parts
 from idp.records import Session
@@ -64,7 +64,7 @@ def acknowledged(here: Visit, person: Person, session: Session, alert_id: str) -
 def _one(
     here: Visit, person: Person, session: Session, alert_id: str, wrong: dict[str, str], status: int = 200
 ) -> Response:
-    found = console_search.event(here.parts, alert_id)
+    found = log_search.event(here.parts, alert_id)
     if found is None or found.kind != log_alerts.RAISED:
         return problem_page("not_found", 404, service=None)
     path, raw = f"{PATH}/{found.id}", bytes.fromhex(found.id)

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 from flask import Response
 
 from idp.errors import Refusal
-from idp.flows import cases, colleagues, console_search, objections, reveals
+from idp.flows import cases, colleagues, log_search, objections, reveals
 from idp.flows.cases import Seen
 from idp.flows.objections import Read
 from idp.flows.people import Person
@@ -139,12 +139,12 @@ def line(parts: Parts, row: SecurityCase) -> dict[str, Any]:
 def _title(parts: Parts, row: SecurityCase) -> Any:
     """What it was opened about: the rule of an alert, the kind of an event."""
     if row.origin == "alert" and row.source:
-        found = console_search.event(parts, row.source.hex())
+        found = log_search.event(parts, row.source.hex())
         name = str(found.head.get("rule", "")) if found else ""
         return RULE_TITLES.get(name, name)
     if row.origin == "event":
         first = cases.first_event(parts, row)
-        found = console_search.event(parts, first) if first else None
+        found = log_search.event(parts, first) if first else None
         return KINDS.get(found.kind, found.kind) if found else ""
     return ""
 
@@ -163,7 +163,7 @@ def _begin(here: Visit, person: Person, session: Session, origin: str, what: str
         about = cases.about(here.parts, origin, what)
     except Refusal:
         return problem_page("not_found", 404, service=None)
-    found = [console_search.event(here.parts, event.hex()) for event in about.events]
+    found = [log_search.event(here.parts, event.hex()) for event in about.events]
     there = cases.about_event(here.parts, about.events[0]) if origin == "event" else []
     hidden = here.hidden(NEW, session.token_hash, about=origin, what=what)
     return shown(
@@ -233,7 +233,7 @@ def _one(
     except Refusal:
         return problem_page("not_found", 404, service=None)
     row, path, parts = seen.row, f"{PATH}/{seen.row.id.hex()}", here.parts
-    found = [console_search.event(parts, event) for event in seen.events]
+    found = [log_search.event(parts, event) for event in seen.events]
     typed = ("note", "closing", "answer", "why", "event", "outcome", "reason")
     return shown(
         here,

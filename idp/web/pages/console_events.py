@@ -9,7 +9,7 @@ from flask_babel import force_locale, ngettext
 from markupsafe import Markup
 
 from idp.audit.kinds import group_of, outcome_of
-from idp.flows.console_search import Found
+from idp.flows.log_search import Found
 from idp.flows.purposes import purposes
 from idp.parts import Parts
 from idp.records import Department

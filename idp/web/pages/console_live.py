@@ -12,7 +12,7 @@ import msgspec
 from flask import Response
 
 from idp.audit.search import Bad, parse
-from idp.flows import console_search as flow
+from idp.flows import log_search as flow
 from idp.flows import traces
 from idp.flows.people import Person
 from idp.records import Session

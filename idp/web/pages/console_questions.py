@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from idp.audit.facets import KIND
 from idp.audit.search import local
-from idp.flows.console_search import Found, event_at
+from idp.flows.log_search import Found, event_at
 from idp.parts import Parts
 from idp.ports import Op
 from idp.records import EventFacet

@@ -11,8 +11,7 @@ from idp.audit.events import vocabulary
 from idp.audit.kinds import GROUPS as GROUP_ORDER
 from idp.audit.kinds import group_of
 from idp.audit.search import TEXTS, Bad, Query, pairs, parse
-from idp.flows import console_search as flow
-from idp.flows import saved_searches, traces
+from idp.flows import console_search, log_search, saved_searches, traces
 from idp.flows.console_clients import departments
 from idp.flows.console_export import FORMS, too_new
 from idp.flows.people import Person
@@ -48,12 +47,12 @@ def events(here: Visit, person: Person, session: Session) -> Response:
     try:
         query = parse(checked(typed))
         trace = traces.opened(here.parts, person, query.address)
-        found = flow.search(here.parts, query, now, trace=trace)
-        counted = flow.chart(here.parts, query, now, trace)
+        found = log_search.search(here.parts, query, now, trace=trace)
+        counted = console_search.chart(here.parts, query, now, trace)
     except Bad as bad:
         return _wrong(here, person, session, typed, bad.errors)
     own = pairs(query)
-    tried = flow.accounts(here.parts, query, now, trace) if trace is not None else []
+    tried = console_search.accounts(here.parts, query, now, trace) if trace is not None else []
     more = f"{EVENTS}?{urlencode({**own, 'before': found.more})}" if found.more else None
     newest = {k: v for k, v in own.items() if k != "before"}
     return shown(
@@ -66,7 +65,7 @@ def events(here: Visit, person: Person, session: Session) -> Response:
         chips=chips(here.parts, own, lang, trace),
         tried=[_tried(account, own) for account in tried[:TRIED]],
         untold=max(0, len(tried) - TRIED),
-        live=f"{EVENTS}/live?{urlencode({**newest, 'after': flow.newest(here.parts)})}",
+        live=f"{EVENTS}/live?{urlencode({**newest, 'after': log_search.newest(here.parts)})}",
         again=f"{EVENTS}?{urlencode(newest)}",
         kept=_kept(here, person),
         make=None if query.address or query.data or query.department else f"/console/rules/new?{urlencode(newest)}",
@@ -85,7 +84,7 @@ def events(here: Visit, person: Person, session: Session) -> Response:
 
 def event(here: Visit, person: Person, session: Session, event_id: str) -> Response:
     """``GET /console/events/<id>``: the event, and all that happened in its grant and its session."""
-    found, lang = flow.event(here.parts, event_id), reader(person)
+    found, lang = log_search.event(here.parts, event_id), reader(person)
     if found is None:
         return problem_page("not_found", 404, service=None)
     together = []
@@ -109,7 +108,7 @@ def event(here: Visit, person: Person, session: Session, event_id: str) -> Respo
 def jump(here: Visit, person: Person, session: Session) -> Response:
     """``GET /console/jump``: from a reference, or any identifier, to what bears it."""
     word = current().query.one("to") or ""
-    found = flow.jump(here.parts, word)
+    found = log_search.jump(here.parts, word)
     if found is None:
         return _wrong(here, person, session, {"to_jump": word}, {"jump": "jump"})
     name, value = found
@@ -139,7 +138,7 @@ def _kept(here: Visit, person: Person) -> list[dict[str, str]]:
     return [{"name": one.name, "url": f"{EVENTS}?{urlencode(pairs(one.query))}"} for one in found]
 
 
-def _tried(account: flow.Account, own: dict[str, str]) -> dict[str, Any]:
+def _tried(account: console_search.Account, own: dict[str, str]) -> dict[str, Any]:
     """One line of the accounts that an address tried."""
     same = {name: value for name, value in own.items() if name != "before"}
     url = f"{EVENTS}?{urlencode({**same, 'person': account.person})}"
@@ -177,7 +176,7 @@ def chips(parts: Parts, own: dict[str, str], lang: str, trace: Trace | None = No
 
 def _together(here: Visit, name: str, value: str, lang: str) -> dict[str, Any]:
     query = msgspec.structs.replace(Query(within="all"), **{name: value})
-    page = flow.search(here.parts, query, here.caller.now, TOGETHER)
+    page = log_search.search(here.parts, query, here.caller.now, TOGETHER)
     listed = rows(here.parts, page.events, lang)
     return {"name": name, "label": FIELDS[name], "id": value, "url": everything(name, value), "events": listed}
 

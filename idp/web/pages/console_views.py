@@ -7,7 +7,7 @@ import msgspec
 from flask import Response
 
 from idp.audit.search import Query
-from idp.flows import console_accounts, console_clients, console_overview, console_search
+from idp.flows import console_accounts, console_clients, console_overview, log_search
 from idp.flows.console_accounts import REASONS, Subject
 from idp.flows.console_clients import Known
 from idp.flows.people import Person
@@ -65,7 +65,7 @@ def overview_page(
         }
         for name, bars in told.lines.items()
     ]
-    latest = console_search.search(here.parts, Query(within="7d", outcome="watch"), here.caller.now, FEW)
+    latest = log_search.search(here.parts, Query(within="7d", outcome="watch"), here.caller.now, FEW)
     watched = rows(here.parts, latest.events, lang)
     return shown(
         here,
@@ -148,7 +148,7 @@ def client(here: Visit, person: Person, session: Session, client_id: str) -> Res
         ("sign_outs", "logout.delivered"),
     ):
         query = Query(within="all", client=client_id, action=action)
-        page = console_search.search(here.parts, query, now, FEW)
+        page = log_search.search(here.parts, query, now, FEW)
         url = f"/console/events?{urlencode({'within': 'all', 'client': client_id, 'action': action})}"
         lists.append({"name": name, "url": url, "events": rows(here.parts, page.events, lang)})
     refusals = [
@@ -244,7 +244,7 @@ def _latest(here: Visit, pseudonym: str, lang: str) -> list[dict[str, Any]]:
     if len(pseudonym) != 32 or not set(pseudonym) <= set("0123456789abcdef"):
         return []
     query = Query(within="all", person=pseudonym)
-    return rows(here.parts, console_search.search(here.parts, query, here.caller.now, FEW).events, lang)
+    return rows(here.parts, log_search.search(here.parts, query, here.caller.now, FEW).events, lang)
 
 
 def _subject(here: Visit, found: Subject, lang: str) -> dict[str, Any]:
