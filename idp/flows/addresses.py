@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
 from idp.audit.networks import EXACT, NEAR, WIDE, labels
+from idp.errors import Unavailable
 from idp.parts import Parts
 from idp.ports import Committed, Delete, Insert, Op
 from idp.records import Event, EventAddress
@@ -35,6 +36,14 @@ def line(parts: Parts, told: Insert, remote: str, about: bytes = NOBODY) -> tupl
         return ()
     exact, near, wide = (mark(key, size, found[size]) for size in (EXACT, NEAR, WIDE))
     return (Insert(EventAddress(event.id, number, event.at, _owner(key, about), exact, near, wide)),)
+
+
+def line_of_refusal(parts: Parts, told: Insert, remote: str) -> tuple[Insert, ...]:
+    """As :func:`line`, for the refusal of a client: none while the keyring can't be reached, as the refusal itself needs nothing of it."""
+    try:
+        return line(parts, told, remote)
+    except Unavailable:
+        return ()
 
 
 def mark(key: Citizen, size: str, label: bytes) -> bytes:

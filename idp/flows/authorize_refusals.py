@@ -70,4 +70,4 @@ def _event(
         reference=reference,
     )
     told = record(fact, at=now, entropy=parts.entropy)
-    return (told, *addresses.line(parts, told, remote))
+    return (told, *addresses.line_of_refusal(parts, told, remote))

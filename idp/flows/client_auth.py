@@ -204,7 +204,7 @@ def _event(parts: Parts, client: Client, refusal: Refusal, call: Call) -> tuple[
         reference=call.reference or None,
     )
     told = record(fact, at=call.now, entropy=parts.entropy)
-    return (told, *addresses.line(parts, told, call.remote))
+    return (told, *addresses.line_of_refusal(parts, told, call.remote))
 
 
 def _once(parts: Parts, known: AuthenticatedClient, form: Params, call: Call) -> None:

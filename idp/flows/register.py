@@ -182,7 +182,7 @@ def failed(
         line = lines(parts, client, None, refusal, now, reference, stranger=remote) if client is not None else []
         fact = RegistrationRefused(reason="throttled" if beyond else refusal.reason, reference=reference)
         told = record(fact, at=now, entropy=parts.entropy)
-        parts.store.commit([*line, told, *addresses.line(parts, told, remote)])
+        parts.store.commit([*line, told, *addresses.line_of_refusal(parts, told, remote)])
     return strangers.later("registering_too_often") if beyond else refusal
 
 

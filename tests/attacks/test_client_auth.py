@@ -12,7 +12,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from idp.flows.client_auth import FAILURES_PER_CLIENT_AND_ADDRESS, THROTTLE_WINDOW_S
-from idp.records import Event, UsedAssertion
+from idp.records import Event, EventAddress, UsedAssertion
 from tests.clients.ground import silent_listener, visitors
 from tests.kit.house import App, House, basic, bearer, key_pair, sign
 
@@ -402,3 +402,41 @@ def test_basic_credentials_are_form_encoded_first(house: House, machine: App, se
         "Basic " + base64.b64encode(b"\xff:\xff").decode(),
     ):
         assert told(house.post("/token", FORM, {"Authorization": broken})) == FAILED
+
+
+# Without the keyring --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.attack("F07")
+def test_without_the_keyring_a_refusal_is_still_a_refusal(any_house: House, request: pytest.FixtureRequest) -> None:
+    """A wrong secret is told so and recorded, not sent to try again; only its address finds no key to be indexed with (RFC 6749 §5.2)."""
+    house, here = any_house, {"environ_overrides": {"REMOTE_ADDR": "203.0.113.9"}}
+    app, wrong = house.register(), house.register()
+    code, _ = house.grant(app, house.citizen())
+    headers = basic(wrong.id, "not it")
+    house.request("POST", "/token", data=FORM, headers=headers, **here)
+    assert house.parts.store.count(EventAddress) == 1
+    away(house, request)
+    for path in ("/token", "/introspect", "/revoke", "/par"):
+        assert told(house.request("POST", path, data={**FORM, "token": "x"}, headers=headers, **here)) == FAILED, path
+    assert [e["endpoint"] for e in house.events("token.refused")] == ["token", "token", "introspect", "revoke", "par"]
+    asked = {"client_id": app.id, "redirect_uri": "https://thief.example/"}
+    assert house.request("GET", "/authorize", query_string=asked, **here).status_code == 400
+    bearer_of_nobody = {"Authorization": "Bearer no"}
+    assert house.request("POST", "/register", json={}, headers=bearer_of_nobody, **here).status_code == 401
+    assert len(house.events("authorization.refused")) == len(house.events("client.registration_refused")) == 1
+    assert house.parts.store.count(EventAddress) == 1
+    assert house.redeem(app, code).status_code == 503 and house.events("token.issued") == []
+
+
+def away(house: House, request: pytest.FixtureRequest) -> None:
+    """The keyring's file or database is gone, and so are the connections to it."""
+    url = house.config.keyring_url
+    if url.startswith("postgresql"):
+        request.getfixturevalue("postgres").drop(url)
+        return
+    keyring: Any = house.parts.keyring
+    keyring._store.close()
+    file = keyring._store.file.path
+    file.unlink()
+    file.mkdir()
