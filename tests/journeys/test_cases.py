@@ -77,6 +77,18 @@ def objection(house: House, kind: str = "not_me", words: str = "I never allowed 
     return account, li, house.parts.store.find(Objection)[0].id.hex()
 
 
+def test_an_alert_about_a_client_says_its_name(watch: Browser) -> None:
+    """By name where the house knows it, leading to its events; a client that is gone by its id"""
+    app = watch.house.register(client_name="Income tax online")
+    event, gone = alert(watch.house, f"client_id={app.id}"), alert(watch.house, "client_id=gone")
+    shown = watch.get("/console/alerts").text
+    assert ": <bdi>Income tax online</bdi>" in shown.replace("：", ": ") and "<code>gone</code>" in shown
+    assert app.id not in shown
+    link = f'href="/console/events?within=all&amp;client={app.id}"><bdi>Income tax online</bdi>'
+    assert link in watch.get(f"/console/alerts/{event}").text
+    assert "client=gone" in watch.get(f"/console/alerts/{gone}").text
+
+
 def test_from_an_alert_to_its_end(watch: Browser) -> None:
     """Opened, taken, noted on, closed: the alert is acknowledged with it; every step is an event of the staff"""
     house = watch.house

@@ -16,7 +16,7 @@ from idp.web.case_words import CASE_OUTCOMES, RULE_TITLES, SEVERITIES
 from idp.web.console_words import FIELDS
 from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.console_cases import line as case_line
-from idp.web.pages.console_events import everything, moment_of, rows
+from idp.web.pages.console_events import client, everything, moment_of, rows
 from idp.web.pages.console_frame import reader, shown
 from idp.web.pages.console_rules import meaning
 from idp.web.pages.visit import Visit, field
@@ -33,7 +33,7 @@ def listed(here: Visit, person: Person, session: Session) -> Response:
         return problem_page("bad_request", 400, service=None)
     found = log_alerts.shown(here.parts, open_only=which == "open", limit=SHOWN)
     known = cases.of_alerts(here.parts, [bytes.fromhex(told["id"]) for told in found])
-    lines = [_line(told) for told in found]
+    lines = [_line(here.parts, told, reader(person)) for told in found]
     for told in lines:
         case = known.get(bytes.fromhex(told["id"]))
         told["case"] = f"/console/cases/{case.id.hex()}" if case else ""
@@ -83,7 +83,7 @@ def _one(
         wrong=wrong,
         hidden=here.hidden(path, session.token_hash),
         values={"note": field("note"), "outcome": field("outcome")} if wrong else {},
-        alert=_line({**found.head, "outcome": outcome}),
+        alert=_line(here.parts, {**found.head, "outcome": outcome}, reader(person)),
         about=_about(here.parts, str(found.head.get("rule"))),
         events=rows(here.parts, [found], reader(person)),
         outcomes=[(word, CASE_OUTCOMES[word]) for word in log_alerts.OUTCOMES],
@@ -100,9 +100,8 @@ def _about(parts: Parts, name: str) -> LazyString | str:
     return meaning(name, found.written) if found else ""
 
 
-def _line(told: dict[str, Any]) -> dict[str, Any]:
+def _line(parts: Parts, told: dict[str, Any], lang: str) -> dict[str, Any]:
     group = [word.partition("=") for word in str(told.get("group") or "").split(" ") if "=" in word]
-    names = {"client_id": "client"}
     return {
         "id": told["id"],
         "url": f"{PATH}/{told['id']}",
@@ -113,13 +112,17 @@ def _line(told: dict[str, Any]) -> dict[str, Any]:
         "count": told["count"],
         "time": moment_of(told["at"]),
         "outcome": CASE_OUTCOMES.get(str(told.get("outcome") or "")),
-        "group": [
-            {
-                "label": FIELDS.get(names.get(n, n), n),
-                "text": v,
-                "sealed": v == SEALED,
-                "url": everything(names.get(n, n), v) if v and n in LOOKED_FOR else None,
-            }
-            for n, _, v in group
-        ],
+        "group": [_part(parts, name, value, lang) for name, _, value in group],
+    }
+
+
+def _part(parts: Parts, name: str, value: str, lang: str) -> dict[str, Any]:
+    field = "client" if name == "client_id" else name
+    known = client(parts, value, lang) if field == "client" else None
+    return {
+        "label": FIELDS.get(field, field),
+        "text": known["name"] if known else value,
+        "words": known is not None and known["name"] != value,
+        "sealed": value == SEALED,
+        "url": everything(field, value) if value and name in LOOKED_FOR else None,
     }
