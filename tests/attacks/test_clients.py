@@ -748,22 +748,23 @@ def test_a072_the_old_set_serves_while_the_new_answer_is_hostile(answer, clock):
 
 @pytest.mark.attack("A079")
 @pytest.mark.parametrize(
-    "key",
+    ("key", "reason"),
     [
-        {**EC_KEY.as_dict(private=False), "y": EC_KEY.as_dict(private=False)["x"]},
-        {"kty": "RSA", "e": "AQAB", "n": part(b"\xff" * 128)},
-        OctKey.generate_key(256).as_dict(private=True),
-        {**RSA_KEY.as_dict(private=False), "use": "sig"},
-        {**EC_KEY.as_dict(private=False)},
-        {"kty": "OKP", "crv": "X25519", "x": "A" * 43},
-        {**RSA_KEY.as_dict(private=False), "key_ops": ["verify"]},
+        ({**EC_KEY.as_dict(private=False), "y": EC_KEY.as_dict(private=False)["x"]}, "jwks_off_curve"),
+        ({"kty": "RSA", "e": "AQAB", "n": part(b"\xff" * 128)}, "jwks_weak"),
+        (OctKey.generate_key(256).as_dict(private=True), "jwks_private"),
+        ({**RSA_KEY.as_dict(private=False), "use": "sig"}, "jwks_no_encrypter"),
+        ({**EC_KEY.as_dict(private=False)}, "jwks_no_encrypter"),
+        ({"kty": "OKP", "crv": "X25519", "x": "A" * 43}, "jwks_small_order"),
+        ({**RSA_KEY.as_dict(private=False), "key_ops": ["verify"]}, "jwks_no_encrypter"),
     ],
     ids=["off-curve", "small", "oct", "use sig", "other type", "small order", "key_ops"],
 )
-def test_a079_unusable_encryption_keys(key):
-    """A key that answers cannot be encrypted to is refused at registration (OIDC Registration §2)."""
+def test_a079_unusable_encryption_keys(key, reason):
+    """A key that answers cannot be encrypted to is refused at registration, for what is wrong with it (OIDC Registration §2)."""
     members = {"userinfo_encrypted_response_alg": "RSA-OAEP-256", "userinfo_encrypted_response_enc": "A256GCM"}
-    assert registration_refused(jwks={"keys": [key]}, **members).code == "invalid_client_metadata"
+    error = registration_refused(jwks={"keys": [key]}, **members)
+    assert (error.code, error.reason) == ("invalid_client_metadata", reason)
     good = draft(
         {**WEB, **members, "jwks": {"keys": [{**RSA_KEY.as_dict(private=False), "use": "enc"}]}}, POLICY, SERVER
     )

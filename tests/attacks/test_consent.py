@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from clients.model import to_json
 from idp.caches import bump
 from idp.flows import interactions
+from idp.flows.consent import remembered
 from idp.ports import Update
 from idp.records import ClientRow, Consent, Grant
 from tests.attacks.authorize_ground import answer, rows
@@ -129,6 +130,13 @@ def test_a_public_client_that_anybody_can_imitate_is_asked_each_time(house: Hous
     assert 'id="consent-allow"' in house.authorize(browser, app).text
     refused = house.authorize(browser, app, prompt="none")
     assert refused.headers["Location"].startswith("example.tax.app:/cb?error=consent_required")
+    places = (
+        "https://tax.example/cb",
+        "http://127.0.0.1:9/cb",
+        "http://tax.example/cb",
+        "http://localhost.tax.example/cb",
+    )
+    assert [remembered(app.client, uri) for uri in places] == [True, True, False, False]
 
 
 @pytest.mark.attack("A091")
@@ -164,7 +172,7 @@ def test_a_logo_tells_nobody_who_looks(house: House) -> None:
     house.clock.advance(1)
     page = house.authorize(house.signed_in(house.citizen("b.b")), app)
     assert "logo.svg" not in page.text
-    assert "img-src 'self'" in page.headers["Content-Security-Policy"]
+    assert "img-src 'self'" in page.headers["Content-Security-Policy"].split("; ")
 
 
 @pytest.mark.attack("A094")
