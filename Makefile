@@ -11,7 +11,7 @@ JOBS ?= 2
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: setup ## set up, then start the provider and three department apps; Ctrl-C stops all
+run: setup ## set up, then start the provider and four department apps; Ctrl-C stops all
 	@exec $(BIN)/idp demo
 
 test: setup-test ## set up, then lint, types, contracts and every test

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from idp.audit.events import AttributesReleased, ClientKeyChanged, ItemTold, record
+from idp.audit.events import AttributesReleased, ClientChanged, ClientKeyChanged, ItemTold, record
 from idp.flows import addresses, cleanup, erasure, traces
 from idp.flows.people import meant
 from idp.records import EventAddress
@@ -277,6 +277,21 @@ def test_what_did_a_client_do_after_its_key_changed(watch: Person) -> None:
     assert link is not None
     shown = watch.get(link[1].replace("&amp;", "&") + "&lang=en").text
     assert len(found(shown)) == 2 and "Client uses another encryption key" in shown
+
+
+@pytest.mark.parametrize("member", ["jwks", "jwks_uri"])
+def test_another_key_to_prove_itself_with_is_a_change_of_key(watch: Person, member: str) -> None:
+    house = watch.house
+    tax, social = house.register("tax"), house.register("social")
+    happen(house, ClientChanged(client_id=social.id, members=("redirect_uris",), how="dynamic"))
+    happen(house, ClientKeyChanged(client_id=social.id, alg="ECDH-ES+A256KW", thumbprint="n" * 43))
+    settle(house)
+    assert "No client changed its key." in watch.get("/console?lang=en").text
+    happen(house, ClientChanged(client_id=tax.id, members=("contacts", member), how="dynamic"))
+    settle(house)
+    listed = re.search(r'id="changed">(.*?)</ul>', watch.get("/console?lang=en").text, re.DOTALL)
+    assert listed is not None and f"client={tax.id}" in listed[1] and social.id not in listed[1]
+    assert "Other keys were registered" in listed[1]
 
 
 # What an address of the console may say -------------------------------------------------------------------------------------------

@@ -113,7 +113,14 @@ ASKED: dict[str, Any] = {
     "data_options": FORM["data_options"],
     "look_up_reasons": LOOKUP_REASONS,
     "since_options": {"7d": WINDOWS["7d"]},
-    "changed": [{"name": "个人所得税", "time": "2026-11-23 10:05:00", "url": "/console/events?client=c-8841"}],
+    "changed": [
+        {
+            "name": "个人所得税",
+            "what": "登记了新的密钥",
+            "time": "2026-11-23 10:05:00",
+            "url": "/console/events?client=c-8841",
+        }
+    ],
     "values": {"since": "7d"},
 }
 FOUND = FORM | {

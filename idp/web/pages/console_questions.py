@@ -3,6 +3,9 @@
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _
+
 from idp.audit.facets import KIND
 from idp.audit.search import local
 from idp.flows.log_search import Found, event_at
@@ -17,7 +20,13 @@ LOOK_UP: Final = "/console/look-up"
 SINCE: Final = ("24h", "7d", "30d", "all")
 CHANGED: Final = 8
 READ: Final = 100
-_KEY: Final = b"client.key_changed"
+_KEYS: Final = frozenset({"jwks", "jwks_uri"})
+_KINDS: Final[dict[str, LazyString]] = {
+    "client.key_changed": _("Answers are encrypted to another key"),
+    "client.changed": _("Other keys were registered"),
+    "client.secret_replaced": _("The secret was replaced"),
+}
+"""What changes a client's key: events, in the words of the list."""
 
 
 def questions(parts: Parts, lang: str) -> dict[str, Any]:
@@ -38,15 +47,29 @@ def since_key(client_id: str, at: int) -> str:
 def _key_changes(parts: Parts) -> list[Found]:
     """The newest change of key of each of the clients that changed theirs last."""
     found: dict[str, Found] = {}
-    lines = parts.store.find(EventFacet, {"facet": KIND, "value": _KEY, "seq": Op(">", 0)}, order=("-seq",), limit=READ)
-    for line in lines:
-        event = event_at(parts, line.seq)
-        if event is not None and event.head.get("before") and len(found) < CHANGED:
+    for seq in sorted((seq for kind in _KINDS for seq in _newest(parts, kind)), reverse=True)[:READ]:
+        event = event_at(parts, seq)
+        if event is not None and _of_key(event):
             found.setdefault(str(event.head.get("client_id")), event)
+        if len(found) == CHANGED:
+            break
     return list(found.values())
+
+
+def _newest(parts: Parts, kind: str) -> list[int]:
+    of_kind = {"facet": KIND, "value": kind.encode(), "seq": Op(">", 0)}
+    return [line.seq for line in parts.store.find(EventFacet, of_kind, order=("-seq",), limit=READ)]
+
+
+def _of_key(event: Found) -> bool:
+    """A first key is no change, nor is a client whose keys stayed."""
+    if event.kind == "client.changed":
+        return bool(_KEYS & set(event.head.get("members") or ()))
+    return event.kind == "client.secret_replaced" or bool(event.head.get("before"))
 
 
 def _changed(parts: Parts, event: Found, lang: str) -> dict[str, Any]:
     known = client(parts, str(event.head.get("client_id") or ""), lang)
     name = known["name"] if known else ""
-    return {"name": name, "time": moment_of(event.at), "url": since_key(str(event.head.get("client_id")), event.at)}
+    url = since_key(str(event.head.get("client_id")), event.at)
+    return {"name": name, "time": moment_of(event.at), "what": _KINDS[event.kind], "url": url}
