@@ -110,7 +110,13 @@ def _line(row: list[str], number: int) -> tuple[IPv4Network | IPv6Network, Place
         raise PlacesError(f"line {number}: latitude and longitude must be numbers") from None
     if not (abs(place.latitude) <= 90 and abs(place.longitude) <= 180):
         raise PlacesError(f"line {number}: latitude must be -90 to 90, longitude -180 to 180")
-    return network, place
+    return _plain(network), place
+
+
+def _plain(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """A network of mapped IPv4 addresses is that network, as :meth:`Places.of` looks for them."""
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    return IPv4Network((mapped, network.prefixlen - 96)) if mapped is not None and network.prefixlen >= 96 else network
 
 
 def distance(a: Place, b: Place) -> float:

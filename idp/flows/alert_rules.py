@@ -27,7 +27,8 @@ from idp.records import AlertChange
 from keys.errors import SealBroken
 
 MOST: Final = 100
-"""Rules of the console, removed ones among them."""
+"""Rules of the console at once; so many times as many with the removed ones."""
+KEPT: Final = 7
 ROWS: Final = 1000
 ON, OFF, REMOVED = 1, 0, -1
 _PLACE: Final = ("alert_rule", "text")
@@ -109,7 +110,7 @@ def make(parts: Parts, caller: Caller, staff: Person, name: str, rule: Rule, rea
     done = rows(parts)
     if name in load_rules(parts.config) or any(row.rule == name for row in done):
         raise Bad({"name": "rule_taken"})
-    if sum(row.sealed is not None for row in done) >= MOST:
+    if _full(done) or sum(row.sealed is not None for row in done) >= KEPT * MOST:
         raise Bad({"name": "rule_full"})
     row = AlertChange(name, ON, None, None, 1, caller.now, _sealed(parts, name, 1, rule))
     _commit(parts, caller, staff, Insert(row), _written(name, rule, "made", reason, caller))
@@ -121,7 +122,10 @@ def rewrite(parts: Parts, caller: Caller, staff: Person, one: Held, rule: Rule, 
 
 
 def switch(parts: Parts, caller: Caller, staff: Person, one: Held, state: int, reason: str) -> None:
-    """Switch a rule of the console on (also a removed one: put back) or off, or remove it. Raises Refusal."""
+    """Switch a rule of the console on (also a removed one: put back) or off, or remove it. Raises Refusal; Bad where there are
+    too many to put one back."""
+    if one.state == REMOVED != state and _full(rows(parts)):
+        raise Bad({"": "rule_full"})
     if REMOVED in (state, one.state):
         fact: Fact = _written(one.name, one.rule, "removed" if state == REMOVED else "restored", reason, caller)
     else:
@@ -141,6 +145,10 @@ def change(
     }
     row = AlertChange(one.name, int(live), numbers["count"], numbers["within"], one.version + 1, caller.now)
     _commit(parts, caller, staff, _over(one, row), _changed(one.name, live, count, within, reason, caller))
+
+
+def _full(done: Sequence[AlertChange]) -> bool:
+    return sum(row.sealed is not None and row.live != REMOVED for row in done) >= MOST
 
 
 def _put(parts: Parts, caller: Caller, staff: Person, one: Held, rule: Rule, state: int, fact: Fact) -> None:

@@ -10,8 +10,8 @@ from idp.audit import facets
 from idp.audit.events import vocabulary
 from idp.audit.search import MINUTE, Bad, Budget, Given, Line, Query, Spent, Union, conditions, intersect, window
 from idp.flows.ids import raw_id
-from idp.flows.log_reading import found_by_id
-from idp.flows.sequencer import head
+from idp.flows.log_reading import events_between, found_by_id
+from idp.flows.sequencer import Damaged, head
 from idp.flows.traces import Trace
 from idp.parts import Parts
 from idp.ports import Op
@@ -105,6 +105,17 @@ def event_at(parts: Parts, seq: int) -> Found | None:
     """The event of a number that a line of the index names."""
     row = parts.store.one(Event, seq=seq)
     return None if row is None else _found(row)
+
+
+def met(parts: Parts, alert: Found) -> list[Found]:
+    """The first and the last event that an alert counted, the newer one first; what is not in the log is left out."""
+    ends = sorted(
+        {n for name in ("first", "last") if isinstance(n := alert.head.get(name), int) and n >= 0}, reverse=True
+    )
+    try:
+        return [_found(event) for n in ends for _, event in events_between(parts, n, n + 1, gaps=True)]
+    except Damaged:
+        return []
 
 
 def jump(parts: Parts, typed: str) -> tuple[str, str] | None:

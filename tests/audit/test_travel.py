@@ -86,6 +86,12 @@ def test_a_network_of_everything_is_one_too() -> None:
     assert (len(places), places.of("9.9.9.9"), places.of("2400::1")) == (2, Place(1, 2), Place(3, 4))
 
 
+def test_a_network_of_mapped_addresses_is_that_network() -> None:
+    assert parse([HEAD, "::ffff:1.2.3.0/120,1,2,x"]).of("1.2.3.9") == Place(1, 2)
+    with pytest.raises(PlacesError, match="line 3: 1.2.3.0/24 was there before"):
+        parse([HEAD, "1.2.3.0/24,1,2,x", "::ffff:1.2.3.0/120,1,2,x"])
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [

@@ -218,6 +218,16 @@ def test_nobody_writes_rules_without_end(house: House, monkeypatch: pytest.Monke
     monkeypatch.setattr(alert_rules, "MOST", 1)
     make(watch)
     assert make(watch, name="another").status_code == 422 and len(house.parts.store.find(AlertChange)) == 1
+    assert act(watch, "remove").status_code == 200
+    assert make(watch, name="another").status_code == 200, "one that was removed takes nobody's place"
+    assert (
+        act(watch, "on").status_code == 422
+        and alert_rules.there(house.parts)["Many-wrong"].state == alert_rules.REMOVED
+    )
+    monkeypatch.setattr(alert_rules, "KEPT", 2)
+    assert act(watch, "remove", "/console/rules/another").status_code == 200
+    assert make(watch, name="third").status_code == 422
+    assert act(watch, "on").status_code == 200
 
 
 def test_a_rule_that_was_altered_in_the_database_is_not_at_work(house: House) -> None:
@@ -239,3 +249,137 @@ def test_an_operator_sees_rules_and_changes_none(house: House) -> None:
     page = operator.get(PATH)
     assert page.status_code == 200 and 'id="rule-form"' not in page.text
     assert operator.get(SEARCH).status_code == 403
+
+
+def test_an_alert_leads_to_the_events_that_it_counted(watch: Person) -> None:
+    house = watch.house
+    watcher = watching(house)
+    make(watch)
+    assert failed(house, watcher, 3) == 1
+    settle(house)
+    raised = next(event for event in house.events("alert.raised") if event["rule"] == "Many-wrong")
+    counted = [event["id"] for event in house.events("session.refused")]
+    page = watch.get(f"/console/alerts/{raised['id']}").text
+    met = page[page.index('id="met"') :]
+    assert [one for one in re.findall(r"/console/events/([0-9a-f]{32})", met) if one in counted] == [
+        counted[2],
+        counted[0],
+    ]
+
+
+# What nobody should type --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["多次错误", "𠮷" * 60, "Ünïcode", "x" * 60, "-0-", "٣"])
+def test_a_rule_of_any_name_is_found_under_it(house: House, name: str) -> None:
+    watch = auditor(house)
+    page = make(watch, name=name)
+    assert page.status_code == 200 and name in page.text
+    for do in ("off", "on", "remove", "on"):
+        watch.submit({**FILLED, "do": do}, form=1)
+        assert watch.page.status_code == 200
+    assert alert_rules.there(house.parts)[name].state == alert_rules.ON
+    assert "alert.raised" not in str(house.events()) and watch.get("/console/rules").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name", ["<b>x</b>", "a\u202eb", "a\u200bb", "a\x00b", "new", "..", "a%2fb", "a?b", "x" * 61, "🙂"]
+)
+def test_a_name_that_would_deceive_is_no_name(house: House, name: str) -> None:
+    watch = auditor(house)
+    page = make(watch, name=name)
+    assert page.status_code in {400, 422} and house.parts.store.find(AlertChange) == [] and "<b>x" not in page.text
+
+
+def test_words_of_a_rule_are_never_markup(watch: Person) -> None:
+    """On its page, in the list, on the alert's page and as the file would have it"""
+    house, words = watch.house, "<script>x</script> \"'&]]> {{ 7*7 }} 多"
+    watcher = watching(house)
+    assert make(watch, about=words).status_code == 200
+    assert alert_rules.there(house.parts)["Many-wrong"].rule.about == words
+    failed(house, watcher, 3)
+    settle(house)
+    raised = next(event for event in house.events("alert.raised") if event["rule"] == "Many-wrong")
+    for path in (PATH, "/console/rules", f"/console/alerts/{raised['id']}"):
+        text = watch.get(path).text
+        assert (
+            "<script>x" not in text and "&lt;script&gt;x" in text and "49" not in text.split("&lt;script&gt;")[1][:80]
+        )
+    assert act(watch, "try", about=words).status_code == 200 and "<script>x" not in watch.page.text
+
+
+@pytest.mark.parametrize(
+    ("count", "within", "made"),
+    [
+        ("1", "1", True),
+        ("1000000", "604800", True),
+        ("1000001", "1", False),
+        ("1", "604801", False),
+        ("-1", "1", False),
+        ("1.5", "1", False),
+        ("1e3", "1", False),
+        ("٣", "1", False),
+        ("9" * 400, "1", False),
+        ("+1", "1", False),
+    ],
+)
+def test_numbers_of_a_rule_have_bounds(house: House, count: str, within: str, made: bool) -> None:
+    watch = auditor(house)
+    for do in ("try", "make"):
+        assert make(watch, do, count=count, within=within).status_code == (200 if made else 422)
+    assert ("Many-wrong" in alert_rules.there(house.parts)) is made
+
+
+def test_a_rule_is_tried_on_an_empty_log(house: House) -> None:
+    watch = auditor(house)
+    page = make(watch, "try")
+    assert page.status_code == 200 and "would have alerted 0 times" in page.text
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        "",
+        "action=nothing",
+        "outcome=odd",
+        "within=7d",
+        "client=%00",
+        "a=b",
+        "=",
+        "&&",
+        "%ff=%ff",
+        "person=x",
+        "data=name",
+        "address=10.0.0.0/8",
+        "department=none",
+        "action=alert.raised",
+        "action=session.refused&item=x",
+    ],
+)
+def test_a_search_that_was_altered_in_the_form_makes_no_rule(house: House, search: str) -> None:
+    watch = auditor(house)
+    watch.get(SEARCH)
+    for do in ("try", "make"):
+        watch.get(SEARCH)
+        page = watch.submit({**FILLED, "do": do, "search": search}, form=1)
+        assert page.status_code in {400, 422}, (do, page.status_code)
+    assert house.parts.store.find(AlertChange) == []
+
+
+def test_a_rule_of_everything_hears_of_no_alert(watch: Person) -> None:
+    """It watches what the log knows but for alerts, else each would raise the next"""
+    house = watch.house
+    watcher = watching(house)
+    assert make(watch, address="/console/rules/new?outcome=done", count="1", within="1").status_code == 200
+    assert make(watch, address="/console/rules/new?outcome=watch", name="all", count="1", within="1").status_code == 200
+    settle(house)
+    for _ in range(4):
+        house.clock.advance(5)
+        settle(house)
+        while watcher.step():
+            pass
+    before = len(house.events("alert.raised"))
+    house.clock.advance(5)
+    settle(house)
+    watcher.step()
+    assert before > 0 and len(house.events("alert.raised")) == before

@@ -121,7 +121,7 @@ def cases(events: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
     waiting = {"kind": OBJECTION_KINDS["object"], "since": SINCE, "client": CLIENT, "url": "/console/cases/new"}
     begin = {"place": "cases", "origin": ORIGINS["event"], "about_person": PERSON}
     shown = {"place": "cases", "minutes": 15, "days": 30, "why": "须联系本人核实。"}
-    alert = {"place": "alerts", "about": "同一账号多次输错密码。", "events": events[:1]}
+    alert = {"place": "alerts", "about": "同一账号多次输错密码。", "events": events[:1], "met": events[:2]}
     choices = [(word, CASE_OUTCOMES[word]) for word in ("handled", "harmless", "duplicate")]
     none = {"items": [], "exchanges": [], "reveals": [], "own_reveals": []}
     return {

@@ -6,6 +6,7 @@ leads an approver on to the approvals.
 
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 
@@ -95,7 +96,7 @@ def _guarded(parts: Parts, method: str, rule: str, view: View) -> Callable[..., 
             return view(here, person, session, **named)
 
         try:
-            path = current().path
+            path = quote(current().path, encoding="latin-1")  # PEP 3333: bytes; forms name it as an address does
             if method == "GET":
                 return own_page(parts, staff, touch=path != LIVE, to="console")
             return own_form(parts, path, staff, to="console")

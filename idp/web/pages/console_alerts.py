@@ -86,6 +86,7 @@ def _one(
         alert=_line(here.parts, {**found.head, "outcome": outcome}, reader(person)),
         about=_about(here.parts, str(found.head.get("rule"))),
         events=rows(here.parts, [found], reader(person)),
+        met=rows(here.parts, log_search.met(here.parts, found), reader(person)),
         outcomes=[(word, CASE_OUTCOMES[word]) for word in log_alerts.OUTCOMES],
         note=told[1] if told else "",
         by=by.name if by else "",
