@@ -1,5 +1,6 @@
 """``idp demo``: the product with sample data, on this machine, until Ctrl-C."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -23,6 +24,14 @@ from idp.cli.sample import ACCOUNTS, DEPARTMENTS, SOURCES
 READY_S = 60
 APPS = (1, 2, 3, 4)
 """Where the department apps are, above the provider's port."""
+LOADED_FIRST = """\
+import sys
+import idp.app, idp.cli.management, idp.cli.serving
+from idp.cli import main
+if sys.stdin.readline():
+    main(sys.argv[1:])
+"""
+"""A command whose modules are loaded while the data is still being prepared; it begins with the first line that it is told, if any."""
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -53,9 +62,11 @@ def demo(port: int, data: Path | None, workers: int, as_json: bool) -> None:
     _stop_on_signal()
     try:
         settings = environment(folder, port)
-        told = _prepare(settings, folder, port) | {"settings": str(_settings_file(settings, folder))}
         arguments = ["serve", "--bind", f"127.0.0.1:{port}", "--workers", str(workers), "--threads", str(_threads())]
-        children.append(_start(["-m", "idp.cli", *arguments], settings))
+        server = _start(["-c", LOADED_FIRST, *arguments], settings, stdin=subprocess.PIPE)
+        children.append(server)
+        told = _prepare(settings, folder, port) | {"settings": str(_settings_file(settings, folder))}
+        _begin(server)
         children.append(_start(["-m", "clients.sample_rp", str(folder / "apps.json")], os.environ | {}))
         _wait_ready(children, port)
         _tell(told, as_json)
@@ -214,11 +225,18 @@ def _threads() -> int:
     return min(8, 2 * (os.cpu_count() or 1) + 1)
 
 
-def _start(arguments: list[str], settings: dict[str, str]) -> subprocess.Popen[bytes]:
+def _start(arguments: list[str], settings: dict[str, str], *, stdin: int | None = None) -> subprocess.Popen[bytes]:
     """One of our own programs. What it says of itself is left out; its errors are shown."""
     return subprocess.Popen(  # noqa: S603
-        [sys.executable, *arguments], env=settings, start_new_session=True, stdout=subprocess.DEVNULL
+        [sys.executable, *arguments], env=settings, start_new_session=True, stdin=stdin, stdout=subprocess.DEVNULL
     )
+
+
+def _begin(child: subprocess.Popen[bytes]) -> None:
+    """Tell a child that waits with its modules loaded. One that has died meanwhile is noticed by :func:`_wait_ready`."""
+    assert child.stdin is not None
+    with contextlib.suppress(OSError), child.stdin as line:
+        line.write(b"\n")
 
 
 def _wait_ready(children: list[subprocess.Popen[bytes]], port: int) -> None:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.browser.served import family, first_line, free_port, start, stop
+from tests.kit.process import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +32,16 @@ def test_the_end_leaves_nothing_behind(tmp_path, sign):
     assert f"http://localhost:{port}" in text
     assert re.search(r"li\.wei +\S+-\S+", text)
     assert not re.search(r"(?i)warning|worker|serving|bind", text), "only its own lines"
+
+
+def test_an_end_before_it_is_ready_leaves_nothing_behind(tmp_path):
+    """The server's program waits while the data is prepared; it ends with the demonstration"""
+    tmp = tmp_path / "tmp"
+    process = start(free_port(), tmp)
+    wait_until(lambda: len(family(process.pid)) > 1, "the server's program waits")
+    assert stop(process) == set()
+    assert process.communicate() == ("", "\nStopped.\n")
+    assert list(tmp.iterdir()) == []
 
 
 def test_a_taken_port_is_said(tmp_path, demo):
