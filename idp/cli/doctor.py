@@ -160,7 +160,8 @@ def _log(config: Config) -> str:
 
 
 def _alerts(config: Config) -> str:
-    """Rules that can be used and see everything; what they can't find for lack of a table of places is said."""
+    """Rules that can be used; what they can't find for lack of a table of places is said, and that they stand still: that is no fault before
+    anything is served."""
     from idp.app import close_parts, open_parts
     from idp.flows import alert_rules
     from idp.flows.log_health import standing
@@ -176,11 +177,10 @@ def _alerts(config: Config) -> str:
         since = standing(parts)
     finally:
         close_parts(parts)
-    if since is not None:
-        raise Wrong(f"no rule has looked at the events since {iso(since)}: is a worker running?")
+    still = f"; none has looked at the events since {iso(since)}: is a worker running?" if since is not None else ""
     blind = sorted(name for name, rule in rules.items() if rule.travel is not None) if places is None else []
     table = f"; {', '.join(blind)} has no table of places (IDP_NETWORK_PLACES) and finds nothing" if blind else ""
-    return f"{len(rules)} rules at work{table}"
+    return f"{len(rules)} rules at work{still}{table}"
 
 
 def _notices(config: Config) -> str:

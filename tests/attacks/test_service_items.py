@@ -254,7 +254,7 @@ def test_withdrawal_ends_what_an_item_tells(any_house: House) -> None:
     person = people.load(house.parts, account)
     assert person is not None and sessions.living(house.parts, account, house.clock())
     (service,) = own.services(house.parts, person)
-    assert {"marital_status", "name", "birthdate"} == set(service.sees)
+    assert {"marital_status", "name", "birthdate"} == {*service.sees, *service.lawful}
     caller = people.Caller(browser=b"b", remote="", device="", reference="r", now=house.clock())
     assert own.withdraw(house.parts, caller, person, service.reference)
     assert house.redeem(app, code).get_json()["error"] == "invalid_grant"

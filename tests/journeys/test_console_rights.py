@@ -45,7 +45,9 @@ def test_every_route_of_the_console_opens_to_the_roles_of_one_table_alone(house:
     members = {role: auditor(house, f"zhao.{role}", role) for role in ("auditor", "approver", "operator")}
     for method, rule, path in rules(house):
         stranger = house.request(method, path)
-        assert stranger.status_code == 400 if method == "POST" else stranger.headers["Location"] == "/sign-in", path
+        assert (
+            stranger.status_code == 400 if method == "POST" else stranger.headers["Location"] == "/sign-in?to=console"
+        ), path
         assert enters(citizen, method, path) == 403, path
         for role, person in members.items():
             open_to = role in RIGHTS.get((method, rule), {"auditor"})

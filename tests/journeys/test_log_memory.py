@@ -216,4 +216,5 @@ def test_what_the_log_does_is_measured(any_house):
         "idp_audit_tree_size": 20,
         "idp_audit_checkpoint_age_seconds": 7,
         "idp_audit_alarm": 0,
+        "idp_audit_unwatched_seconds": 7,
     }
