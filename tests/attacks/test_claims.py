@@ -168,14 +168,18 @@ def test_malformed_claims(house: House, claims: str) -> None:
 def test_a_registration_that_shrank_tells_less_at_once(house: House) -> None:
     """What a client may no longer ask for, its older tokens no longer open (RFC 7592 §2.2; DESIGN §2.6)."""
     app = house.register()
-    tokens = house.tokens(app, house.citizen(), claims=b'{"userinfo":{"birthdate":null}}')
-    assert "email" in house.userinfo(tokens["access_token"]).get_json()
+    asked = b'{"userinfo":{"birthdate":null},"id_token":{"email":null,"phone_number":null}}'
+    account = house.citizen()
+    tokens, (code, _) = house.tokens(app, account, claims=asked), house.grant(app, account, claims=asked)
+    assert "email" in house.userinfo(tokens["access_token"]).get_json() and "email" in claims_of(tokens["id_token"])
     row = house.parts.store.one(ClientRow, client_id=app.id)
     assert row is not None
     smaller = msgspec.structs.replace(app.client, scope=("openid", "phone"))
     house.parts.store.commit(client_rows.change(smaller, row.version, house.clock()))
     house.clock.advance(1)
     assert set(house.userinfo(tokens["access_token"]).get_json()) == {"sub", "phone_number", "phone_number_verified"}
+    later = claims_of(house.redeem(app, code).get_json()["id_token"])
+    assert "email" not in later and "phone_number" in later
 
 
 @pytest.mark.attack("A082")

@@ -86,6 +86,22 @@ def test_a_proof_of_another_browser_or_another_request(house: House) -> None:
 
 
 @pytest.mark.attack("A086")
+def test_a_proof_stays_in_its_browser(house: House) -> None:
+    """A request that nobody took a step in follows who shows it, even in another browser; the proof of before does not (RFC 9700 §4.7)."""
+    account = house.citizen()
+    mine, other = house.signed_in(account), house.signed_in(account)
+    app = house.register()
+    form = {**Form.of(house.authorize(mine, app).text).hidden, "decision": "allow"}
+    house.authorize(other, app)  # which gives it a cookie of its own
+    shown = other.get(f"/authorize/{form['handle']}", base_url=ISSUER)
+    assert 'id="consent-allow"' in shown.text
+    before = rows(house)
+    assert post(other, form).status_code == 403
+    assert rows(house) == before
+    assert post(other, {**Form.of(shown.text).hidden, "decision": "allow"}).status_code == 303
+
+
+@pytest.mark.attack("A086")
 def test_a_sign_in_forced_on_the_victim(house: House) -> None:
     """The attacker's form, posted from elsewhere, signs nobody in (login CSRF, RFC 9700 §4.7)."""
     house.citizen("attacker", password=PASSWORD)
