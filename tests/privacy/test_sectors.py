@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from idp.flows import parting
+from idp.flows.comparing import PER_DAY
 from idp.flows.outbox import open_notice
 from idp.flows.sequencer import catch_up, log_signer
 from idp.flows.sessions import end
@@ -17,6 +18,9 @@ from idp.ports import Insert
 from idp.protocol.logout import logout_claims
 from idp.records import Account, Department, LogoutDelivery, Message, Session
 from keys.subjects import sid, subject
+from tests.journeys.test_comparing import ID, OTHER
+from tests.journeys.test_exchanges import KEY, approved, ask, opened
+from tests.journeys.test_par import go, push
 from tests.kit.catalogue import LOAN, item
 from tests.kit.house import CLAIMS, App, House, claims_of, header_of
 
@@ -51,14 +55,20 @@ def flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def told(house: House, app: App, browser: Any, session_id: bytes, scope: str, **more: str) -> dict[str, Any]:
-    """Everything that one client receives, from the authorization response to the logout token."""
+def told(
+    house: House, app: App, browser: Any, session_id: bytes, scope: str, *, pushed: bool = False, **more: str
+) -> dict[str, Any]:
+    """Everything that one client receives, from the authorization response to the logout token. ``pushed``: it sends its requests to ``/par``."""
     house.clock.advance(7)  # they don't ask in the same second
-    everything: dict[str, Any] = {}
+    everything: dict[str, Any] = {"pushed": []}
     for mode in ("query", "fragment"):
-        answer = house.authorize(
-            browser, app, scope=scope, state=f"s-{app.id}", nonce=f"n-{app.id}", response_mode=mode, **more
-        )
+        asked = {"scope": scope, "state": f"s-{app.id}", "nonce": f"n-{app.id}", "response_mode": mode, **more}
+        if pushed:
+            kept = push(house, app, redirect_uri=app.client.redirect_uris[0], **asked).get_json()
+            everything["pushed"].append(kept)
+            answer = go(house, app, kept["request_uri"], browser)
+        else:
+            answer = house.authorize(browser, app, **asked)
         if 'id="consent-allow"' in answer.text:
             answer = house.submit(browser, answer, decision="allow")
         url = urlsplit(answer.headers["Location"])
@@ -218,6 +228,84 @@ def test_service_items_give_nothing_away_either(house: House) -> None:
     found = {name: values for name, values in shared(one, other).items() if name not in HEADERS}
     published = {str(value) for _, value in flat(LOAN)} | {"service_item", "1"}
     assert set().union(*found.values()) <= published | {str(value) for _, value in flat(CLAIMS)}, found
+
+
+def matching(house: House, name: str, **changes: Any) -> str:
+    """The scope of an item of this department that compares a number."""
+    needs = [{"attribute": "national_id_matches", "essential": True}]
+    item(house, {**LOAN, "code": f"loan-{name}", "department": name, "needs": needs, **changes})
+    return f"openid service:loan-{name}"
+
+
+def bringing(number: str) -> str:
+    """The ``claims`` parameter with a number to compare, at both places."""
+    return json.dumps({place: {"national_id_matches": {"compare": number}} for place in ("userinfo", "id_token")})
+
+
+@pytest.mark.attack("A083")
+@pytest.mark.parametrize(("number", "verdict"), [(ID, True), (OTHER, False)])
+def test_of_comparisons_the_verdict_is_all_that_is_equal(house: House, number: str, verdict: bool) -> None:
+    """Both bring one number: what each is answered, by ``/par`` too, holds its own verdict and never the number (DESIGN §2.4, §7)."""
+    browser = house.signed_in(house.citizen(claims={**CLAIMS, "national_id": ID}, source="police"))
+    (live,) = house.parts.store.find(Session)
+    apps = two(house)
+    scopes = [matching(house, name, retention_days=days) for name, days in (("tax", 10), ("social", 20))]
+    one, other = (
+        told(house, app, browser, live.id, scope, pushed=True, claims=bringing(number))
+        for app, scope in zip(apps, scopes, strict=True)
+    )
+    for each in (one, other):
+        answers = (each["userinfo"], claims_of(each["tokens"]["id_token"]))
+        assert [answer["national_id_matches"] for answer in answers] == [verdict, verdict]
+        assert ID not in str(list(flat(each))) and OTHER not in str(list(flat(each)))
+    found = {name: values for name, values in shared(one, other).items() if name not in HEADERS}
+    published = {str(value) for _, value in flat(LOAN)} | {"service_item", "1", "national_id_matches"}
+    assert set().union(*found.values()) <= published | {str(verdict)}, found
+
+
+@pytest.mark.attack("A083")
+def test_what_one_department_compared_changes_nothing_for_another(house: House) -> None:
+    """Numbers are counted for each department: no one can tell from its own answers that another asked of this citizen (SP 800-63C §5.4.1)."""
+    browser = house.signed_in(house.citizen(claims={**CLAIMS, "national_id": ID}, source="police"))
+    (live,) = house.parts.store.find(Session)
+    (tax, social), scopes = two(house), [matching(house, name) for name in ("tax", "social")]
+    for n in range(PER_DAY + 1):
+        last = told(house, tax, browser, live.id, scopes[0], pushed=True, claims=bringing(f"1101051949123{n:04}X"))
+    assert "national_id_matches" not in last["userinfo"]
+    other = told(house, social, browser, live.id, scopes[1], pushed=True, claims=bringing(ID))
+    assert other["userinfo"]["national_id_matches"] is True
+
+
+@pytest.mark.attack("A083")
+def test_an_identifier_for_another_department_gives_nothing_of_the_citizen_away(house: House) -> None:
+    """Who asks for it reads nothing; two who are handed one each find only who asked, and nothing of what it holds itself (RFC 8693 §2.2.1)."""
+    account = house.citizen()
+    browser = house.signed_in(account)
+    (live,) = house.parts.store.find(Session)
+    keys = {"keys": [KEY.as_dict(private=False)]}
+    tax, social = two(house, jwks=keys)
+    health = house.register("health", redirect_uris=["https://health.example/cb"], jwks=keys)
+    everything = [told(house, app, browser, live.id, "openid") for app in (tax, social)]
+    house.clock.advance(7)
+    tokens = house.tokens(tax, account, session=live)
+    answers, handed = [], []
+    for app in (social, health):
+        approved(house, tax, app)
+        house.clock.advance(7)
+        answer = ask(house, tax, tokens["access_token"], app.id)
+        answers.append(answer.get_json())
+        handed.append(opened(house, answer))
+    public = {tax.id, social.id}
+    for one, other in (
+        ([everything[0], tokens, answers], [everything[1], handed[0]]),
+        (handed[0], handed[1]),
+        ([everything[0], tokens, answers], handed[1]),
+        (answers[0], answers[1]),
+    ):
+        found = {name: values for name, values in shared(one, other).items() if name not in HEADERS}
+        assert set().union(*found.values()) <= public | {answers[0]["issued_token_type"]}, found
+    assert handed[0]["sub"] == claims_of(everything[1]["tokens"]["id_token"])["sub"] != handed[1]["sub"]
+    assert account.hex() not in str([answers, handed]) and live.id.hex() not in str([answers, handed])
 
 
 @pytest.mark.attack("A083")
