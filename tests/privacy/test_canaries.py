@@ -396,6 +396,6 @@ def dumps(postgres: Postgres, served: Served) -> dict[str, bytes]:
         with postgres.connect(name) as connection:
             tables = [t for (t,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
             for table in tables:
-                with connection.cursor().copy(f'COPY "{table}" TO STDOUT WITH (FORMAT binary)') as copy:
+                with connection.cursor().copy(f'COPY (TABLE "{table}") TO STDOUT WITH (FORMAT binary)') as copy:
                     found_files[f"{name} {table}"] = b"".join(bytes(piece) for piece in copy)
     return found_files
