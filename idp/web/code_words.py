@@ -6,8 +6,8 @@ from typing import Final
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _
 
-from idp.web.case_words import CASE_OUTCOMES, ORIGINS, REVEAL_CHOICES, RULE_TITLES, SEVERITIES
-from idp.web.console_words import FIELDS, FORMATS, GROUPS, LOOKUP_REASONS, REASONS
+from idp.web.case_words import CASE_OUTCOMES, ORIGINS, REVEAL_CHOICES, RULE_REASONS, RULE_TITLES, SEVERITIES
+from idp.web.console_words import FIELDS, FORMATS, GROUPS, KINDS, LOOKUP_REASONS, REASONS
 from idp.web.reason_words import reason_words
 from idp.web.wording import OBJECTION_KINDS, REVEAL_REASONS
 
@@ -139,6 +139,9 @@ VALUES: Final[Mapping[str, Words]] = {
         "proposed": _("Proposed"),
         "ended": _ENDED,
         "kept": _("Kept"),
+        "made": _("Written"),
+        "rewritten": _("Written anew"),
+        "restored": _("Put back"),
         "shared": _("Shared"),
         "removed": _("Removed"),
         "next": _("Next in line"),
@@ -211,6 +214,12 @@ OF_KIND: Final[Mapping[tuple[str, str], Words]] = {
     ("audit.accepted", "reason"): OPERATORS,
     ("alert.raised", "rule"): RULE_TITLES,
     ("rule.changed", "rule"): RULE_TITLES,
+    ("rule.changed", "reason"): RULE_REASONS,
+    ("rule.written", "reason"): RULE_REASONS,
+    ("rule.written", "kinds"): KINDS,
+    ("rule.written", "group"): FIELDS,
+    ("rule.written", "distinct"): FIELDS,
+    ("account.factor_missing", "lacks"): {"second_factor": _("A second factor"), "passkey": _("A passkey")},
     ("session.throttled", "rule"): {
         "account": _("Too many tries at one account"),
         "factor": _("Too many tries at one second factor"),
@@ -225,7 +234,14 @@ OF_KIND: Final[Mapping[tuple[str, str], Words]] = {
 }
 """Kind and field → words, where a field means something else in another event."""
 
-SEVERAL: Final = {"amr": METHODS, "scope": SCOPES, "fields": REVEAL_CHOICES, "value": ROLES, "search": FIELDS}
+SEVERAL: Final = {
+    "amr": METHODS,
+    "scope": SCOPES,
+    "fields": REVEAL_CHOICES,
+    "value": ROLES,
+    "roles": ROLES,
+    "search": FIELDS,
+}
 """Fields that name several at once."""
 
 

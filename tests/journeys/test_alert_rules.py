@@ -251,6 +251,21 @@ def test_an_operator_sees_rules_and_changes_none(house: House) -> None:
     assert operator.get(SEARCH).status_code == 403
 
 
+def test_the_event_of_a_rule_is_told_in_words(house: House) -> None:
+    watch = auditor(house)
+    make(watch, group_reason="1")
+    settle(house)
+    told = house.events("rule.written")[0]
+    page = watch.get(f"/console/events/{told['id']}?lang=en").text
+    for label, words in (
+        ("What it watches", "Sign-in failed"),
+        ("Group", "Reason"),
+        ("State", "Written"),
+        ("Reason", "Something was not noticed"),
+    ):
+        assert re.search(rf"<dt>{label}</dt><dd><bdi>{words}</bdi>", page), label
+
+
 def test_an_alert_leads_to_the_events_that_it_counted(watch: Person) -> None:
     house = watch.house
     watcher = watching(house)

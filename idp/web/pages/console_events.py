@@ -30,7 +30,7 @@ CLIENTS: Final = ("by_client", "to_client")
 DATA: Final = ("claims", "verified", "attribute")
 """Fields that name citizens' data."""
 GIST: Final = ("reason", "why", "rule", "how", "via", "state")
-INSTANTS: Final = ("until", "due", "told_from")
+INSTANTS: Final = ("until", "due", "told_from", "since")
 NUMBERS: Final = (*INSTANTS, "within")
 
 
