@@ -16,6 +16,8 @@ MAX_WITHIN = 7 * 86_400
 MAX_GROUPED = 4
 MAX_GROUPS = 10_000
 """Groups that a rule remembers at once; the longest silent is forgotten first."""
+MAX_SEEN = 100_000
+"""Events of a group that a rule remembers beyond those that it needs."""
 MAX_TRAVELLERS = 100_000
 """Groups of which a rule about travel remembers the last place."""
 TRACED: Mapping[str, str] = {"address": "exact", "network": "near", "block": "wide"}
@@ -136,12 +138,47 @@ def _judge(name: str, rule: Rule, kinds: Sequence[str]) -> None:
         raise RulesError(f"{name}: {trouble}")
 
 
+class _Window:
+    """Events of one group, the oldest first, and how often each value of theirs is among them: so that counting different ones costs the same for
+    however many."""
+
+    __slots__ = ("events", "most", "values")
+
+    def __init__(self, most: int) -> None:
+        self.most, self.events, self.values = most, deque[tuple[int, int, str | None]](), dict[str, int]()
+
+    def add(self, at: int, index: int, value: str | None) -> None:
+        """``value`` None: nothing but the event is counted."""
+        if len(self.events) == self.most:
+            self._forget()
+        self.events.append((at, index, value))
+        if value is not None:
+            self.values[value] = self.values.get(value, 0) + 1
+
+    def only_after(self, at: int) -> None:
+        """Forget what is too old."""
+        while self.events and self.events[0][0] <= at:
+            self._forget()
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.events.clear()
+        self.values.clear()
+
+    def _forget(self) -> None:
+        value = self.events.popleft()[2]
+        if value is not None:
+            left = self.values[value] = self.values[value] - 1
+            if not left:
+                del self.values[value]
+
+
 class Watcher:
     """The rules at work. Remembers of each group what lies within its window; one owner, events in the log's order."""
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
         self._rules = rules
-        self._seen: dict[str, OrderedDict[str, deque[tuple[int, int, str]]]] = {name: OrderedDict() for name in rules}
+        self._seen: dict[str, OrderedDict[str, _Window]] = {name: OrderedDict() for name in rules}
         self._silent: dict[tuple[str, str], int] = {}
         """Rule and group → until when it stays silent."""
         self._last: dict[str, OrderedDict[str, tuple[int, int, Place]]] = {
@@ -194,11 +231,10 @@ class Watcher:
     def _count(self, name: str, group: str, index: int, at: int, head: Mapping[str, Any]) -> tuple[int, int] | None:
         """How many events of the window meet the rule, and the first one's index; None while they are too few."""
         rule, window = self._rules[name], self._window(name, group)
-        window.append((at, index, _word(head.get(rule.distinct)) if rule.distinct else ""))
-        while window[0][0] <= at - rule.within * SECOND:
-            window.popleft()
-        count = len({value for _, _, value in window}) if rule.distinct else len(window)
-        return None if count < rule.count else (count, window[0][1])
+        window.add(at, index, _word(head.get(rule.distinct)) if rule.distinct else None)
+        window.only_after(at - rule.within * SECOND)
+        count = len(window.values) if rule.distinct else len(window.events)
+        return None if count < rule.count else (count, window.events[0][1])
 
     def _travelled(self, name: str, group: str, index: int, at: int, place: Place | None) -> tuple[int, int] | None:
         """The two ends of a journey that nobody makes, and the first one's index; events without a known place are no end of one."""
@@ -215,12 +251,13 @@ class Watcher:
             return None
         return (2, before[1]) if impossible(before[2], place, at - before[0], rule.travel) else None
 
-    def _window(self, name: str, group: str) -> deque[tuple[int, int, str]]:
+    def _window(self, name: str, group: str) -> _Window:
         groups = self._seen[name]
         window = groups.get(group)
         if window is None:
             # A window holds what a rule needs to be met, and a little more for those that count different values.
-            window = groups[group] = deque(maxlen=20 * self._rules[name].count)
+            count = self._rules[name].count
+            window = groups[group] = _Window(max(count, min(20 * count, MAX_SEEN)))
         groups.move_to_end(group)
         if len(groups) > MAX_GROUPS:
             groups.popitem(last=False)

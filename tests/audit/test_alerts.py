@@ -1,6 +1,7 @@
 """Alert rules: threshold, window, grouping, silence; a file that can't be used says why."""
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -70,6 +71,33 @@ def test_different_values_count_once_each():
     """Spraying: many accounts, not many tries"""
     assert seen(SPRAY, *(refused(n, person="p") for n in range(20))) == []
     assert seen(SPRAY, *(refused(n, person=f"p{n % 3}") for n in range(3))) == [(2, 0, 3, "")]
+
+
+def test_different_values_are_counted_of_what_lies_in_the_window_alone(monkeypatch):
+    """By hand, over events in any order of values; as many are remembered as a rule needs, or a little more"""
+    monkeypatch.setattr(alerts, "MAX_SEEN", 8)
+    for seed in range(30):
+        chance = sha256(bytes([seed])).digest() * 7
+        heads = [refused(n * 7 % 50 + n, person=f"p{chance[n] % 6}") for n in range(200)]
+        window, found, silent = list[tuple[int, int, str]](), [], -1
+        for index, head in enumerate(heads):
+            window = [*window[-7:], (head["at"], index, head["person"])]
+            while window[0][0] <= head["at"] - 60 * SECOND:
+                window.pop(0)
+            different = len({person for _, _, person in window})
+            if different >= 3 and silent <= head["at"]:
+                found.append((index, window[0][1], different, ""))
+                window, silent = [], head["at"] + 60 * SECOND
+        assert found and seen(SPRAY, *heads) == found
+
+
+def test_a_rule_at_its_bounds_remembers_no_more_than_it_needs():
+    rule = RULE.replace("count = 3", f"count = {alerts.MAX_COUNT}").replace(
+        "within = 60", f"within = {alerts.MAX_WITHIN}"
+    )
+    watcher = Watcher(parse(rule, KINDS))
+    watcher.see(0, refused(0))
+    assert [window.most for window in watcher._seen["many"].values()] == [alerts.MAX_COUNT]
 
 
 @pytest.mark.parametrize(
