@@ -142,5 +142,5 @@ def test_a_search_is_saved(citizens) -> None:
     wang.press("#keep-search")
     wang.page.locator(".yc-kept summary").first.click()
     expect(wang.page.locator(".yc-kept pre").first).to_contain_text("session.refused")
-    wang.press(".yc-kept a")
+    wang.press('.yc-kept a[href^="/console/events?"]')
     assert "outcome=refused" in wang.page.url
