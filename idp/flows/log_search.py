@@ -1,6 +1,6 @@
 """Looking for events: what stands in the log's index in the order of the log, newest first, each search bounded in what it reads."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from idp.audit import facets
 from idp.audit.events import vocabulary
 from idp.audit.search import MINUTE, Bad, Budget, Given, Line, Query, Spent, Union, conditions, intersect, window
 from idp.flows.ids import raw_id
-from idp.flows.log_reading import events_between, found_by_id
+from idp.flows.log_reading import events_between, found_by_id, rows_of
 from idp.flows.sequencer import Damaged, head
 from idp.flows.traces import Trace
 from idp.parts import Parts
@@ -107,6 +107,12 @@ def event_at(parts: Parts, seq: int) -> Found | None:
     return None if row is None else _found(row)
 
 
+def several(parts: Parts, numbers: Sequence[int]) -> list[Found]:
+    """The events of these numbers in their order, by one read; those that are not there are left out."""
+    rows = rows_of(parts, tuple(numbers))
+    return [_found(rows[number]) for number in numbers if number in rows]
+
+
 def met(parts: Parts, alert: Found) -> list[Found]:
     """The first and the last event that an alert counted, the newer one first; what is not in the log is left out."""
     ends = sorted(
@@ -164,8 +170,7 @@ class Walk:
         numbers = intersect(self._unions, self._top) if self._unions else self._all()
         read = 0
         for chunk in _chunks(self._until_spent(numbers), CHUNK):
-            rows = {row.seq: row for row in self._parts.store.find(Event, {"seq": Op("in", chunk)}, limit=len(chunk))}
-            found = [_found(rows[seq]) for seq in chunk if seq in rows and self._since <= rows[seq].at < self._until]
+            found = [event for event in several(self._parts, chunk) if self._since <= event.at < self._until]
             yield from (event for event in found if not self._data or self._data in event.head.get("claims", ()))
             read += len(chunk)
             if self._data and read >= MOST_READ:

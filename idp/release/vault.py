@@ -102,12 +102,7 @@ class Citizen:
 
     def open_claim(self, row: Attribute) -> Any:
         """The JSON value. Raises ``keys.errors.SealBroken``."""
-        place = associated_data("attribute", "value", self.account_id, row.code, row.row_version)
-        try:
-            return msgspec.json.decode(self.key.open(place, row.sealed))
-        except SealBroken:
-            self.broken(self, "attribute.value")
-            raise
+        return msgspec.json.decode(self.open("attribute", "value", row.code, row.row_version, row.sealed))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 
 from idp.audit.facets import KIND
 from idp.audit.search import local
-from idp.flows.log_search import Found, event_at
+from idp.flows.log_search import Found, several
 from idp.parts import Parts
 from idp.ports import Op
 from idp.records import EventFacet
@@ -47,9 +47,8 @@ def since_key(client_id: str, at: int) -> str:
 def _key_changes(parts: Parts) -> list[Found]:
     """The newest change of key of each of the clients that changed theirs last."""
     found: dict[str, Found] = {}
-    for seq in sorted((seq for kind in _KINDS for seq in _newest(parts, kind)), reverse=True)[:READ]:
-        event = event_at(parts, seq)
-        if event is not None and _of_key(event):
+    for event in several(parts, sorted((seq for kind in _KINDS for seq in _newest(parts, kind)), reverse=True)[:READ]):
+        if _of_key(event):
             found.setdefault(str(event.head.get("client_id")), event)
         if len(found) == CHANGED:
             break
