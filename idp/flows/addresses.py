@@ -4,7 +4,7 @@ The row rides in the event's batch. Its key lives wrapped in the keyring, as a c
 month's key is gone; the owner's tag is keyed too, so that erasure finds a citizen's rows and nobody else does. Nothing of it stands in the event.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
@@ -31,11 +31,21 @@ def line(parts: Parts, told: Insert, remote: str, about: bytes = NOBODY) -> tupl
     if not found:
         return ()
     try:
-        key = parts.vault.of_house(_name(number))
+        key = begun(parts, number)
     except KeyGone:  # a month that is over: the clock is wrong, and the key does not come back
         return ()
+    return (Insert(row(key, event, found, about)),)
+
+
+def begun(parts: Parts, number: int) -> Citizen:
+    """A month's key, made with its first event. Raises KeyGone when the month is over, Unavailable."""
+    return parts.vault.of_house(_name(number))
+
+
+def row(key: Citizen, event: Event, found: Mapping[str, bytes], about: bytes = NOBODY) -> EventAddress:
+    """What is kept of an event's address, whose networks are ``found`` (size → label), under its month's key."""
     exact, near, wide = (mark(key, size, found[size]) for size in (EXACT, NEAR, WIDE))
-    return (Insert(EventAddress(event.id, number, event.at, _owner(key, about), exact, near, wide)),)
+    return EventAddress(event.id, month(event.at), event.at, _owner(key, about), exact, near, wide)
 
 
 def line_of_refusal(parts: Parts, told: Insert, remote: str) -> tuple[Insert, ...]:

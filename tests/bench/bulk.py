@@ -9,8 +9,8 @@ import multiprocessing
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -22,12 +22,14 @@ from idp.audit import events as told
 from idp.audit.counts import Key, counts
 from idp.audit.facets import facets
 from idp.audit.merkle import leaf_hash, root_of, subtree
+from idp.audit.networks import labels
 from idp.audit.tiles import HASH, WIDTH, spans
+from idp.flows import addresses
 from idp.flows.addresses import month, months
 from idp.flows.sequencer import LOG, log_signer
 from idp.parts import Parts
 from idp.ports import Committed, Insert
-from idp.records import Event, EventCount, EventFacet, TreeBundle, TreeHead, TreeTile
+from idp.records import Event, EventAddress, EventCount, EventFacet, TreeBundle, TreeHead, TreeTile
 from idp.release.vault import Citizen
 from idp.store.partitions import SPAN
 
@@ -38,6 +40,8 @@ SPAN_US = 400 * 86_400 * 1_000_000
 PEOPLE = 200_000
 """Pseudonyms; the first are those of the accounts that are there."""
 AGENTS = ("Firefox 144, Windows 11", "Chrome 142, Android 16", "Safari 26, iOS 26", "Edge 142, Windows 11")
+ATTACKER = "203.0.113.66"
+"""Where one failed sign-in of fifty comes from."""
 CLAIMS = ("name", "birthdate", "address", "phone_number", "email")
 
 
@@ -53,6 +57,8 @@ class World:
     first: tuple[tuple[int, bytes], ...]
     """(seq, entry) of the events that are there already, which become the first leaves."""
     total: int
+    keys: Mapping[int, Citizen] = field(default_factory=dict)
+    """The keys of the months whose events are found by address; empty until loading begins."""
 
     def seq(self, index: int) -> int:
         """The number of the event at an index of the log."""
@@ -76,6 +82,8 @@ def load(parts: Parts, world: World, processes: int, progress: Callable[[int], o
     """Make the events of ``world`` up to its total, and the signed tree over all. The log must not have been sequenced yet."""
     for number in sorted(months(world.until - SPAN_US, world.until)):
         parts.store.part_off(number)
+    kept = months(addresses.oldest(parts, world.until), world.until)
+    world = replace(world, keys={number: addresses.begun(parts, number) for number in kept})
     with psycopg.connect(world.url, autocommit=True) as connection:
         connection.execute("ALTER TABLE events DISABLE TRIGGER pending")
         connection.execute("ALTER TABLE event_facets DROP CONSTRAINT event_facets_pkey")
@@ -95,7 +103,7 @@ def load(parts: Parts, world: World, processes: int, progress: Callable[[int], o
         ).fetchone()
         _copy(connection, EventCount, (EventCount(*key, n) for key, n in sorted(added.items())))
         _sign(parts, connection, world, b"".join(roots[n] for n in sorted(roots)))
-        for table in ("events", "event_facets", "event_counts", "tree_tiles", "tree_bundles"):
+        for table in ("events", "event_facets", "event_addresses", "event_counts", "tree_tiles", "tree_bundles"):
             connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table)))
 
 
@@ -134,7 +142,10 @@ def _make(n: int) -> Block:
     """One block: rows, index lines, bundles and the tiles of the first level."""
     world, start, end = _world, n * BLOCK, min((n + 1) * BLOCK, _world.total)
     there = [entry for _, entry in world.first[start:end]]
-    made = list(_events(world, start + len(there), end))
+    made, places = list[Event](), list[EventAddress]()
+    for event, place in _events(world, start + len(there), end):
+        made.append(event)
+        places += [place] if place is not None else []
     numbers = [world.seq(i) for i in range(start, end)]
     entries = [*there, *(event.entry for event in made)]
     hashes = b"".join(map(leaf_hash, entries))
@@ -143,6 +154,7 @@ def _make(n: int) -> Block:
     with _connection.transaction():
         _copy(_connection, Event, made)
         _copy(_connection, EventFacet, (EventFacet(*line, e.seq) for e in (*old, *made) for line in facets(e)))
+        _copy(_connection, EventAddress, places)
         _copy(_connection, TreeBundle, _bundles(start // WIDTH, entries, numbers))
         _copy(_connection, TreeTile, (TreeTile(0, start // WIDTH + i, tile) for i, tile in enumerate(tiles)))
     roots = b"".join(root_of(_split(tile)) for tile in tiles if len(tile) == WIDTH * HASH)
@@ -193,7 +205,7 @@ def _person(n: int) -> Citizen:
     return Citizen(digest[:16], digest[16:], _world.people[0].key, os.urandom)
 
 
-def _events(world: World, start: int, end: int) -> Iterator[Event]:
+def _events(world: World, start: int, end: int) -> Iterator[tuple[Event, EventAddress | None]]:
     chance = random.Random(f"{world.seed}/{start}")
     pending: list[told.Fact] = []
     person, at = _person(0), 0
@@ -206,14 +218,22 @@ def _events(world: World, start: int, end: int) -> Iterator[Event]:
         at = world.at(index)
         fact = pending.pop(0)
         private = {
-            "address": f"198.51.{chance.randrange(256)}.{chance.randrange(256)}",
+            "address": _address(chance, fact),
             "device": chance.choice(AGENTS),
         }
         personal = {name: private[name] for name in fact.PERSONAL} or None
         about = None if isinstance(fact, told.ClientTokenIssued) else person
         made = told.record(fact, at=at, entropy=os.urandom, person=about, personal=personal).record
         assert isinstance(made, Event)
-        yield msgspec.structs.replace(made, seq=world.seq(index))
+        event = msgspec.structs.replace(made, seq=world.seq(index))
+        key = world.keys.get(month(at)) if personal is not None and "address" in personal else None
+        place = addresses.row(key, event, labels(private["address"]), person.account_id) if key is not None else None
+        yield event, place
+
+
+def _address(chance: random.Random, fact: told.Fact) -> str:
+    attack = isinstance(fact, told.SignInFailed) and chance.random() < 0.02
+    return ATTACKER if attack else f"198.51.{chance.randrange(256)}.{chance.randrange(256)}"
 
 
 def _visit(chance: random.Random, client: str) -> Iterator[told.Fact]:
