@@ -7,6 +7,7 @@ a revoked client or key by more than that. Grants, sessions and account status a
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -84,13 +85,16 @@ class Cache(Generic[K, V]):
     def get(self, key: K) -> V | None:
         """The value, loaded on demand; absences are not kept."""
         generation = self._generations.now(self._kind)
-        with self._lock:
-            if generation != self._at:
-                self._entries.clear()
-                self._at = generation
-            if key in self._entries:
+        if generation != self._at:  # emptied first, then of this generation: what is found below is never older
+            with self._lock:
+                if generation != self._at:
+                    self._entries.clear()
+                    self._at = generation
+        value = self._entries.get(key)
+        if value is not None:
+            with suppress(KeyError):  # another thread's newcomer pushed it out
                 self._entries.move_to_end(key)
-                return self._entries[key]
+            return value
         value = self._load(key)
         if value is not None:
             with self._lock:

@@ -20,7 +20,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 from keys.errors import TokenInvalid
 from keys.ports import Signer
 from keys.signing import SIGNING_ALGS
-from keys.wire import b64url, unb64url
+from keys.wire import ascii64, b64url, unb64url
 
 ACCEPTED_ALGS: Final = (*SIGNING_ALGS, "EdDSA")
 """What others may sign with: our own algorithms, and the older name of Ed25519 (RFC 8037; RFC 9864 names it anew)."""
@@ -75,8 +75,8 @@ class VerifyKeys:
 
 def mint(signer: Signer, typ: str, claims: Mapping[str, Any]) -> str:
     """A compact JWS over ``claims`` (RFC 7515 §7.1). The one place where this provider signs. ``typ``: ``JWT``, ``at+jwt``…"""
-    signing_input = _header(signer.alg, signer.kid, typ) + b64url(msgspec.json.encode(claims))
-    return f"{signing_input}.{b64url(signer.sign(signing_input.encode('ascii')))}"
+    signing_input = _header(signer.alg, signer.kid, typ) + ascii64(msgspec.json.encode(claims))
+    return (signing_input + b"." + ascii64(signer.sign(signing_input))).decode("ascii")
 
 
 def verify(
@@ -135,8 +135,8 @@ def half_hash(alg: str, value: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _header(alg: str, kid: str, typ: str) -> str:
-    return b64url(msgspec.json.encode({"alg": alg, "kid": kid, "typ": typ})) + "."
+def _header(alg: str, kid: str, typ: str) -> bytes:
+    return ascii64(msgspec.json.encode({"alg": alg, "kid": kid, "typ": typ})) + b"."
 
 
 class _Registry(jws.JWSRegistry):

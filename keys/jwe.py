@@ -26,7 +26,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from keys.errors import TokenInvalid
-from keys.wire import b64url, length_prefixed, unb64url
+from keys.wire import ascii64, length_prefixed, unb64url
 
 JWE_ALGS: Final = ("ECDH-ES+A256KW", "RSA-OAEP-256", "ECDH-ES")
 JWE_ENCS: Final = ("A256GCM", "A128CBC-HS256")
@@ -77,12 +77,12 @@ class Encrypter:
         optional = {name: value for name, value in (("kid", kid), ("typ", typ), ("cty", cty), ("iss", iss)) if value}
         header: dict[str, str] = {"alg": alg, "enc": enc}
         self._enclose = _CONTENT[enc]
-        self._protected, self._oaep, self._agree = "", None, None
+        self._protected, self._oaep, self._agree = b"", None, None
         if alg == "RSA-OAEP-256":
             if not isinstance(public, rsa.RSAPublicKey):
                 raise ValueError("the key cannot be encrypted to")
             self._oaep = partial(public.encrypt, padding=_OAEP)
-            self._protected = b64url(msgspec.json.encode({**header, **optional}))
+            self._protected = ascii64(msgspec.json.encode({**header, **optional}))
             return
         self._agree = _agreeing(public)
         # §4.6: with ECDH-ES alone the agreed key is the content encryption key
@@ -99,11 +99,11 @@ class Encrypter:
             encrypted_key = self._oaep(cek)
         else:
             (secret, epk), (derive, direct) = self._agree(), self._derive
-            agreed, protected = derive(secret), b64url(self._before + epk + self._after)
+            agreed, protected = derive(secret), ascii64(self._before + epk + self._after)
             cek = agreed if direct else os.urandom(_CEK_BYTES)
             encrypted_key = b"" if direct else aes_key_wrap(agreed, cek)
-        iv, text, tag = self._enclose(cek, plain, protected.encode("ascii"))
-        return f"{protected}.{b64url(encrypted_key)}.{b64url(iv)}.{b64url(text)}.{b64url(tag)}"
+        iv, text, tag = self._enclose(cek, plain, protected)
+        return b".".join((protected, ascii64(encrypted_key), ascii64(iv), ascii64(text), ascii64(tag))).decode("ascii")
 
 
 def encrypt(plain: bytes, key: Key, **chosen: str) -> str:
@@ -155,7 +155,7 @@ def _agreeing(public: Any) -> _Agreeing:
 
 def _agreed_x25519(public: X25519PublicKey) -> tuple[bytes, bytes]:
     mine = X25519PrivateKey.generate()
-    x = b64url(mine.public_key().public_bytes_raw()).encode()
+    x = ascii64(mine.public_key().public_bytes_raw())
     return mine.exchange(public), b'{"kty":"OKP","crv":"X25519","x":"%s"}' % x
 
 
@@ -164,7 +164,7 @@ def _agreed_on_curve(
 ) -> tuple[bytes, bytes]:
     mine = ec.generate_private_key(curve)
     point = mine.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)  # 0x04 ‖ x ‖ y
-    x, y = b64url(point[1 : size + 1]).encode(), b64url(point[size + 1 :]).encode()
+    x, y = ascii64(point[1 : size + 1]), ascii64(point[size + 1 :])
     return mine.exchange(_ECDH, public), b'%s%s","y":"%s"}' % (start, x, y)
 
 

@@ -5,6 +5,7 @@ Plaintext is padded to 32·2ⁿ (0x80, then zeros: ISO/IEC 7816-4), so that the 
 """
 
 import hmac
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NoReturn
 
@@ -35,10 +36,9 @@ def associated_data(table: str, column: str, account_id: bytes, row_id: bytes | 
 
     Equal to ``length_prefixed`` over format, table, column, account, row and version; what values of one account share is made once.
     """
-    place = _account_place(table, column, account_id)
-    if row_id.__class__ is str:  # the code of an attribute: few, and eight of them in a release
-        return place + _coded_place(row_id, row_version)
-    return place + _row_place(row_id, row_version)
+    if row_id.__class__ is str:  # the code of an attribute: few
+        return account_place(table, column, account_id) + coded_place(row_id, row_version)
+    return account_place(table, column, account_id) + _row_place(row_id, row_version)
 
 
 def _row_place(row_id: bytes | str, row_version: int) -> bytes:
@@ -46,30 +46,29 @@ def _row_place(row_id: bytes | str, row_version: int) -> bytes:
     return len(row).to_bytes(4, "big") + row + _EIGHT + row_version.to_bytes(8, "big")
 
 
-_coded_place = lru_cache(maxsize=4096)(_row_place)
+coded_place = lru_cache(maxsize=4096)(_row_place)
+"""The second half of a place: what all citizens' values of one attribute and version share."""
 
 
 @lru_cache(maxsize=4096)
-def _account_place(table: str, column: str, account_id: bytes) -> bytes:
+def account_place(table: str, column: str, account_id: bytes) -> bytes:
+    """The first half of a place: what all of a citizen's values in one column share."""
     return length_prefixed(FORMAT, table.encode(), column.encode(), account_id)
 
 
 def padded(plain: bytes) -> bytes:
     """Plaintext ‖ 0x80 ‖ zeros, up to the next length of the form 32·2ⁿ."""
-    return (plain + b"\x80").ljust(_block(len(plain) + 1), b"\x00")
+    size = len(plain)
+    return (plain + b"\x80").ljust(_SMALLEST if size < _SMALLEST else 1 << size.bit_length(), b"\x00")
 
 
 def unpadded(block: bytes) -> bytes:
     """Undoes ``padded``. Raises ``SealBroken`` if the block was not made by it."""
     plain, mark, zeros = block.rpartition(b"\x80")
-    if not mark or zeros.strip(b"\x00") or _block(len(plain) + 1) != len(block):
+    size = len(plain)
+    if not mark or zeros.strip(b"\x00") or len(block) != (_SMALLEST if size < _SMALLEST else 1 << size.bit_length()):
         raise SealBroken("a sealed value has a wrong padding")
     return plain
-
-
-def _block(least: int) -> int:
-    """The next length of the form 32·2ⁿ."""
-    return _SMALLEST if least <= _SMALLEST else 1 << (least - 1).bit_length()
 
 
 class DataKey:
@@ -99,15 +98,24 @@ class DataKey:
 
     def open(self, aad: bytes, sealed: bytes) -> bytes:
         """Plaintext. Raises ``SealBroken`` for anything altered, truncated, moved, of another suite or another key version."""
+        return self.open_each(((aad, sealed),))[0]
+
+    def open_each(self, values: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+        """Plaintexts of (place, sealed) in order: what a release opens, without a call for each. Raises as :meth:`open` for the first that does
+        not open."""
+        opened, head, decrypt = [], self._head, self._aes.decrypt
         try:
-            if sealed.startswith(self._head) and len(sealed) >= _LEAST_BYTES:  # nearly all: what every release opens
-                return unpadded(self._aes.decrypt(sealed[_HEAD_BYTES:_BODY_AT], sealed[_BODY_AT:], aad))
-            version, nonce, body = _split(sealed)
-            if version != self.version:
-                raise SealBroken("a sealed value names another version of the data key")
-            return unpadded(self._decrypt(sealed[0], nonce, body, aad))
+            for aad, sealed in values:
+                if sealed.startswith(head) and len(sealed) >= _LEAST_BYTES:  # nearly all
+                    opened.append(unpadded(decrypt(sealed[_HEAD_BYTES:_BODY_AT], sealed[_BODY_AT:], aad)))
+                    continue
+                version, nonce, body = _split(sealed)
+                if version != self.version:
+                    raise SealBroken("a sealed value names another version of the data key")
+                opened.append(unpadded(self._decrypt(sealed[0], nonce, body, aad)))
         except InvalidTag:
             raise SealBroken("a sealed value does not open here") from None
+        return opened
 
     def joined(self, other: "DataKey") -> "DataKey":
         """The key that follows from both, so that neither alone opens what it seals; its values say so (``is_joined``)."""

@@ -21,7 +21,13 @@ def subject(ring: PurposeRing, version: int, account_id: bytes, sector_id: bytes
     """The pairwise subject of one account in one sector. ``version`` is the account's column. Raises ``MissingKey``."""
     if len(account_id) != ACCOUNT_ID_BYTES:
         raise ValueError("an account id has 16 bytes")
-    return b64url(_siv(ring.get("pairwise", version)).encrypt(account_id, [b"sub" + as_bytes(sector_id)]))
+    return _subject(ring.get("pairwise", version), account_id, sector_id)
+
+
+@lru_cache(maxsize=4096)
+def _subject(key: bytes, account_id: bytes, sector_id: bytes | str) -> str:
+    """The same for ever; asked for by every answer of a sign-in."""
+    return b64url(_siv(key).encrypt(account_id, [b"sub" + as_bytes(sector_id)]))
 
 
 def account_of_subject(ring: PurposeRing, sector_id: bytes | str, sub: str) -> bytes | None:

@@ -1,10 +1,13 @@
 """The release itself, without HTTP: the flow that UserInfo calls, in this process, by as many threads as the server has, over the same stores."""
 
+import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from idp.app import close_parts, open_parts
+from idp.app import close_parts, in_turn, open_parts
 from idp.bench.cpu import cores, on_core
 from idp.bench.target import Target
 from idp.bench.wrk import Load
@@ -29,11 +32,22 @@ def releasing(target: Target, token: str, seconds: int) -> Load:
         verified = AccessTokens(parts).verify(token, parts.clock())
         grant = check_alive(parts, verified, parts.clock())
         assert grant is not None
-        with on_core(cores()[0]):
+        with on_core(cores()[0]), _as_served():
             _loop(parts, grant, verified.token.scope, 0, _Tally())  # caches
             return _load(parts, grant, verified.token.scope, target.threads, seconds)
     finally:
         close_parts(parts)
+
+
+@contextmanager
+def _as_served() -> Iterator[None]:
+    """Threads are scheduled as those of a server."""
+    before = os.sched_getscheduler(0)
+    in_turn()
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, before, os.sched_param(0))
 
 
 def _load(parts: Parts, grant: Grant, scope: tuple[str, ...], threads: int, seconds: int) -> Load:

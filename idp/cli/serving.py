@@ -49,7 +49,7 @@ log = logging.getLogger("yimen.serving")
 
 def worker_app() -> "Application":
     """What a server worker loads."""
-    from idp.app import serve_factory
+    from idp.app import in_turn, serve_factory
 
     _signals.set_main_signals = _obey
     call: Callable[..., Any] = granian.server.mp._wsgi_call_wrap  # type: ignore[attr-defined]
@@ -57,15 +57,13 @@ def worker_app() -> "Application":
     granian.server.mp._wsgi_call_wrap = lambda *given: bodies.watched(call(*given))  # type: ignore[attr-defined]
     atexit.register(_leave_at_once)
     application = serve_factory()
+    in_turn()
     _steady()
     return application
 
 
 def _steady() -> None:
-    """Threads that wake do not push aside the one that holds the interpreter's lock, only to wait for it: a tenth to a fifth of a request's CPU.
-    And what was loaded before the first request is for ever: the collector need not look at it again and again."""
-    if hasattr(os, "SCHED_BATCH"):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # threads begun later inherit it
+    """What was loaded before the first request is for ever: the collector need not look at it again and again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

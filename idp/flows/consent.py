@@ -263,7 +263,7 @@ def _can_be_shown(line: Line) -> bool:
 def _preview(
     parts: Parts, citizen: Citizen, planned: Plan, rows: list[Attribute], now: int, numbers: Mapping[str, str]
 ) -> dict[str, str]:
-    values = {row.code: citizen.open_claim(row) for row in rows}
+    values = citizen.open_claims(rows)
     kinds = parts.catalogue.kinds(line.attribute for line in planned.lines)
     told: dict[str, str] = {}
     for line in planned.lines:

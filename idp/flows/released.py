@@ -28,8 +28,7 @@ from idp.release.vault import Citizen
 _NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Released:
+class Released(msgspec.Struct, frozen=True):
     """What is told: claim → value, in order, and for which items. ``names``: every claim of it, those inside ``verified_claims`` too, which
     ``verified`` names."""
 
@@ -163,7 +162,7 @@ def _told(
     rows = parts.vault.rows(citizen, sources(first))
     planned = asking.planned(parts, client, what, held=asking.held(rows), chosen=chosen, key=key)
     wanted = set(sources(planned))
-    values = {row.code: citizen.open_claim(row) for row in rows if row.code in wanted}
+    values = citizen.open_claims([row for row in rows if row.code in wanted])
     known = {line.claim: (line, _value(parts, line, values, now, private.compared)) for line in planned.released}
     known = {claim: found for claim, found in known.items() if found[1] is not None}
     due = {line.claim for line in planned.released if line.verified != "only"}

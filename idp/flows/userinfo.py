@@ -1,7 +1,8 @@
 """GET and POST /userinfo: is the token alive, which claims, open the vault for just those, record, sign as registered."""
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from clients.model import Client
 from idp.audit.events import AttributesReleased, TokenRequestRefused, record
@@ -23,8 +24,7 @@ from idp.release.vault import Citizen
 from keys.errors import SealBroken
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """Claims for a client that registered no signature."""
 
     claims: dict[str, Any]
@@ -33,8 +33,7 @@ class Document:
         return "Document(…)"
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(msgspec.Struct, frozen=True):
     """An answer that is signed, encrypted or both, as the client registered (OIDC Core §5.3.2)."""
 
     jwt: str

@@ -4,7 +4,6 @@ Whom an answer is encrypted to is found before anything is used up; an answer to
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal
 
@@ -29,8 +28,7 @@ class NoKey(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(msgspec.Struct, frozen=True):
     """The client's key that one answer is encrypted to, with the algorithms that it registered."""
 
     alg: str

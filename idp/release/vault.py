@@ -3,7 +3,7 @@
 Nothing personal is written but through a :class:`Citizen`. A key that is gone or broken refuses for that person alone (:class:`KeyGone`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from idp.records import Attribute, KeyringEntry
 from idp.release.details import DetailKeys, Months, keep
 from keys.errors import SealBroken
 from keys.purpose import SUITE_AES_256_GCM, PurposeRing
-from keys.sealed import DataKey, associated_data, fresh_data_key, is_joined, open_data_key
+from keys.sealed import DataKey, account_place, associated_data, coded_place, fresh_data_key, is_joined, open_data_key
 
 NOBODY = bytes(16)
 """Account id of no one: its key seals what is known of unknown callers (a failed sign-in's address)."""
@@ -30,6 +30,7 @@ FEW = 4
 """Attributes looked up one by one; for more, one walk over all that a citizen has is cheaper. Only what is wanted is ever opened."""
 MOST_ATTRIBUTES = 10_000
 """So many kinds of attributes the catalogue holds at most (``caches.Catalogue``)."""
+_json = msgspec.json.Decoder().decode
 
 
 class KeyGone(Exception):
@@ -102,7 +103,17 @@ class Citizen:
 
     def open_claim(self, row: Attribute) -> Any:
         """The JSON value. Raises ``keys.errors.SealBroken``."""
-        return msgspec.json.decode(self.open("attribute", "value", row.code, row.row_version, row.sealed))
+        return self.open_claims((row,))[row.code]
+
+    def open_claims(self, rows: Sequence[Attribute]) -> dict[str, Any]:
+        """Code → JSON value. Raises ``keys.errors.SealBroken`` when one does not open, which is on record then."""
+        place = account_place("attribute", "value", self.account_id)
+        try:
+            opened = self.key.open_each([(place + coded_place(row.code, row.row_version), row.sealed) for row in rows])
+        except SealBroken:
+            self.broken(self, "attribute.value")
+            raise
+        return {row.code: _json(value) for row, value in zip(rows, opened, strict=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +182,7 @@ class Vault:
 
     def claims(self, citizen: Citizen, codes: Iterable[str]) -> dict[str, Any]:
         """The values of just those claims, absent ones left out. Raises ``keys.errors.SealBroken`` when one fails to open."""
-        return {row.code: citizen.open_claim(row) for row in self.rows(citizen, codes)}
+        return citizen.open_claims(self.rows(citizen, codes))
 
     def rows(self, citizen: Citizen, codes: Iterable[str]) -> list[Attribute]:
         """The sealed rows of just those claims."""

@@ -116,8 +116,7 @@ class PostgresStore(SqlStore):
 
     def unsequenced(self, after: int, limit: int) -> list[Event]:  # noqa: ARG002
         """``Store.unsequenced`` from ``events_pending``: a lower ``seq`` may commit after a higher one."""
-        make = self.statements.make(Event)
-        return [make(row) for row in self.rows(_UNSEQUENCED, [limit])]
+        return self.statements.make(Event)(self.rows(_UNSEQUENCED, [limit]))
 
     def part_off(self, month: int) -> bool:
         """``Store.part_off`` on a connection of its own, which alone may make tables."""

@@ -57,7 +57,7 @@ class SqlStore:
         if not found:
             return None
         assert len(found) == 1, f"more than one {kind.__name__} meets {sorted(where)}"
-        return statements.make(kind)(found[0])
+        return statements.make(kind)(found)[0]
 
     def pair(self, kind: type[S], other: type[T], via: str, /, **where: Any) -> tuple[S, T | None] | None:
         """``Store.pair``."""
@@ -66,15 +66,15 @@ class SqlStore:
             return None
         assert len(found) == 1, f"more than one {kind.__name__} meets {sorted(where)}"
         row, width = found[0], len(kind.__struct_fields__)
-        first = self.statements.make(kind)(row[:width])
-        return first, None if row[width] is None else self.statements.make(other)(row[width:])
+        first = self.statements.make(kind)((row[:width],))[0]
+        return first, None if row[width] is None else self.statements.make(other)((row[width:],))[0]
 
     def find(
         self, kind: type[S], where: Mapping[str, Any] | None = None, *, order: Sequence[str] = (), limit: int = 1000
     ) -> list[S]:
         """``Store.find``."""
-        make = self.statements.make(kind)
-        return [make(row) for row in self.rows(*self.statements.select(kind, where or _NOTHING, tuple(order), limit))]
+        rows = self.rows(*self.statements.select(kind, where or _NOTHING, tuple(order), limit))
+        return self.statements.make(kind)(rows)
 
     def count(self, kind: type[Struct], where: Mapping[str, Any] | None = None) -> int:
         """``Store.count``."""

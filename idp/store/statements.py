@@ -6,7 +6,8 @@ Parameters are positional, in the order values, where, limit.
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import starmap
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -20,7 +21,7 @@ from idp.ports import Add, Delete, Holds, Insert, InsertMany, Op, Update, Write
 from idp.store.tables import TABLES
 
 S = TypeVar("S", bound=Struct)
-Make = Callable[[Sequence[Any]], S]
+Make = Callable[[Iterable[Sequence[Any]]], list[S]]
 Shape = tuple[Any, ...]
 
 MAX_SHAPES = 2000
@@ -73,11 +74,11 @@ def split_values(values: Mapping[str, Any]) -> tuple[Shape, list[Any]]:
 
 
 def maker(kind: type[S]) -> Make[S]:
-    """How a row becomes the record: by position, or by name where the record takes names alone."""
+    """How rows become records: by position, or by name where the record takes names alone."""
     names = kind.__struct_fields__
     if any(p.kind is p.KEYWORD_ONLY for p in inspect.signature(kind).parameters.values()):
-        return lambda row: kind(**dict(zip(names, row, strict=True)))
-    return lambda row: kind(*row)
+        return lambda rows: [kind(**dict(zip(names, row, strict=True))) for row in rows]
+    return lambda rows: list(starmap(kind, rows))
 
 
 class Statements:
@@ -91,7 +92,7 @@ class Statements:
         self._makers: dict[type[Struct], Make[Any]] = {}
 
     def make(self, kind: type[S]) -> Make[S]:
-        """The record's constructor from a row."""
+        """The records' constructor from rows."""
         found = self._makers.get(kind)
         if found is None:
             found = self._makers[kind] = maker(kind)
