@@ -67,9 +67,10 @@ def make(
     to: Name | None,
     notice: str,
     person: Person | None,
+    locale: str | None = None,
     instead: Write | None = None,
 ) -> tuple[bytes, list[Write]]:
-    """The row of a code with its message to ``to``; its id.
+    """The row of a code with its message to ``to``, in the person's language, or for a stranger in ``locale``; its id.
 
     ``to`` None: a row that no code opens, with ``instead`` or a message that is never sent, so that the work is the same.
     """
@@ -92,7 +93,7 @@ def make(
         parts,
         to or facts.name,
         notice,
-        person.account.locale if person else None,
+        person.account.locale if person else locale,
         caller.now,
         owner=about if person else None,
         nobody=about,

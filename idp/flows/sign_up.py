@@ -50,8 +50,8 @@ class Over:
     """The code or ticket is used, too old, or another browser's: begin again."""
 
 
-def ask(parts: Parts, caller: Caller, typed: str) -> CodeSent | Wrong:
-    """Send a code to an address that has no account, a notice to one that has; the browser sees the same."""
+def ask(parts: Parts, caller: Caller, typed: str, locale: str | None = None) -> CodeSent | Wrong:
+    """Send a code to an address that has no account, a notice to one that has; the browser sees the same. ``locale``: of the page that asks."""
     try:
         name = canonical(typed)
     except BadIdentifier:
@@ -60,10 +60,12 @@ def ask(parts: Parts, caller: Caller, typed: str) -> CodeSent | Wrong:
         return Wrong("identifier", "identifier_invalid")
     allowed = one_time.may_send(parts, blind_index(parts.ring, name.kind, name.canonical)[0], caller.remote)
     taken = identifier(parts, name)
-    return CodeSent(one_time.reference(parts, _send(parts, caller, name, taken, allowed)), masked(name))
+    return CodeSent(one_time.reference(parts, _send(parts, caller, name, taken, allowed, locale)), masked(name))
 
 
-def _send(parts: Parts, caller: Caller, name: Name, taken: Identifier | None, allowed: bool) -> bytes:
+def _send(
+    parts: Parts, caller: Caller, name: Name, taken: Identifier | None, allowed: bool, locale: str | None
+) -> bytes:
     """The same work whether the address is taken or not: its owner is read, and a message to one is made, also where there is none."""
     owner = load(parts, taken.account_id) if taken is not None else None
     if taken is None:
@@ -74,19 +76,19 @@ def _send(parts: Parts, caller: Caller, name: Name, taken: Identifier | None, al
     facts = Facts(name.kind, name.canonical)
     instead = exists if allowed and taken is not None else None
     row_id, writes = one_time.make(
-        parts, caller, PURPOSE, facts, to=to, notice="sign_up_code", person=None, instead=instead
+        parts, caller, PURPOSE, facts, to=to, notice="sign_up_code", person=None, locale=locale, instead=instead
     )
     parts.store.commit(writes)
     return row_id
 
 
-def again(parts: Parts, caller: Caller, shown: str | None) -> CodeSent | Wrong | Over:
+def again(parts: Parts, caller: Caller, shown: str | None, locale: str | None = None) -> CodeSent | Wrong | Over:
     """Another code to the same address; the first one is dead."""
     found = one_time.find(parts, caller, PURPOSE, shown, "code")
     if found is None:
         return Over()
     parts.store.commit([one_time.use(found[0])])
-    return ask(parts, caller, found[1].value)
+    return ask(parts, caller, found[1].value, locale)
 
 
 def confirm(parts: Parts, caller: Caller, shown: str | None, code: str) -> Confirmed | Wrong | Over:

@@ -5,9 +5,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from werkzeug.test import TestResponse
 
-from idp.records import Session
+from idp.records import Account, Session
 from tests.kit.house import App, House
-from tests.kit.person import PASSWORD, Person, authorize, enrol, last_code, totp_now
+from tests.kit.person import PASSWORD, Person, authorize, enrol, last_code, messages, totp_now
 
 NEW = "harbour lantern seven quilts"
 TWO = "urn:yimen:acr:2"
@@ -44,6 +44,17 @@ def test_a_new_account_by_prompt_create(house: House, app: App) -> None:
     person.submit(code=last_code(house, "sign_up_code"))
     page = person.submit(name="王芳", new_password=NEW, repeat_password=NEW)
     assert "code" in allowed(person, page)
+
+
+def test_a_new_account_speaks_the_language_that_the_service_asked_for(house: House, app: App) -> None:
+    """ui_locales holds for the code and for the account made, as it does for the pages (OIDC Core §3.1.2.1)"""
+    person = Person(house)
+    authorize(person, app, prompt="create", ui_locales="en")
+    person.submit(identifier="wang.fang@example.cn")
+    assert messages(house)[-1][2].startswith("Your code is ")
+    person.submit(code=last_code(house, "sign_up_code"))
+    person.submit(name="", new_password=NEW, repeat_password=NEW)
+    assert [account.locale for account in house.parts.store.find(Account)] == ["en"]
 
 
 def test_a_new_account_by_the_link_on_the_sign_in_page(house: House, app: App) -> None:

@@ -95,3 +95,25 @@ def test_an_address_with_an_account_gets_a_notice(house: House) -> None:
     answer = person.submit(identifier="LI.WEI@example.cn")
     assert answer.status_code == 200 and 'id="confirm-code"' in answer.text
     assert [kind for kind, _, _ in messages(house)] == ["exists"]
+
+
+def test_the_code_comes_in_the_language_of_the_page(house: House) -> None:
+    person = Person(house)
+    person.get("/sign-up?lang=en")
+    person.submit(identifier="wang.fang@example.cn")
+    assert messages(house)[-1][2].startswith("Your code is ")
+    person.submit(form=1, again="1")
+    assert messages(house)[-1][2].startswith("Your code is ")
+    other = Person(house)
+    other.get("/sign-up?lang=zh-Hans")
+    other.submit(identifier="li.na@example.cn")
+    assert messages(house)[-1][2].startswith("您的验证码是")
+
+
+def test_an_owner_is_told_in_the_owners_language(house: House) -> None:
+    """Whoever types the address chooses nothing of what its owner gets"""
+    house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
+    person = Person(house)
+    person.get("/sign-up?lang=en")
+    person.submit(identifier="li.wei@example.cn")
+    assert not messages(house, "exists")[-1][2].isascii()

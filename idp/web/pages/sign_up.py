@@ -11,7 +11,7 @@ from idp.flows import sign_up as flow
 from idp.flows.one_time import MINUTES
 from idp.flows.sign_up import CodeSent, Confirmed, Over, Wrong
 from idp.parts import Parts
-from idp.web.pages.common import language, problem_page, see_other
+from idp.web.pages.common import problem_page, see_other
 from idp.web.pages.visit import Visit, field, onward, show, too_many, visit
 
 PATH, CODE, PASSWORD = "/sign-up", "/sign-up/code", "/sign-up/password"
@@ -30,7 +30,7 @@ def blueprint(parts: Parts) -> Blueprint:
         here, typed = visit(parts), field("identifier")
         if not here.proven(PATH):
             return _address(here, {"": "form_expired"}, typed, 403)
-        outcome = flow.ask(parts, here.caller, typed)
+        outcome = flow.ask(parts, here.caller, typed, here.language)
         return (
             _address(here, {outcome.field: outcome.error}, typed, 422)
             if isinstance(outcome, Wrong)
@@ -103,7 +103,7 @@ def _address(here: Visit, errors: Mapping[str, str], typed: str, status: int = 2
 
 def _confirm(here: Visit, ticket: str) -> Response:
     if field("again"):
-        sent = flow.again(here.parts, here.caller, ticket)
+        sent = flow.again(here.parts, here.caller, ticket, here.language)
         return code_page(here, CODE, sent, own=PATH) if isinstance(sent, CodeSent) else over(here)
     outcome = flow.confirm(here.parts, here.caller, ticket, field("code"))
     match outcome:
@@ -117,7 +117,7 @@ def _confirm(here: Visit, ticket: str) -> Response:
 
 def _finish(here: Visit, ticket: str) -> Response:
     name, password, repeated = field("name"), field("new_password"), field("repeat_password")
-    outcome = flow.finish(here.parts, here.caller, ticket, name, password, repeated, language())
+    outcome = flow.finish(here.parts, here.caller, ticket, name, password, repeated, here.language)
     if isinstance(outcome, Wrong):
         known = flow.ticket_of(here.parts, here.caller, ticket)
         return _password(here, known, {outcome.field: outcome.error}, name, 422) if known else over(here)

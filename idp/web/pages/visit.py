@@ -23,6 +23,7 @@ from idp.web.pages.common import (
     cookie,
     current,
     interaction_context,
+    language,
     page,
     see_other,
 )
@@ -52,6 +53,11 @@ class Visit:
     def bound(self) -> bytes:
         """What forms of this visit are made for: browser and interaction."""
         return self.caller.browser + self.caller.flow
+
+    @property
+    def language(self) -> str:
+        """The language that the page of this visit is in."""
+        return language(self.opened.interaction.request.ui_locales if self.opened else None)
 
     def path(self, base: str, **query: str) -> str:
         """A page of ours that keeps the interaction."""
