@@ -153,15 +153,16 @@ def _matches(verifier: str, challenge: str) -> bool:
 
 
 def client_scope(form: Params, client: Client) -> str:
-    """The scope of a client's own token (RFC 6749 §3.3): what it asks within its registration, else its default.
+    """The scope of a client's own token (RFC 6749 §3.3): what it asks within its registration, else its default, else all that it
+    is registered for; the answer says which.
 
-    Raises Refusal(invalid_scope) beyond the registration, and where nothing was asked and no default is registered.
+    Raises Refusal(invalid_scope) beyond the registration, and where nothing is registered.
     """
     text = form.one("scope")
-    asked = split(text) if text is not None else client.default_scope
+    asked = split(text) if text is not None else client.default_scope or client.scope
     if not asked:
         raise Refusal(
-            Code.INVALID_SCOPE, "scope is missing and the client has no default_scope.", reason="scope_missing"
+            Code.INVALID_SCOPE, "scope is missing and the client is registered for none.", reason="scope_missing"
         )
     beyond = [value for value in asked if value not in client.scope]
     if beyond:

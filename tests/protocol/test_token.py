@@ -131,6 +131,7 @@ def test_grant_types(grant_type: str, code: Code) -> None:
     ("form", "members", "scope"),
     [
         ("", {"scope": ("openid", "x"), "default_scope": ("openid",)}, "openid"),
+        ("", {"scope": ("openid", "x")}, "openid x"),
         ("scope=x", {"scope": ("openid", "x")}, "x"),
         ("scope=x+openid+x", {"scope": ("openid", "x")}, "x openid"),
     ],
@@ -139,10 +140,12 @@ def test_scope_of_a_client(form: str, members: dict[str, object], scope: str) ->
     assert law.client_scope(parse(form), client(**members)) == scope
 
 
-@pytest.mark.parametrize("form", ["", "scope=y", "scope=openid+y", "scope=%22"])
-def test_scope_of_a_client_refused(form: str) -> None:
+@pytest.mark.parametrize(
+    ("form", "scope"), [("", ()), *((form, ("openid",)) for form in ("scope=y", "scope=openid+y", "scope=%22"))]
+)
+def test_scope_of_a_client_refused(form: str, scope: tuple[str, ...]) -> None:
     with pytest.raises(Refusal, match="invalid_scope"):
-        law.client_scope(parse(form), client(scope=("openid",)))
+        law.client_scope(parse(form), client(scope=scope))
 
 
 @pytest.mark.parametrize(
