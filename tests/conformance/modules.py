@@ -43,6 +43,10 @@ BASIC: Final = {
     "oidcc-ensure-other-scope-order-succeeds": Module(
         ("test_basic.py::test_oidcc_scope_all_in_any_order[{mode}-email openid]",)
     ),
+    "oidcc-alternate-happy-flow": Module(
+        ("test_basic.py::test_oidcc_alternate_happy_flow",),
+        "In later versions of the plan, instead of the module before.",
+    ),
     "oidcc-display-page": Module(("test_basic.py::test_oidcc_display[{mode}-page]",)),
     "oidcc-display-popup": Module(("test_basic.py::test_oidcc_display[{mode}-popup]",)),
     "oidcc-prompt-login": Module(("test_basic.py::test_oidcc_prompt_login",)),
@@ -60,7 +64,7 @@ BASIC: Final = {
         ("test_basic.py::test_oidcc_requests_with_more_parameters_succeed[{mode}-claims_locales]",)
     ),
     "oidcc-ensure-request-with-acr-values-succeeds": Module(
-        ("test_basic.py::test_oidcc_requests_with_more_parameters_succeed[{mode}-acr_values]",)
+        ("test_basic.py::test_oidcc_ensure_request_with_acr_values_succeeds",)
     ),
     "oidcc-codereuse": Module(("test_basic.py::test_oidcc_codereuse[{mode}-0]",)),
     "oidcc-codereuse-30seconds": Module(("test_basic.py::test_oidcc_codereuse[{mode}-30]",)),

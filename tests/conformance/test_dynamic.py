@@ -202,7 +202,7 @@ def test_a_signed_request_object_counts_and_not_the_parameters_beside_it(proving
 
 def test_oidcc_refresh_token_with_private_key_jwt(proving: Suite) -> None:
     client = proving.register(grant_types=["authorization_code", "refresh_token"])
-    done = proving.sign_in(client)
+    done = proving.sign_in(client, scope="openid offline_access", prompt="consent")
     status, fresh = proving.token(
         client, {"grant_type": "refresh_token", "refresh_token": done.tokens["refresh_token"]}
     )
