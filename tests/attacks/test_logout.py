@@ -12,7 +12,9 @@ from idp.flows.provision import add_initial_token
 from idp.flows.sessions import client_ids
 from idp.ports import Insert
 from idp.records import Grant, LogoutDelivery, Session
-from tests.kit.house import App, House, bearer, claims_of
+from tests.attacks.test_client_auth import ASSERTION
+from tests.journeys.test_logout import Receiver, _sign_out, _work, reaching, receiver  # noqa: F401
+from tests.kit.house import App, House, bearer, claims_of, header_of
 
 OUT = "https://tax.example/out"
 
@@ -154,3 +156,29 @@ def test_a_genuine_hint_of_another_session_only_asks(house: House, whose: str) -
     answer = ask(house, cookie, f"id_token_hint={hint}")
     assert 'id="logout-confirm"' in answer.text and not answer.headers.getlist("Set-Cookie")
     assert alive(house, session) and alive(house, earlier) and alive(house, other)
+
+
+@pytest.mark.attack("A149", "A053")
+def test_a_logout_token_opens_nothing_and_is_for_one_client(reaching: House, receiver: Receiver) -> None:  # noqa: F811
+    """Shown as access token, hint or assertion it is refused; its type is its own, its audience one (Back-Channel Logout §2.4; ASVS 10.5.5)."""
+    house, other = reaching, reaching.register("social")
+    app, session, _ = _sign_out(house, receiver)
+    _work(house)
+    (token,) = receiver.tokens
+    told = claims_of(token)
+    assert header_of(token)["typ"] == "logout+jwt" and "nonce" not in told
+    assert (told["iss"], told["aud"]) == (house.config.issuer, app.id) and told["exp"] - told["iat"] <= 120
+    theirs = claims_of(
+        house.tokens(other, session.account_id, session=house.session(session.account_id)[0])["id_token"]
+    )
+    assert told["sub"] != theirs["sub"] and told["sid"] != theirs["sid"]
+    assert house.userinfo(token).status_code == 401
+    assert house.introspect(app, token) == {"active": False}
+    assert house.refresh(app, token).get_json()["error"] == "invalid_grant"
+    asserted = {"client_assertion_type": ASSERTION, "client_assertion": token}
+    assert house.post("/token", {"grant_type": "client_credentials", **asserted}).status_code == 401
+    living, cookie = house.session(house.citizen("zhang.min"))
+    assert 'id="logout-confirm"' in ask(house, cookie, f"id_token_hint={token}").text and alive(house, living)
+    answer = house.authorize(house.signed_in(living.account_id), app, prompt="none", id_token_hint=token)
+    assert "error=invalid_request" in answer.headers["Location"]
+    assert house.post("/logout", {"logout_token": token}).status_code == 303 and alive(house, living)

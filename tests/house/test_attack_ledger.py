@@ -246,6 +246,12 @@ def test_every_row_is_tried_or_out_of_reach(row: str) -> None:
     assert not (tests and row in WAITING), f"{row} is tried by {tests[0]}: take it out of OUT_OF_REACH"
 
 
+@pytest.mark.parametrize("row", [row for row in ROWS if row.startswith("A") and row not in WAITING])
+def test_every_attack_is_tried_in_the_folder_of_attacks(row: str) -> None:
+    """Whatever other folder tries it too; faults have folders of their own."""
+    assert [test for test in marked().get(row, []) if test.startswith("tests/attacks/")], f"{row} ({ROWS[row]})"
+
+
 def test_only_rows_of_the_catalogue_are_named() -> None:
     assert set(WAITING) <= set(ROWS)
     named = set(marked())

@@ -1,4 +1,6 @@
-"""Who may read across origins (Fetch §3.2; RFC 9700 §2.6)."""
+"""Who may read across origins (Fetch §3.2; RFC 9700 §2.6), and what a shared cache may be made to hold."""
+
+import json
 
 import pytest
 
@@ -87,3 +89,25 @@ def test_a_disabled_or_removed_client_takes_its_origin_along(house: House) -> No
 def test_errors_are_readable_too(spa: House) -> None:
     answer = spa.request("GET", "/userinfo", headers={"Origin": OWN, **bearer("wrong")})
     assert answer.status_code == 401 and answer.headers["Access-Control-Allow-Origin"] == OWN
+
+
+@pytest.mark.attack("A152")
+@pytest.mark.parametrize("path", PUBLIC)
+def test_the_body_depends_on_nothing_in_the_request(house: House, path: str) -> None:
+    """A shared cache can't be made to hold a document of an attacker's making (OIDC Discovery §4.3; RFC 9111 §7.1)."""
+    plain = house.request("GET", path)
+    forged = {
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Proto": "http",
+        "X-Original-URL": "/evil",
+        "Forwarded": "host=evil.example",
+        "Accept": "text/html",
+        "Accept-Language": "xx",
+        "Cookie": "a=b",
+        "Origin": "https://evil.example",
+    }
+    other = house.request("GET", path + "?issuer=https://evil.example&x=%0d%0a", headers=forged)
+    assert (other.data, dict(other.headers)) == (plain.data, dict(plain.headers))
+    assert "evil" not in json.dumps(dict(other.headers)) and "Set-Cookie" not in other.headers
+    assert int(other.headers["Cache-Control"].partition("max-age=")[2]) <= 3600
+    assert house.request("GET", path, headers={"Host": "evil.example"}).status_code == 421
