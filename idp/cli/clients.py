@@ -19,20 +19,23 @@ def clients() -> None:
 
 @clients.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--department", required=True, help="Department id or credit code.")
+@click.option("--department", default=None, help="Department id or credit code; or the file's member `department`.")
 @click.option(
     "--no-pkce", is_flag=True, help="Let this confidential client omit PKCE (for software that cannot). Recorded."
 )
 @verb
-def add(file: Path, department: str, no_pkce: bool, as_json: bool) -> None:
-    """Register the client described in FILE (RFC 7591 metadata as JSON, plus our members).
+def add(file: Path, department: str | None, no_pkce: bool, as_json: bool) -> None:
+    """Register the client described in FILE (RFC 7591 metadata as JSON, plus our members: `department`, `require_pkce`, …).
 
     The answer holds client_id and, once, the secret: keep it now, it can't be shown again.
     """
     from idp.flows.provision import add_client
 
+    document = _read(file)
+    owner = _owner(document.pop("department", None), department)
+    pkce = not no_pkce and document.get("require_pkce") is not False
     with opened() as parts:
-        client, secret = add_client(parts, _read(file), department, how="cli", require_pkce=not no_pkce)
+        client, secret = add_client(parts, document, owner, how="cli", require_pkce=pkce)
         answer = public_metadata(client)
         if secret is not None:
             answer["client_secret"] = secret
@@ -136,6 +139,8 @@ def errors(client_id: str, as_json: bool) -> None:
     """
     with opened() as parts:
         rows = parts.store.find(ClientRefusal, {"client_id": client_id}, order=("-at",), limit=50)
+        if not rows and parts.clients.get(client_id) is None:
+            fail(f"there is no client {client_id}")
         show(
             [
                 {
@@ -240,6 +245,14 @@ def _summary(client: Client) -> dict[str, object]:
         "method": client.token_endpoint_auth_method,
         "created": iso(client.created_at),
     }
+
+
+def _owner(named: object, option: str | None) -> str:
+    """The department that the file or the option names; where both do, it is the same word."""
+    words = [word for word in (named, option) if word is not None]
+    if words and isinstance(words[0], str) and all(word == words[0] for word in words):
+        return words[0]
+    raise click.UsageError("Say which department: with --department, or as the file's member `department`.")
 
 
 def _read(file: Path) -> dict[str, object]:

@@ -148,6 +148,32 @@ def test_clients_errors_shows_received_beside_registered(idp, department):
     )
 
 
+def test_the_file_may_name_the_department_and_leave_out_pkce(idp, department):
+    file = idp.file("c.json", {**CLIENT, "department": department, "require_pkce": False})
+    added = idp.ask("clients", "add", file)
+    assert idp.ask("clients", "show", added["client_id"])["department_id"] == department
+    assert added["require_pkce"] is False
+    (event,) = idp.ask("audit", "list", "--kind", "client.registered")
+    assert event["require_pkce"] is False, "recorded"
+    public = {**CLIENT, "department": department, "require_pkce": False, "token_endpoint_auth_method": "none"}
+    assert idp.run("clients", "add", idp.file("p.json", public)).exit_code == 1
+
+
+@pytest.mark.parametrize("named", [None, "another", 7, ["a"]])
+def test_a_client_has_one_department_that_is_named(idp, department, named):
+    file = idp.file("c.json", {**CLIENT, "department": named})
+    options = () if named is None else ("--department", department)
+    refused = idp.run("clients", "add", file, *options)
+    assert refused.exit_code == 2 and "--department" in refused.stderr
+    assert idp.ask("clients", "list") == []
+
+
+def test_errors_of_a_client_that_is_not_there(idp, department):
+    """A mistyped id is no client without errors"""
+    refused = idp.run("clients", "errors", "nobody")
+    assert refused.exit_code == 1 and "nobody" in refused.stderr
+
+
 def test_clients_errors_cuts_long_values_in_its_table_alone(idp, department):
     from werkzeug.test import Client
 
