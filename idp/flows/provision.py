@@ -104,7 +104,10 @@ def department_of(parts: Parts, department: Department | str) -> Department:
         return department
     row = parts.store.one(Department, id=department)
     found = [row] if row is not None else parts.store.find(Department, {"credit_code": department})
-    if len(found) != 1:
+    if len(found) > 1:  # organs of one organisation have no code of their own (GB 32100)
+        text = f"Several departments have the credit code {department}; name one by its id: {', '.join(row.id for row in found)}."
+        raise Refusal(Code.INVALID_REQUEST, text, reason="department_ambiguous")
+    if not found:
         raise Refusal(Code.INVALID_REQUEST, f"There is no department {department}.", reason="department_unknown")
     return found[0]
 

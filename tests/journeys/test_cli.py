@@ -111,6 +111,15 @@ def test_department_with_malformed_codes_is_refused(idp, code, region):
     assert (result.exit_code, "GB 32100" in result.stderr) == (1, True)
 
 
+def test_organs_of_one_organisation_share_its_credit_code(idp, department):
+    known = next(row for row in idp.ask("departments", "list") if row["id"] == department)
+    organ = ("departments", "add", "处", "--name-en", "Organ", "--credit-code", known["credit_code"], "--id", "organ")
+    idp.ask(*organ, "--region", "330100", "--level", "city")
+    refused = idp.run("clients", "token", "--department", known["credit_code"])
+    assert refused.exit_code == 1 and "organ" in refused.stderr and department in refused.stderr
+    assert idp.ask("clients", "token", "--department", "organ")["initial_access_token"]
+
+
 def test_folder_that_cannot_be_made_is_one_line(idp):
     result = idp.run("backup", "/proc/nowhere")
     assert (result.exit_code, "Traceback" in result.output) == (1, False)
