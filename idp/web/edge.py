@@ -18,6 +18,7 @@ from keys.errors import BackendDown
 Operation = Callable[[Request], Answer | ToPage]
 StartResponse = Callable[..., Any]
 MAX_BODY = 128 * 1024
+MAX_HEADER = 32 * 1024
 OUTCOME, REFERENCE, REMOTE, NOW, REQUEST = (
     "yimen.outcome",
     "yimen.reference",
@@ -134,6 +135,8 @@ class Edge:
             return 400, "There is no such method.", "bad_request", ()
         if environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
             return 415, "Encoded bodies are not accepted.", "bad_request", ()
+        if len(environ.get("HTTP_COOKIE", "")) > MAX_HEADER or len(environ.get("HTTP_AUTHORIZATION", "")) > MAX_HEADER:
+            return 431, "A header is too large.", "bad_request", ()
         return None
 
     def _remote(self, environ: Mapping[str, Any]) -> str:

@@ -50,6 +50,18 @@ def test_packed_bodies_are_not_unpacked(house: House, path: str) -> None:
     assert house.request("POST", path, data=b"\x1f\x8b", content_type=FORM, headers=headers).status_code == 415
 
 
+@pytest.mark.attack("A163")
+@pytest.mark.parametrize("header", ["Cookie", "Authorization"])
+@pytest.mark.parametrize("path", [*ENDPOINTS, "/jwks", "/", "/static/x"])
+def test_giant_headers_are_not_read(house: House, path: str, header: str) -> None:
+    """A cookie or a credential longer than any of ours is refused before it is split or looked up (RFC 6585 §5)."""
+    values = {"Cookie": "__Host-yimen-session=" + "A" * 33_000, "Authorization": "Bearer " + "a." * 17_000}
+    for method in ("GET", "POST"):
+        assert house.request(method, path, headers={header: values[header]}).status_code == 431
+    values = {"Cookie": "other=" + "A" * 30_000, "Authorization": "Bearer " + "a." * 15_000}
+    assert house.request("GET", path, headers={header: values[header]}).status_code != 431
+
+
 @pytest.mark.attack("A164")
 @pytest.mark.parametrize(
     "lengths",
