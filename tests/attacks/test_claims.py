@@ -184,7 +184,7 @@ def test_a_registration_that_shrank_tells_less_at_once(house: House) -> None:
 
 @pytest.mark.attack("A082")
 def test_a_verdict_on_a_number_is_no_oracle(house: House) -> None:
-    """Silent requests, both places, spellings and refreshed tokens: one department learns so many verdicts on one citizen in a day, and no more."""
+    """Silent, refreshed, respelt or in the other place: one department learns so many verdicts on one citizen in a day, and no more (CWE-203)."""
     item(house, {**LOAN, "needs": [{"attribute": "national_id_matches", "essential": True}]})
     app, browser = (
         house.register(scope="openid"),

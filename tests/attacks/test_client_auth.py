@@ -73,7 +73,7 @@ def test_an_assertion_used_by_fifty_at_once(any_house: House) -> None:
 
 @pytest.mark.attack("A060")
 def test_an_assertion_spent_on_a_refused_request(house: House, signer: App) -> None:
-    """What authenticated a refused request is used up too."""
+    """What authenticated a refused request is used up too (RFC 7523 §3)."""
     assertion = house.assertion(signer)
     assert asserting(house, assertion, scope="admin").get_json()["error"] == "invalid_scope"
     assert told(asserting(house, assertion)) == FAILED
@@ -349,7 +349,7 @@ def test_guessing_is_throttled_per_client_and_address(any_house: House) -> None:
 
 @pytest.mark.attack("A070")
 def test_a_public_client_does_not_fill_the_log(house: House) -> None:
-    """Refusals to whoever speaks as a public client are counted; a good request still passes."""
+    """Refusals to whoever speaks as a public client are counted; a good request still passes (CWE-779)."""
     app = house.public()
     tokens = house.tokens(app, house.citizen())
     for _ in range(FAILURES_PER_CLIENT_AND_ADDRESS):

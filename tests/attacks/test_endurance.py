@@ -33,7 +33,7 @@ def told(house: House, n: int) -> Insert:
 @pytest.mark.attack("F13")
 @pytest.mark.parametrize("tail", [0, 1, 24, 31, 4_000, 4_119, 9_001], ids=lambda n: f"{n}-bytes-more")
 def test_a_power_cut_keeps_what_was_acknowledged(house: House, tmp_path: Path, tail: int) -> None:
-    """What is on the disk at an acknowledgement, with any piece of the next commit behind it, opens whole and holds it all.
+    """What is on the disk at an acknowledgement, with any piece of the next commit behind it, opens whole and holds it all (DESIGN §5).
 
     The log of a database reaches the disk before a commit is acknowledged (SQLite: ``synchronous=FULL`` under WAL).
     """
@@ -79,7 +79,7 @@ class Failing:
 
 @pytest.mark.attack("F47", "A167")
 def test_without_randomness_nothing_is_given_out(make_house: Callable[..., House]) -> None:
-    """No fallback: requests that need a fresh value fail, nothing is written, and it goes on when the source is back."""
+    """No fallback: requests that need a fresh value fail, nothing is written, and it goes on when the source is back (DESIGN §2.6)."""
     source = Failing()
     house = make_house()
     house = House(house.config, house.clock, source)
@@ -100,7 +100,7 @@ def test_without_randomness_nothing_is_given_out(make_house: Callable[..., House
 
 @pytest.mark.attack("F47", "A167")
 def test_forked_processes_draw_different_values(house: House) -> None:
-    """Nothing of the random source is copied with a process: children of one parent give out no token twice."""
+    """Nothing of the random source is copied with a process: children of one parent give out no token twice (CWE-335)."""
     drawn: list[bytes] = []
     for _ in range(6):
         read, write = os.pipe()
@@ -149,7 +149,7 @@ def granted(house: House, app: App, n: int) -> list[str]:
 def test_ending_all_tokens_of_a_client_costs_the_same_however_many(
     any_house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Set-based: as many statements for forty grants as for one, all dead at once; another client's go on."""
+    """Set-based: as many statements for forty grants as for one, all dead at once; another client's go on (RFC 7009 §2.1)."""
     house = any_house
     few, many, other = house.register("few"), house.register("many"), house.register("other")
     (one,), all_of_them, (alive,) = granted(house, few, 1), granted(house, many, 40), granted(house, other, 1)
@@ -170,7 +170,7 @@ def test_ending_all_tokens_of_a_client_costs_the_same_however_many(
 
 @pytest.mark.attack("F48")
 def test_nothing_is_kept_of_requests_that_are_over(house: House) -> None:
-    """After a warm-up, hundreds of requests leave no object and no open file behind in the process."""
+    """After a warm-up, hundreds of requests leave no object and no open file behind in the process (CWE-401)."""
     app, machine = house.register(), house.machine("social")
     token = house.tokens(app, house.citizen())["access_token"]
 
@@ -202,7 +202,7 @@ def test_nothing_is_kept_of_requests_that_are_over(house: House) -> None:
 
 @pytest.mark.attack("F48", "F49")
 def test_what_has_expired_is_cleaned_away(any_house: House) -> None:
-    """Sessions, grants, tokens and one-time values go after their time; the log stays."""
+    """Sessions, grants, tokens and one-time values go after their time; the log stays (DESIGN §5)."""
     house = any_house
     app, signing = (
         house.register(),

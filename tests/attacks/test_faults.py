@@ -181,7 +181,7 @@ def test_a_log_that_nobody_reads_stops_no_request(house: House) -> None:
 
 @pytest.mark.attack("F46")
 def test_a_log_that_is_gone_stops_no_request(house: House) -> None:
-    """The reader has died: every line is dropped, no error comes of it."""
+    """The reader has died: every line is dropped, no error comes of it (DESIGN §2.1)."""
     reader, writer = os.pipe()
     os.close(reader)
     access = Access(house.clock, every=True, write=Sink(writer))

@@ -379,7 +379,7 @@ def test_swapped_ciphertext_and_keys_fail_closed_and_others_stay_well():
 @pytest.mark.attack("A085")
 @pytest.mark.parametrize("suite", [1, 2])
 def test_an_older_value_of_the_same_row_does_not_come_back(suite):
-    """A ciphertext of an earlier row version is refused: nobody rolls a value back unseen."""
+    """A ciphertext of an earlier row version is refused: nobody rolls a value back unseen (DESIGN §6)."""
     key = open_data_key(ring := ring_of(), ALICE, new_data_key(ring, os.urandom, ALICE))
     old = key.seal(associated_data("account", "email", ALICE, b"1", 1), b"old", os.urandom(12), suite=suite)
     with pytest.raises(SealBroken):
@@ -407,7 +407,7 @@ def test_no_suite_version_tag_or_bit_can_be_changed(suite):
 
 @pytest.mark.attack("F26")
 def test_truncated_or_foreign_data_key_rows_are_one_clear_error():
-    """A damaged keyring row raises ``SealBroken``, whose text holds nothing of it."""
+    """A damaged keyring row raises ``SealBroken``, whose text holds nothing of it (DESIGN §2.6)."""
     ring, foreign = ring_of(), ring_of()
     wrapped = new_data_key(ring, os.urandom, ALICE)
     for value in (
@@ -452,7 +452,7 @@ def test_tokens_carry_256_bits_of_the_generator_and_nothing_else():
     ids=["token", "jti"],
 )
 def test_many_tokens_show_no_pattern(make):
-    """None twice, and every letter at every place behind the head about equally often (χ², 63 degrees of freedom)."""
+    """None twice, and every letter at every place behind the head about equally often (χ², 63 degrees of freedom; RFC 6749 §10.10)."""
     ring, count = ring_of(), 20_000
     made = [make(ring) for _ in range(count)]
     assert len(set(made)) == count
@@ -465,7 +465,7 @@ def test_many_tokens_show_no_pattern(make):
 
 @pytest.mark.attack("A167")
 def test_a_stored_hash_is_useless_without_the_key():
-    """A thief of the database cannot test guesses: the hash is keyed, and no plain hash of the token."""
+    """A thief of the database cannot test guesses: the hash is keyed, and no plain hash of the token (DESIGN §2.10)."""
     ring = ring_of()
     opaque = tokens.new_token(ring, "code", os.urandom)
     raw = base64.urlsafe_b64decode(opaque.token + "=")
@@ -543,7 +543,7 @@ def test_a_token_of_one_kind_serves_as_no_other():
 
 @pytest.mark.attack("F25")
 def test_a_lost_root_key_refuses_and_is_never_made_anew(tmp_path):
-    """No file: a clear refusal that names the way out, and still no file (fail closed)."""
+    """No file: a clear refusal that names the way out, and still no file (fail closed; DESIGN §2.6)."""
     url = f"file://{tmp_path}/keys"
     create_root(url, os.urandom)
     (tmp_path / "keys" / FILE_NAME).unlink()
@@ -554,7 +554,7 @@ def test_a_lost_root_key_refuses_and_is_never_made_anew(tmp_path):
 
 @pytest.mark.attack("F25")
 def test_a_wrong_root_key_is_named_before_anything_is_opened(tmp_path):
-    """Another installation's root key opens no ring and no signer, and the error says which root was meant."""
+    """Another installation's root key opens no ring and no signer, and the error says which root was meant (DESIGN §2.6)."""
     other = create_root(f"file://{tmp_path}/keys", os.urandom)
     with pytest.raises(WrongRootKey, match=ROOT.fingerprint()):
         PurposeRing.open(other, new_ring_rows(ROOT, os.urandom, 0))
@@ -564,7 +564,7 @@ def test_a_wrong_root_key_is_named_before_anything_is_opened(tmp_path):
 
 @pytest.mark.attack("F25")
 def test_wrong_bytes_in_the_root_key_file_are_refused(tmp_path):
-    """Every single changed byte and every truncation of the file is noticed at start; no text shows the key."""
+    """Every single changed byte and every truncation of the file is noticed at start; no text shows the key (DESIGN §2.6)."""
     root = create_root(f"file://{tmp_path}/keys", os.urandom)
     path = tmp_path / "keys" / FILE_NAME
     whole = path.read_bytes()

@@ -60,7 +60,7 @@ def test_error_page_shows_error_texts_as_text(text: str) -> None:
 
 @pytest.mark.attack("A010")
 def test_error_page_has_no_link_to_a_foreign_address() -> None:
-    """A rejected redirect URI is not clickable: links of an error page lead to our own origin."""
+    """A rejected redirect URI is not clickable: links of an error page lead to our own origin (RFC 9700 §4.11)."""
     tree = Tree(html("error", "en", "normal", detail="https://evil.example/cb"))
     assert [attrs["href"] for attrs in tree.all("a") if not attrs["href"].startswith(("/", "#"))] == []
 
@@ -69,7 +69,7 @@ def test_error_page_has_no_link_to_a_foreign_address() -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("language", ["zh-Hans", "en"])
 def test_client_name_is_text_on_every_page(text: str, language: str) -> None:
-    """A client's name and department are escaped wherever they are shown."""
+    """A client's name and department are escaped wherever they are shown (CWE-79)."""
     service = {
         "name": text,
         "department": text,
@@ -89,7 +89,7 @@ def test_client_name_is_text_on_every_page(text: str, language: str) -> None:
 @pytest.mark.attack("A091")
 @pytest.mark.parametrize("text", HOSTILE)
 def test_user_agent_address_and_names_are_text_in_the_account_pages(text: str) -> None:
-    """Device label, address, service names, attribute labels and messages are escaped."""
+    """Device label, address, service names, attribute labels and messages are escaped (CWE-79)."""
     session = {"handle": text, "device": text, "address": text, "since": 0, "last_seen": 0, "current": False}
     service = {
         "handle": text,
@@ -118,7 +118,7 @@ def test_user_agent_address_and_names_are_text_in_the_account_pages(text: str) -
 @pytest.mark.attack("A020")
 @pytest.mark.parametrize("text", HOSTILE)
 def test_login_hint_and_typed_values_are_text(text: str) -> None:
-    """A prefilled identifier, a field error and hidden values stay inside their attributes."""
+    """A prefilled identifier, a field error and hidden values stay inside their attributes (CWE-79)."""
     tree = Tree(
         html("sign_in", "en", "normal", values={"username": text}, errors={"username": text}, hidden={"handle": text})
     )
@@ -132,7 +132,7 @@ def test_login_hint_and_typed_values_are_text(text: str) -> None:
 @pytest.mark.attack("A091")
 @pytest.mark.parametrize("text", HOSTILE)
 def test_attribute_values_are_text_on_the_consent_page(text: str) -> None:
-    """A citizen's own values, and what a department wrote into its service item, are escaped on the consent page."""
+    """A citizen's own values, and what a department wrote into its service item, are escaped on the consent page (CWE-79)."""
     wild = row("email", text, text, why=text, source=text, citation=text) | {"id": text, "name": text}
     item = {"title": text, "purpose": text, "kept": text, "absent": [text]}
     items = [item | {"needed": [wild], "lawful": [wild], "optional": [wild]}]

@@ -66,7 +66,7 @@ def test_an_attribute(any_house: House, change: str) -> None:
 
 @pytest.mark.attack("A085")
 def test_an_older_value_of_the_same_attribute(house: House) -> None:
-    """A value that was replaced does not come back: its place is bound to the row's version."""
+    """A value that was replaced does not come back: its place is bound to the row's version (DESIGN §6)."""
     account = house.citizen()
     token = house.tokens(house.register(), account)["access_token"]
     old = house.parts.store.one(Attribute, account_id=account, code="email")
@@ -82,7 +82,7 @@ def test_an_older_value_of_the_same_attribute(house: House) -> None:
 
 @pytest.mark.attack("A085", "F26")
 def test_two_citizens_keys_exchanged(any_house: House) -> None:
-    """Neither opens with the other's key; both are refused, others are not, and both come back with their rows."""
+    """Neither opens with the other's key; both are refused, others are not, and both come back with their rows (DESIGN §6)."""
     house = any_house
     app = house.register()
     people = [house.citizen(name) for name in ("a-citizen", "b-citizen", "c-citizen")]
@@ -103,7 +103,7 @@ def test_two_citizens_keys_exchanged(any_house: House) -> None:
 @pytest.mark.attack("A085")
 @pytest.mark.parametrize("change", ["bit flipped", "another's", "truncated to the head"])
 def test_what_one_signs_in_with(house: House, change: str) -> None:
-    """A damaged password row lets nobody in and says no more than a wrong password; another's sealed hash opens nothing either."""
+    """A damaged password row lets nobody in and says no more than a wrong password; another's sealed hash opens nothing either (DESIGN §6)."""
     hurt = house.citizen("li.wei", password=PASSWORD)
     well = house.citizen("zhang.min", password=PASSWORD)
     own, other = (house.parts.store.one(Password, account_id=who) for who in (hurt, well))
@@ -121,7 +121,7 @@ def test_what_one_signs_in_with(house: House, change: str) -> None:
 
 @pytest.mark.attack("A085", "F26")
 def test_the_account_page_of_a_damaged_row_shows_nothing_of_it(house: House) -> None:
-    """A page, not a trace: 500 with a reference, without data; the other citizen's page is whole."""
+    """A page, not a trace: 500 with a reference, without data; the other citizen's page is whole (CWE-209)."""
     hurt, well = house.citizen(), house.citizen("zhang.min", "zhang@example.cn")
     rows = house.parts.store.find(Identifier, {"account_id": hurt})
     for row in rows:
@@ -134,7 +134,7 @@ def test_the_account_page_of_a_damaged_row_shows_nothing_of_it(house: House) -> 
 
 @pytest.mark.attack("A085")
 def test_a_session_whose_place_does_not_open(house: House) -> None:
-    """Device and address are for show: damaged, they are empty, and the page with the session is there."""
+    """Device and address are for show: damaged, they are empty, and the page with the session is there (DESIGN §6)."""
     account = house.citizen()
     browser = house.signed_in(account)
     (row,) = house.parts.store.find(Session, {"account_id": account})
@@ -145,7 +145,7 @@ def test_a_session_whose_place_does_not_open(house: House) -> None:
 
 @pytest.mark.attack("A085")
 def test_a_damaged_message_is_sent_to_nobody(house: House) -> None:
-    """A message moved into another row, or altered, is dead and recorded; none goes to the wrong person."""
+    """A message moved into another row, or altered, is dead and recorded; none goes to the wrong person (DESIGN §6)."""
     sent: list[str] = []
 
     class Collector:
@@ -179,7 +179,7 @@ def test_a_message_goes_with_its_citizen(house: House) -> None:
 
 @pytest.mark.attack("A085")
 def test_a_damaged_second_factor_lets_nobody_in(house: House) -> None:
-    """A TOTP secret that does not open is no factor that was passed, and the code that fits it is refused."""
+    """A TOTP secret that does not open is no factor that was passed, and the code that fits it is refused (DESIGN §2.6)."""
     account, li_wei = house.citizen("li.wei", password=PASSWORD), Person(house)
     li_wei.sign_in()
     secret, _ = enrol(li_wei)

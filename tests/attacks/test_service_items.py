@@ -118,7 +118,7 @@ def test_claims_do_not_open_what_items_hold(house: House, asked: tuple[App, Brow
 
 @pytest.mark.attack("A082", "A083")
 def test_an_item_of_another_department_stays_there(house: House, asked: tuple[App, Browser, bytes]) -> None:
-    """A client that moved keeps nothing of what it was allowed for another department's item."""
+    """A client that moved keeps nothing of what it was allowed for another department's item (DESIGN §7)."""
     app, browser, _ = asked
     tokens = house.redeem(app, allow(house, browser, ask(house, browser, app), **TICKED)).get_json()
     assert "marital_status" in house.userinfo(tokens["access_token"]).get_json()
@@ -277,7 +277,7 @@ def test_an_earlier_yes_is_not_made_to_last_longer(house: House, asked: tuple[Ap
 
 @pytest.mark.attack("A095")
 def test_a_tick_for_another_citizens_form(house: House, asked: tuple[App, Browser, bytes]) -> None:
-    """What was shown to one citizen is no yes of another's in the same browser."""
+    """What was shown to one citizen is no yes of another's in the same browser (DESIGN §7)."""
     app, browser, _ = asked
     form = {**Form.of(ask(house, browser, app).text).hidden, "decision": "allow", **TICKED}
     second = house.signed_in(house.citizen("second", claims=EVERYTHING))

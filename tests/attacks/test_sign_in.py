@@ -206,7 +206,7 @@ def test_long_passwords_work(house: House, length: int) -> None:
 
 @pytest.mark.attack("A107")
 def test_no_truncation_and_no_nul(house: House) -> None:
-    """Two long passwords with one prefix differ; a NUL byte is refused in clear, never a cut (Okta, October 2024)."""
+    """Two long passwords with one prefix differ; a NUL byte is refused in clear, never a cut (Okta, October 2024; SP 800-63B §3.1.1.2)."""
     house.citizen("li.wei", password="x" * 90 + "1")
     assert Person(house).sign_in(password="x" * 90 + "2").status_code == 422
     assert Person(house).sign_in(password="x" * 72).status_code == 422

@@ -349,7 +349,7 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
 def test_a_backup_under_load_is_one_moment_of_the_store(
     store: Store, store_url: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Taken while batches are written, the copy holds whole batches and an unbroken run of them (Store.backup)."""
+    """Taken while batches are written, the copy holds whole batches and an unbroken run of them (Store.backup; DESIGN §5)."""
     target = tmp_path / "copy"
     with children(1, "acknowledge", store_url, 0) as (child,):
         go([child])
@@ -439,7 +439,7 @@ def test_a_cancelled_call_never_leaves_its_reply_to_the_next(
 
 @pytest.mark.attack("A160", "F18")
 def test_timeouts_under_load_cross_no_replies(redis: Redis, redis_url: str, clock: FakeClock) -> None:
-    """While the server stalls again and again, whoever gets an answer gets his own (A160's stress)."""
+    """While the server stalls again and again, whoever gets an answer gets his own (A160's stress; CVE-2023-28858)."""
     line = RedisLine(redis_url, clock)
     line._pool.connection_kwargs["socket_timeout"] = 0.02
     end, wrong, right = time.monotonic() + 1.5, list[bytes](), list[bytes]()
@@ -533,7 +533,7 @@ def test_planted_values_are_ignored_and_deleted(redis: Redis, redis_url: str, cl
 
 @pytest.mark.attack("F19")
 def test_a_value_moved_to_another_key_is_not_believed(redis: Redis, redis_url: str, clock: FakeClock) -> None:
-    """A value is bound to the entry that it was put in (neighbour of F19)."""
+    """A value is bound to the entry that it was put in (neighbour of F19; DESIGN §5)."""
     node = RedisVolatile(redis_url, clock)
     node.put("k", b"mine", b"v1", 60)
     with redis.client() as client:
@@ -592,7 +592,7 @@ def test_a_lost_redis_is_unavailable_quickly_and_heals(redis: Redis, redis_url: 
 
 @pytest.mark.attack("F17")
 def test_a_redis_that_does_not_accept_is_given_up_in_200_ms(tmp_path: Path, clock: FakeClock) -> None:
-    """Connect timeout at most 200 ms (F17)."""
+    """Connect timeout at most 200 ms (F17; DESIGN §5)."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)

@@ -352,7 +352,7 @@ def test_tokens_whose_ground_is_gone(house: House, cause: Callable[[House, App, 
 
 @pytest.mark.attack("A058")
 def test_a_disabled_clients_own_token(house: House) -> None:
-    """A service's token dies with the service's registration."""
+    """A service's token dies with the service's registration (RFC 7662 §2.2)."""
     app = house.machine()
     token = house.as_client(app, "/token", {"grant_type": "client_credentials"}).get_json()["access_token"]
     grant = house.grant(house.register("social"), house.citizen())[1]

@@ -1,6 +1,7 @@
 """The ledger of attacks and faults: each row is held off by a marked test, or stands here with why it can't be tried yet."""
 
 import ast
+import re
 from functools import cache
 
 import pytest
@@ -250,6 +251,23 @@ def test_every_row_is_tried_or_out_of_reach(row: str) -> None:
 def test_every_attack_is_tried_in_the_folder_of_attacks(row: str) -> None:
     """Whatever other folder tries it too; faults have folders of their own."""
     assert [test for test in marked().get(row, []) if test.startswith("tests/attacks/")], f"{row} ({ROWS[row]})"
+
+
+SECTION = re.compile(
+    r"§|Art\. \d|\b(CVE-\d{4}-\d+|GHSA-|CWE-\d+|ASVS \d|RFC \d+|SP 800-|GDPR art|OWASP|C2SP|DECISIONS \d|issue \d+)"
+)
+"""What a reader can look up: a section of a standard, or the published flaw."""
+
+
+def test_every_attack_says_where_it_is_forbidden() -> None:
+    attacks = [
+        (f"{name(path)}::{node.name}", ast.get_docstring(node) or "")
+        for path in sources("tests")
+        if path.parent.name == "attacks"
+        for node in statements(path)
+        if isinstance(node, ast.FunctionDef) and _rows(node)
+    ]
+    assert attacks and [test for test, told in attacks if not SECTION.search(told)] == []
 
 
 def test_only_rows_of_the_catalogue_are_named() -> None:

@@ -58,7 +58,7 @@ def test_tokens_of_a_retiring_key_stay_good_until_they_expire(quick):
 
 @pytest.mark.attack("F23")
 def test_two_nodes_rotating_at_once_agree_on_one_active_key(any_house):
-    """F23"""
+    """Whoever turns keys, and however many at once: one active key of each algorithm, no version twice (DESIGN §6)."""
     any_house.clock.advance(86400)
     barrier = threading.Barrier(4)
 
