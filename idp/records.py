@@ -369,7 +369,8 @@ class CaseStep(Record, frozen=True):
 
 
 class AlertDone(Record, frozen=True):
-    """An alert (its event's id), acknowledged once. ``by`` a pseudonym, None at the command line; ``sealed`` the note, under nobody's key."""
+    """An alert (its event's id), acknowledged once. ``by`` a pseudonym, None at the command line; ``sealed`` the note, under the key of the
+    person in the alert's group, nobody's where there is none."""
 
     alert_id: bytes
     outcome: str
@@ -510,8 +511,8 @@ class EventAddress(Record, frozen=True):
 
 
 class SavedSearch(Record, frozen=True):
-    """A search of the log that a member of staff keeps. ``sealed``: its name and its query under a key of the house; ``role``: who else sees it,
-    empty for nobody."""
+    """A search of the log that a member of staff keeps. ``sealed``: its name and its query under their own key, a shared one's under a key of the
+    house; ``role``: who else sees it, empty for nobody."""
 
     id: bytes
     account_id: bytes

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
-
 from idp.audit.cases import CaseAssigned, CaseClosed, CaseLinked, CaseNoted, CaseOpened
 from idp.audit.events import Fact, record
 from idp.errors import Code, Refusal
@@ -73,7 +71,7 @@ def about(parts: Parts, origin: str, what: str) -> About:
         event = event_by_id(parts, what)
         if origin == ALERT and event.kind != log_alerts.RAISED:
             raise _refused("This is no alert.", "case_about")
-        person = _in_group(event) if origin == ALERT else event.actor
+        person = log_alerts.about(event) if origin == ALERT else event.actor
         return About(origin, event.id if origin == ALERT else None, (event.id,), _somebody(parts, person))
     person = _somebody(parts, raw_id(what)) if origin == "person" else None
     if origin != HAND and person is None:
@@ -85,12 +83,6 @@ def _about_objection(parts: Parts, what: str) -> About:
     row = objections.row_of(parts, what)
     entry = parts.keyring.get(row.account_id)
     return About(row.kind, row.id, (row.event_id,), entry.pseudonym if entry else None, row)
-
-
-def _in_group(event: Event) -> bytes | None:
-    """Whom an alert's group names."""
-    words = str(msgspec.json.decode(event.head, type=dict[str, Any]).get("group") or "").split(" ")
-    return next((raw_id(word.partition("=")[2]) for word in words if word.startswith("person=")), None)
 
 
 def _somebody(parts: Parts, pseudonym: bytes | None) -> bytes | None:
@@ -205,8 +197,10 @@ def _settled(
     if row.source is None:
         return []
     if row.origin == ALERT:
-        done = log_alerts.outcome_of(parts, row.source.hex())
-        return [] if done else log_alerts.acknowledging(parts, row.source, outcome, words, staff, caller.now)
+        if log_alerts.outcome_of(parts, row.source.hex()):
+            return []
+        alert = event_by_id(parts, row.source.hex())
+        return log_alerts.acknowledging(parts, alert, outcome, words, staff, caller.now)
     objection = parts.store.one(Objection, id=row.source)
     if objection is None or objection.state == objections.CLOSED:
         return []

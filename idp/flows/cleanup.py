@@ -43,7 +43,9 @@ def clean(parts: Parts, now: int) -> int:
         (ClientRefusal, "id", {"at": Op("<", past - 30 * DAY_US)}),
     )
     gone = sum(_remove(parts, kind, key, where) for kind, key, where in rules)
-    return gone + _remove_families(parts, past) + addresses.expire(parts, past) + parts.volatile.sweep()
+    gone += _remove_families(parts, past) + addresses.expire(parts, past) + parts.volatile.sweep()
+    parts.vault.end_passing(past)
+    return gone
 
 
 def _remove_families(parts: Parts, past: int) -> int:

@@ -17,15 +17,16 @@ from idp.audit.facets import KIND
 from idp.audit.travel import Place, Places
 from idp.errors import Code, Refusal, Unavailable
 from idp.flows import alert_rules, colleagues
+from idp.flows.ids import raw_id
 from idp.flows.log_health import WATCHED
-from idp.flows.log_reading import event_by_id, events_between
+from idp.flows.log_reading import event_by_id, events_between, found_by_id
 from idp.flows.people import Person
 from idp.flows.sequencer import head
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Op, Write
 from idp.records import AlertChange, AlertDone, Event, EventAddress, EventFacet, TreeHead
 from idp.release.details import Months
-from idp.release.vault import KeyGone
+from idp.release.vault import Citizen, KeyGone
 from keys.errors import SealBroken
 
 RAISED: Final = "alert.raised"
@@ -38,6 +39,7 @@ WARM: Final = 20_000
 TICK_S: Final = 1.0
 PAGE: Final = 500
 MAX_WORDS: Final = 2000
+_NOTE: Final = ("alert", "note")
 
 
 class Watch:
@@ -120,18 +122,18 @@ def acknowledge(parts: Parts, alert_id: str, outcome: str, words: str = "", staf
     if event.kind != RAISED or outcome_of(parts, alert_id) or outcome not in OUTCOMES or len(words) > MAX_WORDS:
         raise _not_open()
     rights = [colleagues.holds(staff, colleagues.LOOKS)] if staff else []
-    writes = acknowledging(parts, event.id, outcome, words, staff, parts.clock())
+    writes = acknowledging(parts, event, outcome, words, staff, parts.clock())
     if not isinstance(parts.store.commit([*rights, *writes]), Committed):
         raise _not_open()
 
 
-def acknowledging(
-    parts: Parts, alert_id: bytes, outcome: str, words: str, staff: Person | None, now: int
-) -> list[Write]:
-    """The batch that acknowledges an alert; its row is there once, so that of two who do it one does."""
-    sealed = parts.vault.nobody().seal("alert", "note", alert_id, 0, words.strip().encode()) if words.strip() else None
-    row = AlertDone(alert_id, outcome, staff.citizen.pseudonym if staff else None, sealed, now)
-    fact = AlertAcknowledged(alert=alert_id.hex(), outcome=outcome)
+def acknowledging(parts: Parts, alert: Event, outcome: str, words: str, staff: Person | None, now: int) -> list[Write]:
+    """The batch that acknowledges an alert; its row is there once, so that of two who do it one does. The note ends with the person whom the
+    alert is about."""
+    keeper = _keeper(parts, alert) or parts.vault.nobody()
+    sealed = keeper.seal(*_NOTE, alert.id, 0, words.strip().encode()) if words.strip() else None
+    row = AlertDone(alert.id, outcome, staff.citizen.pseudonym if staff else None, sealed, now)
+    fact = AlertAcknowledged(alert=alert.id.hex(), outcome=outcome)
     told = record(fact, at=now, entropy=parts.entropy, actor=staff.citizen if staff else None)
     return [Insert(row), told]
 
@@ -149,11 +151,31 @@ def note_of(parts: Parts, alert_id: bytes) -> tuple[AlertDone, str] | None:
     row = parts.store.one(AlertDone, alert_id=alert_id)
     if row is None:
         return None
+    return row, _note(parts, row) if row.sealed else ""
+
+
+def _note(parts: Parts, row: AlertDone) -> str:
+    alert, sealed = found_by_id(parts, row.alert_id.hex()), row.sealed or b""
+    keeper = _keeper(parts, alert) if alert else None
+    plain = keeper.opens(*_NOTE, row.alert_id, 0, sealed) if keeper else None
+    if plain is None:  # about nobody, or written before notes were sealed under their person's key
+        plain = parts.vault.nobody().opens(*_NOTE, row.alert_id, 0, sealed)
+    return plain.decode() if plain is not None else ""
+
+
+def about(alert: Event) -> bytes | None:
+    """The pseudonym of whom an alert's group names."""
+    words = str(msgspec.json.decode(alert.head, type=dict[str, Any]).get("group") or "").split(" ")
+    return next((raw_id(word.partition("=")[2]) for word in words if word.startswith("person=")), None)
+
+
+def _keeper(parts: Parts, alert: Event) -> Citizen | None:
+    """Whose key seals words about an alert; None when it is about nobody, or about somebody who was erased."""
+    pseudonym = about(alert)
     try:
-        words = parts.vault.nobody().open("alert", "note", alert_id, 0, row.sealed).decode() if row.sealed else ""
-    except SealBroken:
-        words = ""
-    return row, words
+        return parts.vault.whose(pseudonym) if pseudonym else None
+    except KeyGone:
+        return None
 
 
 def _not_open() -> Refusal:

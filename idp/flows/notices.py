@@ -129,12 +129,12 @@ def message(
     state: str = "pending",
     **values: str,
 ) -> Insert:
-    """The outbox row of one message to one canonical address, sealed for ``owner``; None: for nobody (somebody without an account), whose
-    opened key may be given as ``nobody``."""
+    """The outbox row of one message to one canonical address, sealed for ``owner``; None: for somebody without an account, whose
+    opened key (``vault.passing``) may be given as ``nobody``."""
     subject, body = TEXTS[kind][ENGLISH if (language or parts.config.default_locale).startswith(ENGLISH) else "zh-Hans"]
     channel = "sms" if to.kind == "phone" else "email"
     notice = Notice(channel, to.canonical, subject.format(**values), body.format(**values))
-    row_id, sealer = parts.entropy(16), owner or nobody or parts.vault.nobody()
+    row_id, sealer = parts.entropy(16), owner or nobody or parts.vault.passing(now)
     return Insert(
         Message(
             id=row_id,

@@ -75,6 +75,7 @@ def make(
     ``to`` None: a row that no code opens, with ``instead`` or a message that is never sent, so that the work is the same.
     """
     row_id, about = parts.entropy(16), person.citizen if person else parts.vault.nobody()
+    keeper = person.citizen if person else parts.vault.passing(caller.now)
     code = f"{int.from_bytes(parts.entropy(8), 'big') % 10**DIGITS:0{DIGITS}d}"
     secret = row_id + code.encode() if to is not None else parts.entropy(32)
     row = OneTime(
@@ -83,7 +84,7 @@ def make(
         purpose=purpose,
         account_id=person.account.id if person else None,
         browser_hash=caller.browser,
-        sealed=_sealed(about, row_id, facts),
+        sealed=_sealed(keeper, row_id, facts),
         tries_left=TRIES,
         state="open",
         created_at=caller.now,
@@ -95,8 +96,8 @@ def make(
         notice,
         person.account.locale if person else locale,
         caller.now,
-        owner=about if person else None,
-        nobody=about,
+        owner=keeper if person else None,
+        nobody=keeper,
         state="pending" if to is not None else notices.VOID,
         code=code,
         minutes=str(MINUTES),
@@ -113,7 +114,7 @@ def ticket(parts: Parts, caller: Caller, purpose: str, facts: Facts, account_id:
         purpose=purpose,
         account_id=account_id,
         browser_hash=caller.browser,
-        sealed=_sealed(_owner(parts, account_id), row_id, msgspec.structs.replace(facts, step="ticket")),
+        sealed=_sealed(_owner(parts, account_id, caller.now), row_id, msgspec.structs.replace(facts, step="ticket")),
         tries_left=0,
         state="open",
         created_at=caller.now,
@@ -145,7 +146,10 @@ def facts_of(parts: Parts, row: OneTime) -> Facts | None:
         plain = open_flow(parts.ring, f"one-time/{row.purpose}", row.sealed.decode())
         return msgspec.json.decode(plain, type=Facts) if plain else None
     try:
-        opened = _owner(parts, row.account_id).open("one_time", "facts", row.id, 0, row.sealed)
+        if row.account_id is None:
+            opened = parts.vault.open_passing(row.created_at, "one_time", "facts", row.id, row.sealed)
+        else:
+            opened = parts.vault.citizen(row.account_id).open("one_time", "facts", row.id, 0, row.sealed)
     except (KeyGone, SealBroken):
         return None
     return msgspec.json.decode(opened, type=Facts)
@@ -164,9 +168,9 @@ def use(row: OneTime) -> Update:
     return Update(OneTime, {"id": row.id, "state": "open"}, {"state": "used"})
 
 
-def _owner(parts: Parts, account_id: bytes | None) -> Citizen:
-    """Whose key a row is sealed with: the account's, or nobody's where there is none (yet). Raises KeyGone."""
-    return parts.vault.citizen(account_id) if account_id is not None else parts.vault.nobody()
+def _owner(parts: Parts, account_id: bytes | None, now: int) -> Citizen:
+    """Whose key a row is sealed with: the account's, or the day's where there is none (yet). Raises KeyGone."""
+    return parts.vault.citizen(account_id) if account_id is not None else parts.vault.passing(now)
 
 
 def _sealed(owner: Citizen, row_id: bytes, facts: Facts) -> bytes:

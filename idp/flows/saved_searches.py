@@ -1,4 +1,5 @@
-"""Searches that staff keep: under a name, for themselves or for everybody of their role. Name and query are sealed under a key of the house."""
+"""Searches that staff keep: under a name, for themselves or for everybody of their role. Name and query are sealed under their own key,
+or, where they are shared, under one of the house."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -58,7 +59,8 @@ def keep(parts: Parts, caller: Caller, staff: Person, name: str, query: Query, r
         raise Bad({"name": "full"})
     row_id, asked = parts.entropy(16), pairs(msgspec.structs.replace(query, before=""))
     content = msgspec.json.encode(_Content(name, asked))
-    sealed = parts.vault.nobody().seal(*_PLACE, row_id, 0, content)
+    keeper = parts.vault.nobody() if role else staff.citizen
+    sealed = keeper.seal(*_PLACE, row_id, 0, content)
     fact = SearchKept(
         saved=row_id.hex(), state="shared" if role else "kept", search=tuple(asked), reference=caller.reference
     )
@@ -81,10 +83,13 @@ def remove(parts: Parts, caller: Caller, staff: Person, search_id: str) -> bool:
 
 def _opened(parts: Parts, row: SavedSearch, staff: Person) -> Kept | None:
     """None for one that does not open, or whose conditions are not known any more."""
+    mine = row.account_id == staff.account.id
+    plain = staff.citizen.opens(*_PLACE, row.id, 0, row.sealed) if mine and not row.role else None
     try:
-        plain = parts.vault.nobody().open(*_PLACE, row.id, 0, row.sealed)
+        if plain is None:  # shared, or kept before one's own were sealed under one's own key
+            plain = parts.vault.nobody().open(*_PLACE, row.id, 0, row.sealed)
         content = msgspec.json.decode(plain, type=_Content)
         query = parse(content.query)
     except (SealBroken, Bad):
         return None
-    return Kept(row.id.hex(), content.name, query, row.account_id == staff.account.id, bool(row.role))
+    return Kept(row.id.hex(), content.name, query, mine, bool(row.role))

@@ -70,6 +70,7 @@ def _send(
     owner = load(parts, taken.account_id) if taken is not None else None
     if taken is None:
         no_person(parts)
+        parts.vault.nobody()  # as a citizen's key is opened where there is one
     language, citizen = (owner.account.locale, owner.citizen) if owner else (None, None)
     exists = notices.message(parts, name, "exists", language, caller.now, owner=citizen)
     to = name if allowed and taken is None else None

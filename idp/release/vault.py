@@ -5,11 +5,13 @@ Nothing personal is written but through a :class:`Citizen`. A key that is gone o
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from idp.audit.events import Person, SealFailed, record
+from idp.errors import Unavailable
 from idp.ports import Clock, Entropy, Keyring, Op, Store
 from idp.records import Attribute, KeyringEntry
 from idp.release.details import DetailKeys, Months, keep
@@ -21,6 +23,9 @@ NOBODY = bytes(16)
 """Account id of no one: its key seals what is known of unknown callers (a failed sign-in's address)."""
 
 
+PASSING_US = 2 * 86_400_000_000
+"""What is sent to somebody without an account is kept for a day (``flows.cleanup``); the key goes on the third day after its own."""
+_PASSING, _DAYS_AT_ONCE = b"passing-", 16
 TELL_AGAIN_US = 60_000_000
 TOLD_AT_MOST = 1024
 LATELY_US = 2_000_000
@@ -28,6 +33,7 @@ LATELY_US = 2_000_000
 LATELY_AT_MOST = 4096
 FEW = 4
 """Attributes looked up one by one; for more, one walk over all that a citizen has is cheaper. Only what is wanted is ever opened."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_ATTRIBUTES = 10_000
 """So many kinds of attributes the catalogue holds at most (``caches.Catalogue``)."""
 _json = msgspec.json.Decoder().decode
@@ -67,6 +73,13 @@ class Citizen:
         except SealBroken:
             self.broken(self, f"{table}.{column}")
             raise
+
+    def opens(self, table: str, column: str, row_id: bytes | str, version: int, sealed: bytes) -> bytes | None:
+        """Plaintext; None for what another's key may have sealed, which is on no record."""
+        try:
+            return self.key.open(associated_data(table, column, self.account_id, row_id, version), sealed)
+        except SealBroken:
+            return None
 
     def tag(self, label: bytes) -> bytes:
         """16 bytes that are the same for the same ``label`` under this key."""
@@ -128,6 +141,7 @@ class Vault:
     details: DetailKeys
     _told: dict[tuple[bytes, str], int] = field(default_factory=dict)
     _lately: dict[bytes, tuple[int, Citizen]] = field(default_factory=dict)
+    _today: dict[bytes, Citizen] = field(default_factory=dict)
 
     def create(self, account_id: bytes) -> Citizen:
         """Make and durably keep the key of a new account, before its account row is written."""
@@ -169,6 +183,37 @@ class Vault:
     def nobody(self) -> Citizen:
         """Stands for unknown callers; made on first use."""
         return self.of_house(NOBODY)
+
+    def passing(self, at: int) -> Citizen:
+        """Stands for somebody without an account to whom something is sent: a key of the day ``at`` (UTC), which ends soon after it, so that no copy
+        tells later what they were sent before they had a key of their own. This process asks for it once a day. Raises Unavailable for a day whose
+        key is gone: the clock is wrong."""
+        name = _day(at)
+        known = self._today.get(name)
+        if known is None:
+            try:
+                known = self.of_house(name)
+            except KeyGone:
+                raise Unavailable("keyring (the key of a day that is over: is the clock right?)") from None
+            self._today.clear()
+            self._today[name] = known
+        return known
+
+    def open_passing(self, at: int, table: str, column: str, row_id: bytes, sealed: bytes) -> bytes:
+        """What :meth:`passing` sealed at ``at``, or an earlier version of the house under nobody's key. Raises SealBroken."""
+        try:
+            plain = self.citizen(_day(at)).opens(table, column, row_id, 0, sealed)
+        except KeyGone:
+            plain = None
+        return self.nobody().open(table, column, row_id, 0, sealed) if plain is None else plain
+
+    def end_passing(self, now: int) -> int:
+        """Destroy the keys of days that are over, those too that an older copy of the keyring brought back; how many. Raises Unavailable."""
+        first, found = _day(now - PASSING_US), self.keyring.all(_PASSING, _DAYS_AT_ONCE)
+        over = [e.account_id for e in found if e.account_id.startswith(_PASSING) and e.account_id < first]
+        for name in over:
+            self.keyring.erase(name)
+        return len(over)
 
     def of_house(self, name: bytes) -> Citizen:
         """A key of the house's own, under 16 bytes that no account has; made on first use. Raises KeyGone once it was erased."""
@@ -215,6 +260,11 @@ class Vault:
             self._told.clear()
         self._told[at] = now
         self.store.commit([record(SealFailed(place=place), at=now, entropy=self.entropy, person=person)])
+
+
+def _day(at: int) -> bytes:
+    """What stands for a day where the keyring has an account: sixteen readable bytes, which no account has."""
+    return _PASSING + (_EPOCH + timedelta(microseconds=at)).strftime("%Y%m%d").encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ def citizens(house: House) -> House:
     house.citizen("zhang.min", "zhangmin@example.cn", claims={}, password=PASSWORD)
     staff.set_status(house.parts, "zhang.min", "disabled", "requested", now=house.clock())
     Person(house).sign_in("first.ever")  # nobody's key and the month's are made at the very first failure
+    house.parts.vault.passing(house.clock())  # the day's at its first code
     return house
 
 

@@ -304,6 +304,27 @@ def test_words_are_sealed_and_end_with_the_person(watch: Browser) -> None:
     assert act(watch, case, "close", outcome="harmless").status_code == 200
 
 
+@pytest.mark.parametrize("with_case", [True, False], ids=["its case is closed", "it is acknowledged"])
+def test_the_note_on_an_alert_ends_with_the_person_it_is_about(watch: Browser, with_case: bool) -> None:
+    """What is said when an alert about somebody is dealt with is read until they are erased, and in no older copy after that (issue 3.8)"""
+    house = watch.house
+    account = house.citizen("li.wei")
+    event = alert(house, f"person={house.parts.vault.citizen(account).pseudonym.hex()}")
+    if with_case:
+        act(watch, opened(watch, f"alert={event}"), "close", outcome="handled", closing=SECRET)
+    else:
+        watch.get(f"/console/alerts/{event}")
+        watch.submit(form=1, outcome="harmless", note=SECRET)
+    assert SECRET in watch.get(f"/console/alerts/{event}").text
+    (row,) = house.parts.store.find(AlertDone)
+    erasure.by_order(house.parts, "li.wei", "requested", now=house.clock())
+    assert house.parts.store.find(AlertDone) == [row]
+    page = watch.get(f"/console/alerts/{event}")
+    assert page.status_code == 200 and 'id="acknowledged"' in page.text and SECRET not in page.text
+    assert house.parts.vault.nobody().opens("alert", "note", row.alert_id, 0, row.sealed or b"") is None
+    assert house.events("seal.failed") == []
+
+
 def test_pages_of_cases_follow_each_other(watch: Browser) -> None:
     house, made = watch.house, list[str]()
     person = staff(house)

@@ -9,6 +9,8 @@ from idp.audit.events import vocabulary
 from idp.audit.rule_text import rule_text
 from idp.audit.search import parse
 from idp.flows import saved_searches
+from idp.flows.people import meant
+from idp.ports import Insert
 from idp.records import SavedSearch
 from tests.journeys.test_console import auditor
 from tests.kit.house import House
@@ -53,6 +55,25 @@ def test_a_search_is_kept_used_shared_and_removed(watch: Person) -> None:
         ("shared", ["within", "action", "outcome"]),
         ("removed", []),
     ]
+
+
+def test_ones_own_searches_are_read_with_ones_own_key(watch: Person) -> None:
+    """A copy of before tells nothing of who was erased; what was shared is the house's; one of before is still read (DECISIONS 87)"""
+    house, staff = watch.house, meant(watch.house.parts, "wang.audit").person
+    assert staff is not None
+    keep(watch, "About Li Wei")
+    keep(watch, "Ours", share="1")
+    rows = {row.role: row for row in house.parts.store.find(SavedSearch)}
+    opened = {
+        role: house.parts.vault.nobody().opens("saved_search", "content", row.id, 0, row.sealed)
+        for role, row in rows.items()
+    }
+    assert opened[""] is None and b"Ours" in (opened["auditor"] or b"")
+    raw = house.parts.entropy(16)
+    sealed = house.parts.vault.nobody().seal("saved_search", "content", raw, 0, b'{"name":"Of before","query":{}}')
+    house.parts.store.commit([Insert(SavedSearch(raw, staff.account.id, "", sealed, house.clock()))])
+    assert names(watch.get("/console/searches").text) == ["About Li Wei", "Of before", "Ours"]
+    assert house.events("seal.failed") == []
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 61])
