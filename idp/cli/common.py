@@ -59,11 +59,23 @@ def opened() -> Any:
     """The parts, opened from the environment and closed afterwards."""
     from idp.app import close_parts, open_parts
 
+    no_core_dumps(for_good=False)
     parts: Parts = open_parts(configuration())
     try:
         yield parts
     finally:
         close_parts(parts)
+
+
+def no_core_dumps(*, for_good: bool = True) -> None:
+    """A core dump would hold keys, and values that were opened, in the clear: off for this process and all that it starts. ``for_good``: none of
+    them can switch it on again."""
+    import resource
+
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0 if for_good else resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    except (OSError, ValueError):
+        fail("core dumps can't be switched off here; they would hold keys (ulimit -c 0)")
 
 
 def show(value: Any, as_json: bool, *, columns: Sequence[str] | None = None, longest: int | None = None) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from idp.cli.common import configuration, fail, show, verb
+from idp.cli.common import configuration, fail, no_core_dumps, show, verb
 from idp.config import Config
 from idp.parts import Parts
 
@@ -47,7 +47,7 @@ def serve(bind: str, workers: int, threads: int, no_worker: bool, drain: float, 
     signal.signal(signal.SIGTERM, _leave)
     config = configuration()
     _check(config)
-    _no_core_dumps()
+    no_core_dumps()
     _must_be_free(host, port, "--bind")
     _serve(config, host, port, workers, threads, drain, no_worker, as_json)
 
@@ -105,7 +105,7 @@ def worker(parent: int | None, as_json: bool) -> None:
 
     config = configuration()
     parts = open_parts(config)
-    _no_core_dumps()
+    no_core_dumps()
     if parent is None:
         show({"worker": os.getpid()}, as_json)
         sys.stdout.flush()
@@ -206,13 +206,3 @@ def _must_be_free(host: str, port: int, option: str) -> None:
             probe.bind((host, port))
         except OSError as error:
             fail(f"can't listen on {host}:{port} ({option}): {error.strerror}")
-
-
-def _no_core_dumps() -> None:
-    """A core dump would hold keys in the clear."""
-    import resource
-
-    try:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except (OSError, ValueError):
-        fail("core dumps can't be switched off here; they would hold keys (ulimit -c 0)")

@@ -4,10 +4,9 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pyotp
 import pytest
@@ -21,9 +20,8 @@ from tests.faults.conftest import BACKENDS
 from tests.faults.ground import Served
 from tests.kit.catalogue import LOAN, item
 from tests.kit.house import REDIRECT, basic, bearer
-from tests.kit.postgres import Postgres
 from tests.kit.process import wait_until
-from tests.kit.redis import Redis
+from tests.privacy.planted import Planted, everything_left, forms, found
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 PASSWORD, NEW_PASSWORD = "canary-hunter-Osmanthus-77", "canary-lantern-Magnolia-88"
@@ -41,50 +39,6 @@ TRIED, TYPED = "330102198706056622", "金丝雀猜想"
 """A number that a client brings to be compared, and a value that it asks a verified claim to have."""
 STATE, NONCE, VERIFIER = "canary-state-5d1f", "canary-nonce-8a7c", "canary-verifier-0123456789-abcdefghijklmnopqrst"
 AGENT = "CanaryBrowser/1.0 (planted)"
-
-
-class Planted:
-    """Name → value of everything that may be found nowhere."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-
-    def add(self, name: str, value: str) -> str:
-        assert len(value.encode()) >= 6, (name, value)
-        self.values[name] = value
-        return value
-
-
-def forms(value: str) -> Iterator[bytes]:
-    """The value as it stands, URL-encoded, JSON-escaped, hex, UTF-16, and base64 at each of its three alignments."""
-    raw = value.encode()
-    yield raw
-    yield quote(value, safe="").encode()
-    yield quote_plus(value).encode()
-    yield value.encode("unicode_escape")
-    yield value.encode("utf-16-le")
-    yield raw.hex().encode()
-    yield raw.hex().upper().encode()
-    for shift in range(3):
-        coded = base64.b64encode(bytes(shift) + raw)
-        inner = coded[4 if shift else 0 : -4]  # whole groups alone: the ends depend on the neighbours
-        if len(inner) >= 8:
-            yield inner
-            yield inner.replace(b"+", b"-").replace(b"/", b"_")
-    if re.fullmatch(r"[A-Za-z0-9_-]{22,}", value):  # a token: its bytes
-        yield base64.urlsafe_b64decode(value[: len(value) // 4 * 4])[4:]
-
-
-def found(planted: Planted, haystacks: dict[str, bytes]) -> list[str]:
-    return sorted(
-        {
-            f"{name} in {where}"
-            for name, value in planted.values.items()
-            for form in forms(value)
-            for where, data in haystacks.items()
-            if form in data
-        }
-    )
 
 
 @pytest.mark.parametrize("form", range(7))
@@ -108,17 +62,7 @@ def test_nothing_that_was_planted_is_found(
     plant_people(served, planted)
     served.start(2)
     journey(served, planted)
-    haystacks = {f"cache {n}": data for n, data in enumerate(redis_contents(request))} if backend != "sqlite" else {}
-    haystacks["metrics"] = served.manage("/metrics").data
-    live = files(served.folder)  # while the write-ahead logs are full
-    assert served.server.stop() == 0
-    haystacks |= {f"{name} while serving": data for name, data in live.items()} | files(served.folder)
-    if backend != "sqlite":
-        postgres: Postgres = request.getfixturevalue("postgres")
-        haystacks |= dumps(postgres, served)
-    output = served.server.output()
-    assert '"event":"request"' in output, "the log is not on"
-    assert any(len(data) > 50_000 for data in haystacks.values())
+    haystacks = everything_left(request, served, backend)
     assert len(planted.values) > 30
     assert found(planted, haystacks) == []
 
@@ -367,35 +311,3 @@ def recover(served: Served, planted: Planted) -> None:
     again = planted.add("password after reset", "quartz harbour Camellia 99")
     page = served.submit(browser, page, new_password=again, repeat_password=again)
     assert page.status_code == 200, page.text
-
-
-# Where it is searched for -----------------------------------------------------------------------------------------------------
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    """Databases, their logs, and what the processes said."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def redis_contents(request: pytest.FixtureRequest) -> list[bytes]:
-    server: Redis = request.getfixturevalue("redis")
-    with server.client() as connection:
-        keys = list(connection.scan_iter())
-        assert keys
-        return [bytes(key) + b"\0" + bytes(connection.dump(key) or b"") for key in keys]
-
-
-def dumps(postgres: Postgres, served: Served) -> dict[str, bytes]:
-    """Every table's rows as text, every file of the server, its write-ahead log among them."""
-    found_files = {
-        str(p.name): p.read_bytes() for p in (postgres.home.path / "data" / "pg_wal").iterdir() if p.is_file()
-    }
-    found_files["log of the server"] = postgres.log.read_bytes()
-    for url in (served.config.database_url, served.config.keyring_url):
-        name = urlsplit(url).path.removeprefix("/")
-        with postgres.connect(name) as connection:
-            tables = [t for (t,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
-            for table in tables:
-                with connection.cursor().copy(f'COPY (TABLE "{table}") TO STDOUT WITH (FORMAT binary)') as copy:
-                    found_files[f"{name} {table}"] = b"".join(bytes(piece) for piece in copy)
-    return found_files
