@@ -156,11 +156,17 @@ def note_of(parts: Parts, alert_id: bytes) -> tuple[AlertDone, str] | None:
 
 def _note(parts: Parts, row: AlertDone) -> str:
     alert, sealed = found_by_id(parts, row.alert_id.hex()), row.sealed or b""
-    keeper = _keeper(parts, alert) if alert else None
+    keeper, nobody = _keeper(parts, alert) if alert else None, parts.vault.nobody()
     plain = keeper.opens(*_NOTE, row.alert_id, 0, sealed) if keeper else None
-    if plain is None:  # about nobody, or written before notes were sealed under their person's key
-        plain = parts.vault.nobody().opens(*_NOTE, row.alert_id, 0, sealed)
-    return plain.decode() if plain is not None else ""
+    if plain is not None:
+        return plain.decode()
+    # About nobody, or written before notes were sealed under their person's key; of whom was erased nothing opens, as it should be.
+    if alert and about(alert) and keeper is None:
+        return (nobody.opens(*_NOTE, row.alert_id, 0, sealed) or b"").decode()
+    try:
+        return nobody.open(*_NOTE, row.alert_id, 0, sealed).decode()
+    except SealBroken:
+        return ""
 
 
 def about(alert: Event) -> bytes | None:

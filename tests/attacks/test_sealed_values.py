@@ -8,10 +8,13 @@ import msgspec
 import pytest
 
 from idp.flows import notices
+from idp.flows.log_alerts import acknowledge
 from idp.flows.outbox import deliver_message, open_notice
 from idp.flows.people import load
 from idp.ports import Update
-from idp.records import Attribute, Identifier, Message, Password, Session, Totp
+from idp.records import AlertDone, Attribute, Identifier, Message, Password, Session, Totp
+from tests.journeys.test_cases import alert
+from tests.journeys.test_console import auditor, pseudonym
 from tests.kit.house import PASSWORD, House
 from tests.kit.person import Person, enrol, totp_now
 
@@ -192,3 +195,24 @@ def test_a_damaged_second_factor_lets_nobody_in(house: House) -> None:
     assert li_wei.submit(password=PASSWORD).request.path == "/sign-in/totp"
     assert li_wei.submit(totp=totp_now(house, secret)).status_code == 422
     assert places(house) == ["totp.secret"] and house.parts.store.count(Totp) == 1
+
+
+@pytest.mark.attack("A085")
+@pytest.mark.parametrize("about", [True, False], ids=["about somebody", "about nobody"])
+@pytest.mark.parametrize("change", ["bit flipped", "truncated to the head", "another's", "in the clear"])
+def test_a_note_on_an_alert(house: House, change: str, about: bool) -> None:
+    """The page stays whole without the words, and it is on record, under whichever key the note was sealed (DESIGN §6)."""
+    watch, words = auditor(house), "Called the owner at noon"
+    house.citizen("li.wei")
+    group = f"person={pseudonym(house, 'li.wei')}" if about else ""
+    first, second = alert(house, group), alert(house, group)
+    for event in (first, second):
+        acknowledge(house.parts, event, "handled", words)
+    assert words in watch.get(f"/console/alerts/{first}").text
+    own, other = (house.parts.store.one(AlertDone, alert_id=bytes.fromhex(event)) for event in (first, second))
+    assert own is not None and other is not None and own.sealed and other.sealed
+    put(house, AlertDone, {"alert_id": own.alert_id}, CHANGES[change](own.sealed, other.sealed))
+    page = watch.get(f"/console/alerts/{first}")
+    assert page.status_code == 200 and 'id="acknowledged"' in page.text and words not in page.text
+    assert places(house) == ["alert.note"]
+    assert words in watch.get(f"/console/alerts/{second}").text
