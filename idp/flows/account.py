@@ -39,7 +39,7 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Service:
     """One client that the citizen uses. ``sees``: claim names and attributes they allowed; ``lawful``: those that the law orders instead;
-    ``last_used``: the last authorization."""
+    ``last_used``: the last authorization; ``until``: when the consent ends or ended, None for a lasting one; ``once``: it counted once."""
 
     reference: str
     client: Client
@@ -48,6 +48,8 @@ class Service:
     sees: tuple[str, ...]
     offline: bool
     lawful: tuple[str, ...] = ()
+    until: int | None = None
+    once: bool = False
 
 
 def places(parts: Parts, person: Person, current: Session, now: int) -> list[Place]:
@@ -114,6 +116,8 @@ def _service(parts: Parts, person: Person, client: Client, consent: Consent | No
         sees=tuple(name for name in told if name not in lawful),
         offline=any(grant.offline for grant in grants),
         lawful=tuple(name for name in told if name in lawful),
+        until=consent.expires_at if consent else None,
+        once=consent is not None and consent.expires_at == consent.created_at,
     )
 
 

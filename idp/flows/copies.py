@@ -139,6 +139,7 @@ def _service(
         "attributes": allowed.claims,
         "told_as_verified": allowed.verified,
         "allowed_at": consent.created_at if consent else None,
+        "ends_at": consent.expires_at if consent else None,
         "withdrawn_at": consent.withdrawn_at if consent else None,
         "last_used_at": last,
     }

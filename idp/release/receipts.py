@@ -50,7 +50,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "record.event.event_type": "6.3.7 event: event_type",
     "record.event.event_state": "6.3.7 event: event_state",
     "record.event.entity_id": "6.3.7 event: entity_id, who acted",
-    "record.event.validity_duration": "6.3.7 event: validity_duration",
+    "record.event.validity_duration": "6.3.7 event: validity_duration, as the citizen chose it",
     "record.event.notice_digest": "beyond the specification: SHA-256 of exactly what was shown (``flows.consent``)",
     "record.event.verified": "beyond the specification: the claims that were told with who stands for them and since when",
     "record.event.recipient_client_id": "beyond the specification: whose own identifier of the citizen was handed over, encrypted to them",
@@ -247,11 +247,20 @@ def _event(told: Told) -> dict[str, Any]:
         "event_type": what,
         "event_state": state,
         "entity_id": who,
-        "validity_duration": "until withdrawn" if told.kind == GIVEN else None,
+        "validity_duration": _validity(told),
         **({"notice_digest": told.digest} if told.digest else {}),
         **({"verified": list(told.verified)} if told.verified else {}),
         **({"recipient_client_id": told.to_client} if told.to_client else {}),
     }
+
+
+def _validity(told: Told) -> str | None:
+    """How long the citizen's word counts; none of theirs was asked where the law orders, or nothing was allowed."""
+    if told.kind != GIVEN:
+        return None
+    if told.lasts == "once":
+        return "for this authorization alone"
+    return f"until {_time(told.until)} or withdrawn" if told.until else "until withdrawn"
 
 
 def _time(at: int) -> str:

@@ -31,7 +31,8 @@ class ToldItem(Value, frozen=True, kw_only=True, omit_defaults=True):
 class Told(Value, frozen=True, kw_only=True, omit_defaults=True):
     """One release or decision. ``event_id`` hex; ``at`` microseconds UTC; ``via`` userinfo or id_token; ``digest`` hex of what was shown;
     ``verified``: claims that were told, or allowed to be, with who stands for them and since when; ``to_client``: who may read the identifier of
-    an exchange; ``reveal``, ``reason``: of a look by security staff, which has no client, and is told from ``told_from`` on (microseconds)."""
+    an exchange; ``lasts``, ``until``: how long an authorization counts (``audit.events.ConsentGiven``); ``reveal``, ``reason``: of a look by
+    security staff, which has no client, and is told from ``told_from`` on (microseconds)."""
 
     event_id: str
     at: int
@@ -44,6 +45,8 @@ class Told(Value, frozen=True, kw_only=True, omit_defaults=True):
     items: tuple[ToldItem, ...] = ()
     verified: tuple[str, ...] = ()
     to_client: str = ""
+    lasts: str = ""
+    until: int = 0
     reveal: str = ""
     reason: str = ""
     told_from: int = 0
@@ -71,6 +74,8 @@ def told(head: bytes) -> Told | None:
         items=msgspec.convert(document.get("items") or (), type=tuple[ToldItem, ...]),
         verified=tuple(document.get("verified") or ()),
         to_client=document.get("to_client") or "",
+        lasts=(document.get("lasts") or "lasting") if document["kind"] == GIVEN else "",
+        until=document.get("until") or 0,
         reveal=document.get("reveal") or "",
         reason=document.get("reason") or "",
         told_from=document.get("told_from") or 0,

@@ -231,3 +231,37 @@ def test_what_the_law_orders_is_told_as_such_beside_what_was_allowed(house: Hous
             assert mixed in detail and mixed in person.get(f"/account/history/{handle}/receipt?lang={lang}").text
     services = person.get(f"/account/services?lang={lang}").text
     assert services.count(since) == 1 and services.count(law) >= 3
+
+
+@pytest.mark.parametrize(
+    ("lasts", "words", "said"),
+    [
+        ("year", "For one year", "until 2027-"),
+        ("once", "Only this time", "for this"),
+        ("lasting", "", "until withdrawn"),
+    ],
+)
+def test_how_long_an_authorization_counts_is_said_everywhere(
+    any_house: House, lasts: str, words: str, said: str
+) -> None:
+    """Issue 3.3, 3.7: a dated or one-time word is no lasting one on its line, receipt, list of services, file or copy"""
+    house = any_house
+    _, person = citizen(house)
+    house.redeem(
+        app := house.register(), allow(house, person.browser, house.authorize(person.browser, app), lasts=lasts)
+    )
+    sequenced(house)
+    line = next(
+        n
+        for n in lines(person.get("/account/history"))
+        if "You gave" in person.get(f"/account/history/{n}?lang=en").text
+    )
+    claims = person.get(f"/account/history/{line}/receipt.json").get_json()["claims"]
+    assert claims["record"]["event"]["validity_duration"].startswith(said)
+    for path in (f"/account/history/{line}?lang=en", f"/account/history/{line}/receipt?lang=en"):
+        assert (words or "Until I withdraw it") in person.get(path).text
+    services = person.get("/account/services?lang=en").text
+    assert ("Authorized until" in services, "Only this time" in services) == (lasts == "year", lasts == "once")
+    person.get("/account/copy")
+    (service,) = json.loads(person.submit({"form": "json"}).data)["services"]
+    assert (service["ends_at"] or "")[:4] == {"year": "2027", "once": "2026", "lasting": ""}[lasts]

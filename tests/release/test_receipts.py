@@ -8,7 +8,7 @@ import pytest
 from idp.audit.facets import TELLING
 from idp.release import receipts as law
 from idp.release.receipts import FIELDS, SIGN_IN, TYP, Facts, NotAReceipt, Party, Purpose, check, claims_of, file_of
-from idp.release.told import KINDS, SEEN, Told, cell, table, told
+from idp.release.told import GIVEN, KINDS, SEEN, Told, cell, table, told
 from keys.jose import VerifyKeys, mint
 from tests.kit.house import key_pair, sign
 
@@ -64,6 +64,26 @@ def test_every_member_is_mapped_to_a_field_of_the_specification(kind: str) -> No
 def signed(kind: str = "attributes.released", **more: Any) -> tuple[str, dict[str, Any]]:
     claims = claims_of(facts(kind, **more))
     return mint(SIGNER, TYP, claims), claims
+
+
+@pytest.mark.parametrize(
+    ("lasts", "until", "said"),
+    [
+        ("lasting", 0, "until withdrawn"),
+        ("year", 1_798_761_600_000_000, "until 2027-01-01T00:00:00Z or withdrawn"),
+        ("once", 1_767_225_600_000_000, "for this authorization alone"),
+    ],
+)
+def test_a_receipt_says_how_long_the_word_counts(lasts: str, until: int, said: str) -> None:
+    """ISO/IEC TS 27560 6.3.7 validity_duration; read from the event's head, which leaves a lasting one out"""
+    head = {"id": "ab" * 16, "at": 1_767_225_600_000_000, "kind": GIVEN, "client_id": "c"}
+    more = {} if lasts == "lasting" else {"lasts": lasts, "until": until}
+    given = told(msgspec.json.encode(head | more))
+    assert given is not None
+    assert claims_of(facts(told=given))["record"]["event"]["validity_duration"] == said
+    informed = told(msgspec.json.encode(head | {"kind": "consent.informed"}))
+    assert informed is not None
+    assert claims_of(facts(told=informed))["record"]["event"]["validity_duration"] is None
 
 
 def test_a_receipt_is_believed_as_a_file_and_as_it_was_signed() -> None:

@@ -246,6 +246,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
                     "sees": [CLAIMS["name"], CLAIMS["phone_number"]],
                     "lawful": [CLAIMS["birthdate"]],
                     "offline": True,
+                    "until": NOW + 900 * _HOUR,
                 },
                 {
                     "handle": "c2",
@@ -256,6 +257,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
                     "sees": [],
                     "lawful": [],
                     "offline": False,
+                    "once": True,
                 },
             ]
         },

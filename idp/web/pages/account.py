@@ -181,6 +181,8 @@ def _service(service: Service, lang: str) -> dict[str, Any]:
         "sees": [_label(code, lang) for code in sorted(service.sees, key=_order)],
         "lawful": [_label(code, lang) for code in sorted(service.lawful, key=_order)],
         "offline": service.offline,
+        "once": service.once,
+        "until": service.until,
     }
 
 

@@ -19,7 +19,7 @@ from idp.web.theme import instant_iso, instant_text, render
 from idp.web.wording import COPY_EVENTS, KEEPERS, OBJECTION_KINDS, OBJECTION_OUTCOMES
 
 COPY, DELETE = "/account/copy", "/account/delete"
-_TIMES = ("_at", "at", "since", "due")
+_TIMES = ("_at", "at", "since", "due", "until")
 
 
 def blueprint(parts: Parts) -> Blueprint:

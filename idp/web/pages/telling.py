@@ -18,6 +18,7 @@ from idp.web.pages.common import parts_of_app, service_view
 from idp.web.theme import day_begins, instant_iso, locale_name
 from idp.web.wording import (
     CLAIMS,
+    LASTS,
     OBJECTION_KINDS,
     OBJECTION_OUTCOMES,
     REVEAL_FIELDS,
@@ -72,6 +73,8 @@ def view(line: Line, lang: str) -> dict[str, Any]:
             "way": str(TOLD_WAYS[line.told.via]) if line.told.via in TOLD_WAYS else "",
             "why": _why(line),
             "laws": [law for law in dict.fromkeys(_text(p.citation or {}, lang) for p in line.purposes) if law],
+            "lasts": str(LASTS.get(line.told.lasts, "")),
+            "until": line.told.until if line.told.lasts == "year" else 0,
             "case": line.objection.state if line.objection else "",
             "words": line.words,
             "receipt": line.told.kind != SEEN,
@@ -153,6 +156,8 @@ def document(parts: Parts, line: Line, lang: str) -> dict[str, Any]:
         "why": seen["why"],
         "words": line.words or None,
         "way": line.told.via or None,
+        "lasts": line.told.lasts or None,
+        "until": instant_iso(line.told.until) if seen["until"] else None,
         "objection": seen["case"] or None,
     }
 
