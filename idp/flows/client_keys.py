@@ -10,8 +10,9 @@ from idp.errors import Code, Refusal
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Update, Write
 from idp.records import ClientKeySeen
-from idp.release.envelope import Kind, NoKey, Recipient, recipient
+from idp.release.envelope import KINDS, Kind, NoKey, Recipient, recipient
 from idp.release.model import KeyState
+from keys.jwe import JWE_ALGS
 
 MICROSECONDS = 1_000_000
 
@@ -21,8 +22,11 @@ def key_state(parts: Parts, client: Client, to: Recipient | None, now: int) -> K
     if to is None:
         return "no_client_key"
     seen = parts.seen_keys.get((client.client_id, to.alg))
-    if seen is None:
-        return "usable"
+    if seen is None:  # the first of all, or one that came with another algorithm
+        others = [parts.seen_keys.get((client.client_id, alg)) for alg in JWE_ALGS]
+        known = {row.thumbprint for row in others if row is not None}
+        changed = bool(known) and to.key.thumbprint not in known
+        return "key_held" if changed and parts.config.client_key_hold else "usable"
     if seen.thumbprint != to.key.thumbprint:
         return "key_held" if parts.config.client_key_hold else "usable"
     return "key_held" if seen.held_until is not None and now < seen.held_until else "usable"
@@ -72,13 +76,46 @@ def see(parts: Parts, client: Client, to: Recipient, now: int) -> None:
 
 
 def _turn(parts: Parts, client: Client, to: Recipient, seen: ClientKeySeen | None, now: int) -> list[Write]:
-    client_id, alg, thumbprint = client.client_id, to.alg, to.key.thumbprint
-    hold = parts.config.client_key_hold * MICROSECONDS if seen is not None else 0
-    row = ClientKeySeen(client_id, alg, thumbprint, now, now + hold if hold else None)
-    if seen is None:
-        first = facts.ClientKeySeen(client_id=client_id, alg=alg, thumbprint=thumbprint)
-        return [Insert(row), record(first, at=now, entropy=parts.entropy)]
-    fact = ClientKeyChanged(client_id=client_id, alg=alg, thumbprint=thumbprint, before=seen.thumbprint)
-    where = {"client_id": client.client_id, "alg": to.alg, "thumbprint": seen.thumbprint}
-    changed = {n: v for n, v in msgspec.structs.asdict(row).items() if n not in ("client_id", "alg")}
-    return [Update(ClientKeySeen, where, changed), record(fact, at=now, entropy=parts.entropy)]
+    if seen is not None:
+        row = _row(parts, client, to, now, held=True)
+        where = {"client_id": client.client_id, "alg": to.alg, "thumbprint": seen.thumbprint}
+        changed = {n: v for n, v in msgspec.structs.asdict(row).items() if n not in ("client_id", "alg")}
+        return [Update(ClientKeySeen, where, changed), _changed(parts, client, to, seen.thumbprint, now)]
+    rows = parts.store.find(ClientKeySeen, {"client_id": client.client_id}, order=("-first_seen_at",))
+    if not rows:
+        return [write for first in _registered(parts, client, to, now) for write in _first(parts, client, first, now)]
+    if to.key.thumbprint in {row.thumbprint for row in rows}:
+        return _first(parts, client, to, now)
+    # Another algorithm does not make another key the first one.
+    return [Insert(_row(parts, client, to, now, held=True)), _changed(parts, client, to, rows[0].thumbprint, now)]
+
+
+def _registered(parts: Parts, client: Client, to: Recipient, now: int) -> list[Recipient]:
+    """The keys of all answers that the client has encrypted, as they are when the first one is used; one for each algorithm."""
+    found = {to.alg: to}
+    for kind in KINDS:
+        try:
+            other = recipient(parts.client_keys, client, kind, now // MICROSECONDS)
+        except NoKey:
+            continue
+        if other is not None:
+            found.setdefault(other.alg, other)
+    return list(found.values())
+
+
+def _first(parts: Parts, client: Client, to: Recipient, now: int) -> list[Write]:
+    fact = facts.ClientKeySeen(client_id=client.client_id, alg=to.alg, thumbprint=to.key.thumbprint)
+    return [
+        Insert(_row(parts, client, to, now, held=False)),
+        record(fact, at=now, entropy=parts.entropy),
+    ]
+
+
+def _row(parts: Parts, client: Client, to: Recipient, now: int, *, held: bool) -> ClientKeySeen:
+    hold = parts.config.client_key_hold * MICROSECONDS if held else 0
+    return ClientKeySeen(client.client_id, to.alg, to.key.thumbprint, now, now + hold if hold else None)
+
+
+def _changed(parts: Parts, client: Client, to: Recipient, before: str, now: int) -> Write:
+    fact = ClientKeyChanged(client_id=client.client_id, alg=to.alg, thumbprint=to.key.thumbprint, before=before)
+    return record(fact, at=now, entropy=parts.entropy)

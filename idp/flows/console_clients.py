@@ -51,8 +51,8 @@ def seen(parts: Parts, client_id: str) -> Seen | None:
         return None
     department = parts.store.one(Department, id=row.department_id)
     refusals = parts.store.find(ClientRefusal, {"client_id": client_id}, order=("-at",), limit=REFUSALS)
-    key = parts.store.one(ClientKeySeen, client_id=client_id)
-    return Seen(Known(row, from_json(row.document), department), refusals, key)
+    keys = parts.store.find(ClientKeySeen, {"client_id": client_id}, order=("-first_seen_at",), limit=1)
+    return Seen(Known(row, from_json(row.document), department), refusals, keys[0] if keys else None)
 
 
 def departments(parts: Parts) -> list[Department]:
