@@ -19,7 +19,8 @@ def release() -> None:
 def explain(client_id: str, request: str, as_json: bool) -> None:
     """Say for each attribute that REQUEST asks for whether CLIENT_ID would be told it, and why.
 
-    REQUEST is an authorization request as the client sends it: the whole address, or its query (scope=…&claims=…&authorization_details=…).
+    REQUEST is an authorization request as the client sends it: the whole address, or its query (scope=…&claims=…&authorization_details=…). A signed
+    request, or one that was pushed and waits, is read and not used up.
     """
     from idp.flows.explain import explain as explained
 

@@ -1,10 +1,13 @@
 """Pushed authorization requests (RFC 9126), alone and with request objects inside."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from werkzeug.test import TestResponse
 
+from idp.errors import Refusal
+from idp.flows.explain import explain
 from idp.records import ClientRefusal
 from tests.journeys.test_authorize import answer_of
 from tests.kit.house import ISSUER, REDIRECT, App, House, challenge, sign
@@ -159,3 +162,33 @@ def test_rfc9126_5_a_client_that_must_push_does_not_get_by(make_house: Any, ever
     assert (answer["error"], answer["state"]) == ("invalid_request", "a-state")
     browser = house.signed_in(house.citizen())
     assert 'id="consent-allow"' in go(house, app, reference(house, app), browser).text
+
+
+def explained(house: House, app: App, query: str) -> Any:
+    try:
+        return explain(house.parts, app.client, query)
+    except Refusal as refusal:
+        return refusal.public
+
+
+def test_what_is_signed_or_pushed_is_explained_as_it_is(any_house: House) -> None:
+    """Issue 3.2: the developer sees the plan of the request that counts, and uses nothing of it up; what can't be read is said as it is answered"""
+    house, asked = any_house, "openid email"
+    app = house.signing()
+    signed = request_object(house, app, scope=asked, claims={"userinfo": {"name": None}})
+    plain = explained(house, app, urlencode({"scope": asked, "claims": '{"userinfo":{"name":null}}'}))
+    assert {line["attribute"] for line in plain["lines"]} == {"email", "email_verified", "name"}
+    beside = urlencode({"client_id": app.id, "request": signed, "scope": "openid phone"})
+    assert explained(house, app, beside) == plain
+    pushed = house.as_client(app, "/par", {"request": signed}).get_json()["request_uri"]
+    query = urlencode({"client_id": app.id, "request_uri": pushed})
+    assert explained(house, app, query) == plain == explained(house, app, query)
+    assert 'id="consent-allow"' in go(house, app, pushed, house.signed_in(house.citizen())).text
+    for wrong, said in {
+        "request_uri=https://tax.example/r": "Only request_uri values from pushed requests",
+        f"request_uri={pushed}x": "unknown, expired or used",
+        "request=eyJ": "could not be verified",
+        f"{beside}&request_uri={pushed}": "both sent",
+        "scope=openid&scope=openid": "sent more than once",
+    }.items():
+        assert said in explained(house, app, wrong), wrong
