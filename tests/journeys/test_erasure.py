@@ -10,7 +10,7 @@ import pytest
 
 from idp.audit.entry import entry, unpack
 from idp.cli.restoring import bring_back, verify_copy
-from idp.flows import erasure, outbox, people
+from idp.flows import addresses, erasure, outbox, people
 from idp.flows.worker import Worker
 from idp.records import (
     Account,
@@ -18,6 +18,7 @@ from idp.records import (
     Consent,
     Erasure,
     Event,
+    EventAddress,
     Grant,
     Identifier,
     LogoutDelivery,
@@ -258,6 +259,9 @@ def test_yesterdays_database_beside_todays_keyring(house: House, tmp_path: Path)
     assert Person(bare).sign_in().request.path != "/account"
     assert Person(bare).sign_in("zhang.min").request.path == "/account"
     unreadable(bare, account)
+    assert by_address(bare, account) > 0
+    assert erasure.after_restore(bare.parts, bare.clock()) == 1
+    assert by_address(bare, account) == 0 < by_address(bare, other)
     bare.close()
     shutil.rmtree(place)
     report = bring_back(config, copy, ring)
@@ -268,6 +272,12 @@ def test_yesterdays_database_beside_todays_keyring(house: House, tmp_path: Path)
     assert restored.parts.vault.claims(restored.parts.vault.citizen(other), ("name",)) == {"name": CLAIMS["name"]}
     restored.citizen("li.wei", claims={}, password=PASSWORD)
     restored.close()
+
+
+def by_address(house: House, account: bytes) -> int:
+    """Events of a citizen that can be found by the address that they came from."""
+    writes = addresses.forget(house.parts, account, house.clock())
+    return sum(house.parts.store.count(EventAddress, dict(write.where)) for write in writes)
 
 
 def unreadable(house: House, account: bytes) -> None:
