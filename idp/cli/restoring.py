@@ -77,8 +77,9 @@ def bring_back(config: Config, main: Path, ring: Path) -> dict[str, Any]:
 
 
 def _end_months(parts: Parts) -> int:
-    """Keys of the log's months that the copies brought back: what the log says was destroyed, and what is over by the rules."""
-    return len([*end_again(parts), *end_months(parts), *addresses.end_again(parts, parts.clock())])
+    """Keys of the log's months and of past days that the copies brought back: what the log says was destroyed, and what is over by the rules."""
+    now = parts.clock()
+    return len([*end_again(parts), *end_months(parts), *addresses.end_again(parts, now)]) + parts.vault.end_passing(now)
 
 
 def _log(parts: Parts) -> str:

@@ -234,6 +234,7 @@ def test_a_restore_ends_what_is_over(house, tmp_path):
     account = house.citizen()
     signs_in(house, account)
     (event,) = signed_in(house)
+    day = house.parts.vault.passing(house.clock()).account_id
     copy, ring, place = tmp_path / "database-1", tmp_path / "keyring", tmp_path / "again"
     house.parts.store.backup(str(copy))
     house.parts.keyring.backup(str(ring))
@@ -243,6 +244,7 @@ def test_a_restore_ends_what_is_over(house, tmp_path):
     restored = House(config, house.clock)
     with pytest.raises(KeyGone):
         read(restored, account, event)
+    assert restored.parts.keyring.erased(day)
     restored.close()
 
 
