@@ -5,7 +5,8 @@ SHELL := /bin/bash
 .PHONY: help run test check bench setup setup-dev setup-test lint types contracts tests lock clean
 
 BIN := .venv/bin
-PURE := $(wildcard tests/protocol tests/clients tests/keys tests/audit tests/release tests/house)
+PURE := $(wildcard tests/protocol tests/clients tests/keys tests/audit tests/release)
+SERVED := postgres or redis or browser or pkcs11 or network or slow
 JOBS ?= 2
 
 help: ## what can be made
@@ -18,9 +19,10 @@ test: setup-test ## set up, then lint, types, contracts and every test
 	@status=0; $(MAKE) --no-print-directory -k lint contracts || status=$$?; \
 	$(MAKE) --no-print-directory -k -j 2 types tests || status=$$?; exit $$status
 
-check: setup-dev ## in seconds: lint, types, contracts and the pure tests
+check: setup-dev ## in seconds: lint, types, contracts, the rules of the house and the pure tests
 	@$(MAKE) --no-print-directory -k lint types contracts
-	@$(BIN)/pytest -q -m "not (postgres or redis or browser or slow)" $(PURE)
+	@$(BIN)/pytest -q -m "not ($(SERVED))" tests/house
+	@$(BIN)/pytest -q -m "not ($(SERVED))" $(PURE)
 
 bench: setup ## measure the real server; prints a table, writes JSON
 	@exec $(BIN)/idp bench $(BENCH_ARGS)

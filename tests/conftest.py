@@ -19,7 +19,7 @@ pytest_plugins = [
     "tests.kit.softhsm",
 ]
 
-SERVICES = {"postgres": "postgres", "redis": "redis", "chromium": "browser"}
+SERVICES = {"postgres": "postgres", "redis": "redis", "chromium": "browser", "token": "pkcs11", "outbound": "network"}
 ROW = re.compile(r"[A-Z]\d{2,3}")
 MEMORY, ENOUGH = Path("/dev/shm"), 4 << 30
 
