@@ -111,7 +111,7 @@ def test_a_key_that_comes_with_an_update_waits_whatever_its_algorithm(
 
 @pytest.mark.attack("A081")
 def test_the_keys_of_all_answers_are_met_with_the_first(make_house: Callable[..., House]) -> None:
-    """One that waits at the client's address for its first use is no first key then, and a client of two algorithms is not suspected (RFC 7591 §2.2)."""
+    """One that waits at the client's address for its first use is no first key then, and a client of two algorithms is not suspected (RFC 7591)."""
     house = make_house(client_key_hold=7 * 86400, outbound_allow=("127.0.0.1",))
     with site(reply(msgspec.json.encode(public(EC, RSA)))) as server:
         metadata = encrypting("ECDH-ES+A256KW", "userinfo") | {
