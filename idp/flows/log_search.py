@@ -1,21 +1,23 @@
 """Looking for events: what stands in the log's index in the order of the log, newest first, each search bounded in what it reads."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
 
 from idp.audit import facets
 from idp.audit.events import vocabulary
-from idp.audit.search import MINUTE, Bad, Budget, Given, Line, Query, Spent, Union, conditions, intersect, window
+from idp.audit.search import MINUTE, Bad, Budget, Given, Line, Query, Read, Spent, Union, conditions, intersect, window
 from idp.flows.ids import raw_id
 from idp.flows.log_reading import events_between, found_by_id, rows_of
 from idp.flows.sequencer import Damaged, head
 from idp.flows.traces import Trace
 from idp.parts import Parts
 from idp.ports import Op
-from idp.records import ClientRow, Event, EventFacet
+from idp.records import ClientRow, Event, EventFacet, EventPending
 
 SHOWN: Final = 50
 MOST_CLIENTS: Final = 400
@@ -80,7 +82,7 @@ def newer(parts: Parts, query: Query, now: int, after: str, trace: Trace | None 
 
     Numbers are given before the commit, so that an event may come late: those around a young ``after`` come again, known by their ids.
     """
-    last = found_by_id(parts, after)
+    last = _row(parts, after)
     if last is None:
         return News([], newest(parts))
     late = last.at - LATE if now - last.at < 2 * LATE else now
@@ -96,8 +98,8 @@ def newest(parts: Parts) -> str:
 
 
 def event(parts: Parts, event_id: str) -> Found | None:
-    """The event of an id in hex, None for anything else."""
-    row = found_by_id(parts, event_id)
+    """The event of an id in hex, also one that is not in the tree yet; None for anything else."""
+    row = _row(parts, event_id)
     return None if row is None else _found(row)
 
 
@@ -111,6 +113,19 @@ def several(parts: Parts, numbers: Sequence[int]) -> list[Found]:
     """The events of these numbers in their order, by one read; those that are not there are left out."""
     rows = rows_of(parts, tuple(numbers))
     return [_found(rows[number]) for number in numbers if number in rows]
+
+
+def of_kinds(parts: Parts, kinds: Sequence[str], client_id: str, most: int) -> Iterator[Found]:
+    """The newest events of these kinds, of one client or (empty) of all; ``most`` of them are read. Raises Unavailable."""
+    budget = Budget()
+    asked = [
+        [(facets.KIND, kind.encode()) for kind in kinds],
+        *([[(facets.CLIENT, client_id.encode())]] if client_id else []),
+    ]
+    unions = [Union([Line(_reader(parts), budget, *line, 0) for line in lines]) for lines in asked]
+    with suppress(Spent):
+        for chunk in _chunks(islice(intersect(unions, head(parts).last_seq), most), CHUNK):
+            yield from several(parts, chunk)
 
 
 def met(parts: Parts, alert: Found) -> list[Found]:
@@ -155,7 +170,7 @@ class Walk:
         self._top, self._floor = _top(parts, query, self._until), first_at(parts, self._since - SKEW)
         budget = Budget()
         self._unions: list[Union | Given] = [
-            Union([Line(self._read, budget, facet, value, self._floor) for facet, value in lines_of])
+            Union([Line(_reader(parts), budget, facet, value, self._floor) for facet, value in lines_of])
             for lines_of in lines
         ]
         if query.address:
@@ -190,10 +205,6 @@ class Walk:
         except Spent as spent:
             self._stopped = spent.at
 
-    def _read(self, facet: str, value: bytes, top: int, limit: int) -> list[int]:
-        where = {"facet": facet, "value": value, "seq": Op("<=", top)}
-        return [line.seq for line in self._parts.store.find(EventFacet, where, order=("-seq",), limit=limit)]
-
     def _all(self) -> Iterator[int]:
         top = self._top
         while top >= self._floor:
@@ -205,6 +216,14 @@ class Walk:
             top = rows[-1].seq - 1
 
 
+def _reader(parts: Parts) -> Read:
+    def read(facet: str, value: bytes, top: int, limit: int) -> list[int]:
+        where = {"facet": facet, "value": value, "seq": Op("<=", top)}
+        return [line.seq for line in parts.store.find(EventFacet, where, order=("-seq",), limit=limit)]
+
+    return read
+
+
 def _top(parts: Parts, query: Query, until: int) -> int:
     """The highest number that may be shown."""
     newest = parts.store.find(Event, order=("-seq",), limit=1)
@@ -212,7 +231,7 @@ def _top(parts: Parts, query: Query, until: int) -> int:
     if query.until is not None:
         top = min(top, first_at(parts, until + SKEW) - 1)
     if query.before:
-        row = found_by_id(parts, query.before)
+        row = _row(parts, query.before)
         if row is None:
             raise Bad({"before": "unknown"})
         top = min(top, row.seq - 1)
@@ -233,6 +252,18 @@ def first_at(parts: Parts, at: int) -> int:
         else:
             low = found[0].seq + 1
     return low
+
+
+def _row(parts: Parts, event_id: str) -> Event | None:
+    """The event of an id in hex: by the index, or among the newest, which a search shows before they have their line of it."""
+    row, raw = found_by_id(parts, event_id), raw_id(event_id)
+    if row is not None or not raw:
+        return row
+    last = head(parts).last_seq
+    waiting = parts.store.find(EventPending, order=("seq",), limit=1)
+    floor = min([last + 1, *(line.seq for line in waiting)])
+    found = parts.store.find(Event, {"id": raw, "seq": Op(">=", floor)}, limit=1)
+    return found[0] if found else found_by_id(parts, event_id)  # it may have got its line meanwhile
 
 
 def _clients_of(parts: Parts, department: str) -> list[str]:

@@ -40,6 +40,8 @@ CASE_STEPS: dict[str, LazyString] = {
     "noted": _("wrote"),
     "asked": _("asked to see who it is"),
     "decided": _("decided about a request to see"),
+    "approved": _("approved a request to see who it is"),
+    "refused": _("refused a request to see who it is"),
     "closed": _("closed the case"),
 }
 

@@ -155,6 +155,24 @@ def test_pages_follow_each_other_without_gap_or_repeat(watch: Person) -> None:
     assert seen == [row.id.hex() for row in rows][-120:]
 
 
+def test_what_has_no_line_of_the_index_yet_is_paged_and_opened_too(any_house: House) -> None:
+    """Events younger than the sequencer's last step, or of a log that it stands before: shown, so they lead on"""
+    house, settled = any_house, auditor(any_house)
+    settle(house)
+    happen(house, *(SignInFailed(reason="wrong_password") for _ in range(120)))
+    rows = [row.id.hex() for row in house.parts.store.find(Event, order=("-seq",), limit=1000)]
+    seen, path = list[str](), "/console/events?within=all"
+    while path:
+        page = settled.get(path)
+        assert page.status_code == 200
+        seen += found(page.text)
+        more = re.search(r'id="more" href="([^"]+)"', page.text)
+        path = more[1].replace("&amp;", "&") if more else ""
+    assert seen == rows
+    assert settled.get(f"/console/events/{rows[0]}").status_code == 200
+    assert settled.get("/console/events/" + "0" * 32).status_code == 404
+
+
 def test_chips_take_one_condition_away_each(watch: Person) -> None:
     app = watch.house.register()
     settle(watch.house)

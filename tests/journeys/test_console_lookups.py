@@ -294,6 +294,30 @@ def test_another_key_to_prove_itself_with_is_a_change_of_key(watch: Person, memb
     assert "Other keys were registered" in listed[1]
 
 
+@pytest.mark.parametrize("theirs", [True, False])
+def test_a_change_of_key_is_found_behind_many_other_changes(watch: Person, theirs: bool) -> None:
+    """Of the client itself, and of others: on the overview and on its own page"""
+    house = watch.house
+    tax, social = house.register("tax"), house.register("social")
+    house.clock.advance(120)
+    happen(house, ClientChanged(client_id=tax.id, members=("jwks",), how="dynamic"))
+    other = ClientChanged(client_id=tax.id if theirs else social.id, members=("contacts",), how="dynamic")
+    happen(house, *[other] * 130)
+    settle(house)
+    (event,) = (e["id"] for e in house.events("client.changed") if e["members"] == ["jwks"])
+    listed = re.search(r'id="changed">(.*?)</ul>', watch.get("/console").text, re.DOTALL)
+    assert listed is not None and f"client={tax.id}" in listed[1] and f"client={social.id}" not in listed[1]
+    link = re.search(r'id="since-change" href="([^"]+)"', watch.get(f"/console/clients/{tax.id}").text)
+    assert link is not None and 'id="since-change"' not in watch.get(f"/console/clients/{social.id}").text
+    path, seen = link[1], list[str]()
+    while path:
+        page = watch.get(path.replace("&amp;", "&")).text
+        seen += found(page)
+        more = re.search(r'id="more" href="([^"]+)"', page)
+        path = more[1] if more else ""
+    assert seen[-1] == event and len(seen) == (131 if theirs else 1)
+
+
 # What an address of the console may say -------------------------------------------------------------------------------------------
 
 

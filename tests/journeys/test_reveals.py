@@ -1,5 +1,6 @@
 """Who is behind a pseudonym: asked, approved by another, looked at for fifteen minutes, told to the citizen; and all that must fail."""
 
+import re
 from threading import Barrier, Thread
 from typing import Any
 
@@ -195,6 +196,17 @@ def test_nobody_approves_their_own_request(any_house: House) -> None:
     with pytest.raises(Refusal):
         reveals.look(house.parts, caller(house), member(house, "wang.both"), reveal)
     assert looked(house) == 0
+
+
+@pytest.mark.parametrize(("how", "said"), [("approve", "approved a request"), ("refuse", "refused a request")])
+def test_a_case_tells_how_a_request_was_decided(any_house: House, how: str, said: str) -> None:
+    house = any_house
+    who, watch, decider = citizen(house), auditor(house), auditor(house, "sun.approve", "approver")
+    reveal = asked(watch, who)
+    decide(decider, how, reveal)
+    case = house.parts.store.find(SecurityCase)[0].id.hex()
+    history = re.findall(r'<ol class="yc-steps.*?</ol>', watch.get(f"/console/cases/{case}?lang=en").text, re.DOTALL)
+    assert "sun.approve" in history[0] and said in history[0]
 
 
 @pytest.mark.attack("A165")

@@ -11,7 +11,7 @@ from idp.flows.cases import Seen
 from idp.flows.objections import Read
 from idp.flows.people import Person
 from idp.parts import Parts
-from idp.records import SecurityCase, Session
+from idp.records import CaseStep, SecurityCase, Session
 from idp.web.case_words import (
     CASE_FILTERS,
     CASE_OUTCOMES,
@@ -267,7 +267,7 @@ def _steps(parts: Parts, seen: Seen) -> list[dict[str, Any]]:
         {
             "time": moment_of(step.row.created_at),
             "by": known.name if (known := names[step.row.by]) else "",
-            "what": CASE_STEPS[step.row.kind],
+            "what": CASE_STEPS[_kind(parts, step.row)],
             "to": given.name if step.row.given_to and (given := names[step.row.given_to]) else "",
             "words": step.words,
             "lost": step.row.sealed is not None and step.words is None,
@@ -275,6 +275,13 @@ def _steps(parts: Parts, seen: Seen) -> list[dict[str, Any]]:
         }
         for step in seen.steps
     ]
+
+
+def _kind(parts: Parts, row: CaseStep) -> str:
+    """What was done; of a decision what it was, which its event says."""
+    found = log_search.event(parts, row.event_id.hex()) if row.kind == "decided" else None
+    state = str(found.head.get("state")) if found else ""
+    return state if state in (reveals.APPROVED, reveals.REFUSED) else row.kind
 
 
 def _objection(here: Visit, seen: Seen, read: Read | None, lang: str) -> dict[str, Any] | None:

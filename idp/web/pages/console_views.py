@@ -20,7 +20,7 @@ from idp.web.pages.console_charts import chart
 from idp.web.pages.console_events import client as client_link
 from idp.web.pages.console_events import everything, method_words, moment_of, rows, scope_words
 from idp.web.pages.console_frame import reader, shown
-from idp.web.pages.console_questions import LOOK_UP, questions, since_key
+from idp.web.pages.console_questions import LOOK_UP, changed, questions, since_key
 from idp.web.pages.visit import Visit, field
 from idp.web.reason_words import reason_words
 
@@ -161,7 +161,7 @@ def client(here: Visit, person: Person, session: Session, client_id: str) -> Res
         }
         for r in found.refusals
     ]
-    key = found.key
+    key, turned = found.key, console_clients.key_change(here.parts, client_id)
     return shown(
         here,
         person,
@@ -182,6 +182,7 @@ def client(here: Visit, person: Person, session: Session, client_id: str) -> Res
         }
         if key
         else None,
+        turned=changed(here.parts, turned, lang) if turned else None,
         lists=lists,
         events_url=everything("client", client_id),
     )
