@@ -1,5 +1,7 @@
 """The keys that answers are encrypted to, as the house has seen them: a new one is on record before it is used, and may be held (ATTACKS A081)."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from clients.model import Client
@@ -8,13 +10,15 @@ from idp.audit.events import ClientKeyChanged, record
 from idp.caches import bump
 from idp.errors import Code, Refusal
 from idp.parts import Parts
-from idp.ports import Committed, Insert, Update, Write
+from idp.ports import Committed, Insert, Op, Update, Write
 from idp.records import ClientKeySeen
 from idp.release.envelope import KINDS, Kind, NoKey, Recipient, recipient
 from idp.release.model import KeyState
+from idp.release.vault import Citizen
 from keys.jwe import JWE_ALGS
 
 MICROSECONDS = 1_000_000
+MOST_HELD = 100
 
 
 def key_state(parts: Parts, client: Client, to: Recipient | None, now: int) -> KeyState:
@@ -41,21 +45,27 @@ def key_now(parts: Parts, client: Client, kind: Kind, now: int) -> KeyState:
     return key_state(parts, client, to, now)
 
 
-def confirm(parts: Parts, client_id: str, now: int) -> int:
-    """An operator stands for the client's present keys: sensitive attributes wait no longer. How many keys were held."""
-    held = [row for row in parts.store.find(ClientKeySeen, {"client_id": client_id}) if row.held_until is not None]
+def held(parts: Parts, now: int) -> list[ClientKeySeen]:
+    """Keys that sensitive attributes wait for, the oldest first."""
+    return parts.store.find(ClientKeySeen, {"held_until": Op(">", now)}, order=("first_seen_at",), limit=MOST_HELD)
+
+
+def confirm(parts: Parts, client_id: str, now: int, actor: Citizen | None = None, rights: Sequence[Write] = ()) -> int:
+    """Somebody stands for the client's present keys (``actor`` of staff, with the ``rights`` that must hold still; None: at the command line):
+    sensitive attributes wait no longer. How many keys were held. Raises Refusal."""
+    waiting = [row for row in parts.store.find(ClientKeySeen, {"client_id": client_id}) if row.held_until is not None]
     writes: list[Write] = []
-    for row in held:
+    for row in waiting:
         where = {"client_id": client_id, "alg": row.alg, "thumbprint": row.thumbprint}
         fact = ClientKeyChanged(
             client_id=client_id, alg=row.alg, thumbprint=row.thumbprint, before=row.thumbprint, confirmed=True
         )
-        event = record(fact, at=now, entropy=parts.entropy)
+        event = record(fact, at=now, entropy=parts.entropy, actor=actor)
         writes += [Update(ClientKeySeen, where, {"held_until": None}), event]
-    if writes and not isinstance(parts.store.commit([*writes, *bump("client_key")]), Committed):
+    if writes and not isinstance(parts.store.commit([*rights, *writes, *bump("client_key")]), Committed):
         raise Refusal(Code.INVALID_REQUEST, "The key changed meanwhile. Look again.", reason="key_conflict")
     parts.generations.reread()
-    return len(held)
+    return len(waiting)
 
 
 def thumbprint(to: Recipient | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What the operator does to a client by the command line: pause it, let it on again, remove it for good.
+"""What the operator does to a client by the command line: pause it, let it on again, remove it for good. Security staff may do the first two.
 
 Pausing and removing end every grant and token at once. A pause tells the client, once for each session, to sign its people out; letting it on
 brings nothing back. A removed id is gone: ids are drawn at random and never given out twice.
@@ -11,7 +11,8 @@ import msgspec
 from clients.model import Client, from_json
 from idp.audit.events import ClientDisabled, ClientEnabled, ClientRemoved, Fact, record
 from idp.errors import Code, Refusal
-from idp.flows import client_rows, sessions
+from idp.flows import client_rows, colleagues, sessions
+from idp.flows.people import Person
 from idp.parts import Parts
 from idp.ports import Conflict, Delete, Op, Update, Write
 from idp.records import ClientRow, Grant, LogoutDelivery, Session
@@ -19,19 +20,20 @@ from idp.records import ClientRow, Grant, LogoutDelivery, Session
 _PAGE: Final = 1000
 
 
-def disable(parts: Parts, client_id: str, reason: str, *, now: int) -> bool:
-    """Pause a client. False when it is paused already. Raises Refusal for an unknown one; ``now`` microseconds."""
+def disable(parts: Parts, client_id: str, reason: str, *, now: int, actor: Person | None = None) -> bool:
+    """Pause a client. False when it is paused already. Raises Refusal for an unknown one; ``now`` microseconds; ``actor`` staff, who
+    must be auditors still when it is committed."""
     client, version = _found(parts, client_id)
     if not client.active:
         return False
     paused = msgspec.structs.replace(client, status="disabled")
     told = _deliveries(parts, client, now)
     fact = ClientDisabled(client_id=client_id, reason=reason)
-    _commit(parts, [*client_rows.change(paused, version, now), ended(client_id, now), *told], fact, now)
+    _commit(parts, [*client_rows.change(paused, version, now), ended(client_id, now), *told], fact, now, actor)
     return True
 
 
-def enable(parts: Parts, client_id: str, reason: str, *, now: int) -> bool:
+def enable(parts: Parts, client_id: str, reason: str, *, now: int, actor: Person | None = None) -> bool:
     """Let a paused client on again, with nothing of what it had: its tokens, its own too, stay dead. False when it is not paused."""
     client, version = _found(parts, client_id)
     if client.active:
@@ -39,7 +41,7 @@ def enable(parts: Parts, client_id: str, reason: str, *, now: int) -> bool:
     active = msgspec.structs.replace(client, status="active", active_since=now)
     fact = ClientEnabled(client_id=client_id, reason=reason)
     # A node that had not heard of the pause yet may have issued a code after it.
-    _commit(parts, [*client_rows.change(active, version, now), ended(client_id, now)], fact, now)
+    _commit(parts, [*client_rows.change(active, version, now), ended(client_id, now)], fact, now, actor)
     return True
 
 
@@ -88,8 +90,9 @@ def _session_ids(parts: Parts, client_id: str) -> list[bytes]:
     return list(found)
 
 
-def _commit(parts: Parts, writes: list[Write], fact: Fact, now: int) -> None:
-    event = record(fact, at=now, entropy=parts.entropy)
-    if isinstance(parts.store.commit([*writes, event]), Conflict):
+def _commit(parts: Parts, writes: list[Write], fact: Fact, now: int, actor: Person | None = None) -> None:
+    event = record(fact, at=now, entropy=parts.entropy, actor=actor.citizen if actor else None)
+    rights = [colleagues.holds(actor, colleagues.LOOKS)] if actor else []
+    if isinstance(parts.store.commit([*rights, *writes, event]), Conflict):
         raise Refusal(Code.INVALID_REQUEST, "The client changed meanwhile; try again.", reason="client_conflict")
     parts.generations.reread()

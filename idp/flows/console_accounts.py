@@ -17,7 +17,7 @@ from idp.records import Account, Consent, Grant, Password, Session
 from idp.release.vault import NOBODY, KeyGone
 
 REASONS: Final = ("compromised", "misuse", "requested", "resolved")
-"""Why an account is locked or let on again: recorded as it stands."""
+"""Why a session is ended, an account is locked or let on again: recorded as it stands."""
 SHOWN: Final = 50
 
 
@@ -55,14 +55,15 @@ def subject(parts: Parts, pseudonym: str, now: int) -> Subject | None:
     )
 
 
-def end_session(parts: Parts, caller: Caller, staff: Person, pseudonym: str, session_id: str) -> bool:
-    """End one session of an account; False when it is not a living one of this account."""
+def end_session(parts: Parts, caller: Caller, staff: Person, pseudonym: str, session_id: str, reason: str) -> bool:
+    """End one session of an account for a reason of ``REASONS``; False when it is not a living one of this account."""
     account = _account(parts, pseudonym)
     rows = sessions.living(parts, account.id, caller.now) if account is not None else []
     row = next((row for row in rows if row.id.hex() == session_id), None)
-    if row is None:
+    if row is None or reason not in REASONS:
         return False
-    return isinstance(parts.store.commit(sessions.end(parts, row, "staff", caller.now, staff.citizen)), Committed)
+    writes = sessions.end(parts, row, "staff", caller.now, staff.citizen, reason)
+    return isinstance(parts.store.commit(writes), Committed)
 
 
 def set_status(parts: Parts, caller: Caller, staff: Person, pseudonym: str, status: str, reason: str) -> bool:

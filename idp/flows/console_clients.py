@@ -12,6 +12,8 @@ from idp.records import ClientKeySeen, ClientRefusal, ClientRow, Department
 PAGE: Final = 50
 REFUSALS: Final = 20
 CHANGED: Final = 8
+REASONS: Final = ("compromised", "misuse", "maintenance", "resolved")
+"""Why a client is paused or let on again: recorded as it stands."""
 READ: Final = 2000
 """Changes of clients that are looked through for those of a key."""
 KEY_KINDS: Final = ("client.key_changed", "client.changed", "client.secret_replaced")

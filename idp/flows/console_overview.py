@@ -8,6 +8,7 @@ import msgspec
 from idp.audit.counts import ALL, HOUR, start_of
 from idp.audit.tiles import WIDTH
 from idp.audit.verify import Bad
+from idp.flows import log_alerts
 from idp.flows.log_health import alarm, lag
 from idp.flows.log_memory import check, sound_alarm
 from idp.flows.log_reading import CHECKED, COSIGNED, checkpoint
@@ -21,6 +22,7 @@ LINES: Final[dict[str, tuple[str, ...]]] = {
     "sign_ins": ("session.started",),
     "failures": ("session.refused", "session.throttled"),
     "releases": ("attributes.released",),
+    "alerts": ("alert.raised",),
     "refusals": ("authorization.refused", "token.refused", "client.registration_refused"),
 }
 """Charts of the overview → what they count."""
@@ -28,6 +30,7 @@ PERIODS: Final[dict[str, tuple[int, int]]] = {"24h": (24, HOUR), "7d": (28, 6 * 
 """Name → (bars, microseconds of each)."""
 SEEN_S: Final = 90 * 86_400
 CHECK_EVERY_S: Final = 10
+MANY_ALERTS: Final = 100
 LOOKED_AT: Final = 40
 """Bundles of 256 events each that a check at once reads: about ten thousand events, less than a second."""
 
@@ -88,6 +91,11 @@ def overview(parts: Parts, period: str, now: int) -> Overview:
 def open_objections(parts: Parts) -> int:
     """Citizens' objections that nobody closed."""
     return parts.store.count(Objection, {"state": Op("in", ("open", "assigned"))})
+
+
+def open_alerts(parts: Parts) -> int:
+    """Alerts that nobody acknowledged, ``MANY_ALERTS`` at most. Raises Unavailable."""
+    return len(log_alerts.shown(parts, open_only=True, limit=MANY_ALERTS))
 
 
 def log_state(parts: Parts) -> LogState:

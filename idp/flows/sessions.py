@@ -125,10 +125,12 @@ def rotate(parts: Parts, citizen: Citizen, session: Session, now: int) -> Starte
     return step_up(parts, citizen, session, session.amr, session.acr, now, where)
 
 
-def end(parts: Parts, session: Session, why: str, now: int, actor: Citizen | None = None) -> list[Write]:
+def end(
+    parts: Parts, session: Session, why: str, now: int, actor: Citizen | None = None, reason: str = ""
+) -> list[Write]:
     """The writes that end a session, its online grants, and tell every client in it that can be told (Back-Channel Logout §2).
 
-    ``why`` is a word of ``SessionEnded``; ``actor`` the member of staff who ends it. Safe to commit twice; the update of an
+    ``why`` is a word of ``SessionEnded``; ``actor`` the member of staff who ends it, for a ``reason``. Safe to commit twice; the update of an
     ended session touches nothing.
     """
     ended = {"ended_at": now, "ended_why": why}
@@ -137,7 +139,7 @@ def end(parts: Parts, session: Session, why: str, now: int, actor: Citizen | Non
         Update(Grant, {**of_session(session), "offline": 0, "ended_at": None}, ended, rows=None),
         *deliveries(parts, session, now),
         record(
-            SessionEnded(session=session.id.hex(), why=why),
+            SessionEnded(session=session.id.hex(), why=why, reason=reason),
             at=now,
             entropy=parts.entropy,
             person=person(parts, session.account_id),

@@ -205,6 +205,7 @@ OF_KIND: Final[Mapping[tuple[str, str], Words]] = {
     ("reveal.asked", "reason"): REVEAL_REASONS,
     ("reveal.seen", "reason"): REVEAL_REASONS,
     ("search.person", "reason"): LOOKUP_REASONS,
+    ("session.ended", "reason"): OPERATORS,
     ("account.changed", "reason"): OPERATORS,
     ("account.factor_removed", "reason"): OPERATORS,
     ("account.erased", "reason"): OPERATORS,

@@ -268,8 +268,17 @@ LINES: dict[str, LazyString] = {
     "sign_ins": _("Sign-ins"),
     "failures": _("Failed sign-ins"),
     "releases": _("Releases of data"),
+    "alerts": _("Alerts"),
     "refusals": _("Refused requests"),
 }
+
+KEY_STATES: dict[str, LazyString] = {
+    "next": _("Published, signs later"),
+    "active": _("Signs"),
+    "retiring": _("Signs no more, still believed"),
+    "retired": _("Not believed any more"),
+}
+"""States of a signing key."""
 
 BASES: dict[str, LazyString] = {
     "consent": _("with consent"),

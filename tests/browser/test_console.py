@@ -38,7 +38,7 @@ def test_a_reference_leads_to_the_event_by_keyboard(citizens, locale: str, phone
     reference = stranger.page.locator("#error-code").inner_text()
     wang = auditor(citizens, locale=locale, phone=phone)
     wang.press("main a[href='/console']")
-    expect(wang.page.locator(".yc-chart")).to_have_count(4)
+    expect(wang.page.locator(".yc-chart")).to_have_count(5)
     page = wang.page
 
     def there() -> bool:

@@ -261,7 +261,7 @@ def test_the_overview_counts_and_tells_of_the_log(watch: Person) -> None:
     for period in ("24h", "7d"):
         page = watch.get(f"/console?within={period}&lang=en").text
         counts = dict(re.findall(r'id="chart-([a-z_]+)-title"><span>[^<]+</span> <strong>(\d+)</strong>', page))
-        assert counts == {"sign_ins": "0", "failures": "2", "releases": "0", "refusals": "0"}
+        assert counts == {"sign_ins": "0", "failures": "2", "releases": "0", "alerts": "0", "refusals": "0"}
     assert "Events in the tree" in page and f"<dd>{head(house.parts).size}</dd>" in page
     assert watch.get("/console?within=1y").status_code == 400
     assert console_overview.log_state(house.parts).checked_at is None
@@ -328,10 +328,14 @@ def test_ending_a_session_is_an_event_of_the_staff(watch: Person) -> None:
     page = watch.get(f"/console/accounts/{who}")
     end = re.search(r'name="end" value="([0-9a-f]{32})"', page.text)
     assert end is not None
-    assert watch.submit(form=2, end=end[1]).status_code == 200
+    for why in ("", "because"):
+        refused = watch.submit(form=2, end=end[1], why=why)
+        assert refused.status_code == 422 and 'id="why-error"' in refused.text
+    assert li.get("/account").request.path == "/account" and house.events("session.ended") == []
+    assert watch.submit(form=2, end=end[1], why="compromised").status_code == 200
     assert li.get("/account").request.path == "/sign-in"
     event = house.events("session.ended")[-1]
-    assert (event["why"], event["actor"], event["person"]) == ("staff", staff_id, who)
+    assert (event["why"], event["reason"], event["actor"], event["person"]) == ("staff", "compromised", staff_id, who)
     settle(house)
     assert len(found(watch.get(f"/console/events?staff={staff_id}&action=session.ended").text)) == 1
 
@@ -368,7 +372,9 @@ def test_acts_reach_the_account_that_the_form_was_made_for(watch: Person) -> Non
     act = {"status": "disabled", "reason": "misuse"}
     assert watch.post(f"/console/accounts/{other}", {**hidden, **act}).status_code == 403
     assert watch.post(f"/console/accounts/{one}", act).status_code == 403
-    assert watch.post(f"/console/accounts/{one}", {**hidden, "end": session.id.hex()}).status_code == 404
+    assert (
+        watch.post(f"/console/accounts/{one}", {**hidden, "end": session.id.hex(), "why": "misuse"}).status_code == 404
+    )
     own = pseudonym(house, "wang.audit")
     mine = watch.get(f"/console/accounts/{own}")
     assert 'id="lock-account"' not in mine.text

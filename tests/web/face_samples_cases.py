@@ -123,7 +123,7 @@ def cases(events: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
     shown = {"place": "cases", "minutes": 15, "days": 30, "why": "须联系本人核实。"}
     alert = {"place": "alerts", "about": "同一账号多次输错密码。", "events": events[:1], "met": events[:2]}
     choices = [(word, CASE_OUTCOMES[word]) for word in ("handled", "harmless", "duplicate")]
-    none = {"items": [], "exchanges": [], "reveals": [], "own_reveals": []}
+    none = {"items": [], "clients": [], "exchanges": [], "reveals": [], "own_reveals": []}
     return {
         "console_cases": {
             "normal": lists | {"cases": [case("open", "alert", keeper=""), case("assigned", "hand")], "waiting": [waiting], "more": "/x"},
@@ -159,6 +159,7 @@ def cases(events: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
                 "looks": False,
                 **none,
                 "items": [{"title": "个人所得税年度汇算", "code": "tax-annual", "since": SINCE}],
+                "clients": [{"id": "c-8841", "name": "税务", "thumbprint": "c0ff33" * 7, "since": SINCE, "until": SINCE}],
                 "exchanges": [{"id": EVENT, "asks": "税务", "reads": "社保", "purpose": "核对缴费基数", "since": SINCE}],
                 "reveals": [reveal("waiting")],
             },

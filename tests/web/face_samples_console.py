@@ -10,6 +10,7 @@ from idp.web.console_words import (
     FIELDS,
     FORMATS,
     GROUPS,
+    KEY_STATES,
     KINDS,
     LINES,
     LOOKUP_REASONS,
@@ -25,6 +26,23 @@ from tests.web.face_samples_cases import cases
 HOUR = 3_600_000_000
 START = 1_795_399_200_000_000
 WHO, STAFF, EVENT, GRANT = "3fa9c1d2" * 4, "77aa00bb" * 4, "0123abcd" * 4, "99ffee00" * 4
+SIGNING = {
+    "lines": [
+        {
+            "kid": "c0ff33" * 7,
+            "alg": "ES256",
+            "state": state,
+            "label": KEY_STATES[state],
+            "published": "2026-11-01 08:00:00 +08:00",
+            "activated": "" if state == "next" else "2026-11-02 08:00:00 +08:00",
+            "ended": "2026-11-20 08:00:00 +08:00" if state.startswith("reti") else "",
+            "turns": "2027-02-01 08:00:00 +08:00" if state == "active" else "",
+        }
+        for state in KEY_STATES
+    ],
+    "late": False,
+    "without": (),
+}
 DRAWN = chart(START, HOUR, [0, 3, 7, 12, 5, 0, 0, 1, 44, 20, 18, 9, 3, 2, 8, 4, 1, 0, 0, 0, 2, 6, 9, 4])
 CLIENT = {"id": "c-8841", "name": "个人所得税", "url": "/console/clients/c-8841"}
 PERSON = {"id": WHO, "short": WHO[:8], "url": f"/console/accounts/{WHO}", "events": f"/console/events?person={WHO}"}
@@ -215,6 +233,7 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
             ],
             "watched": EVENTS[2:],
             "objections": 2,
+            "alerts": 3,
             "log": LOG,
         },
         "empty": ASKED
@@ -229,6 +248,7 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
             ],
             "watched": [],
             "objections": 0,
+            "alerts": 0,
             "log": LOG | {"alarm": True, "signed": None, "checked": None, "witnessed": None},
         },
     },
@@ -318,6 +338,8 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
                 "held": 1,
                 "url": "/console",
             },
+            "turned": {"what": "更换了密钥", "time": "2026-11-01", "url": "/console/events"},
+            "reasons": REASONS,
             "lists": [{"name": "releases", "url": "/console/events", "events": EVENTS[:1]}],
             "events_url": "/console/events",
         },
@@ -326,6 +348,8 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
             "client": KNOWN,
             "refusals": [],
             "key": None,
+            "reasons": REASONS,
+            "errors": {"reason": ERRORS["reason"]},
             "lists": [{"name": "changes", "url": "/console/events", "events": []}],
             "events_url": "/console/events",
         },
@@ -345,6 +369,7 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
             "place": "log",
             "log": LOG,
             "checkpoint": "id.example/log\n1204331\nc0ff33c0ff33c0ff33c0ff33c0ff33c0ff33c0ff33c=\n\n— id.example/log c0ff33c0ff33",
+            "signing": SIGNING,
             "keys": ("id.example/log+c45d1f2c+c0ff33", "id.example/log+a11b2c3d+c0ff34"),
             "seen": {"size": 1_200_000, "at": "2026-11-20 08:00:00"},
             "holds": True,
@@ -353,11 +378,20 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
             "place": "log",
             "log": LOG,
             "checkpoint": "",
+            "signing": SIGNING | {"lines": [], "late": True, "without": ("ES256",)},
             "keys": (),
             "seen": {"size": 1_300_000, "at": "2026-11-20 08:00:00"},
             "holds": False,
         },
-        "first": {"place": "log", "log": LOG, "checkpoint": "x", "keys": ("k",), "seen": None, "holds": None},
+        "first": {
+            "place": "log",
+            "log": LOG,
+            "checkpoint": "x",
+            "signing": SIGNING,
+            "keys": ("k",),
+            "seen": None,
+            "holds": None,
+        },
     },
 }
 

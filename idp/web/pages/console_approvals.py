@@ -1,13 +1,14 @@
-"""What waits for the reader: an approver decides about reveals and exchanges here, about service items on their page; an auditor sees their own."""
+"""What waits for the reader: an approver decides about reveals, exchanges and clients' new keys here, about service items on their page; an auditor
+sees their own."""
 
 from typing import Any, Final
 
 from flask import Response
 
 from idp.errors import Refusal
-from idp.flows import catalogue, colleagues, exchanges, factors, reveals
+from idp.flows import catalogue, client_keys, colleagues, exchanges, factors, reveals
 from idp.flows.people import Person
-from idp.records import Exchange, Session
+from idp.records import ClientKeySeen, Exchange, Session
 from idp.web.pages.catalogue_words import spoken
 from idp.web.pages.common import problem_page, see_other
 from idp.web.pages.console_cases import reveal_line
@@ -32,20 +33,27 @@ def listed(here: Visit, person: Person, session: Session) -> Response:
 
 
 def decided(here: Visit, person: Person, session: Session) -> Response:
-    """``POST /console/approvals``: ``decide`` is ``approve/reveal/<id>`` or ``refuse/exchange/<id>``; both factors are proved afresh."""
+    """``POST /console/approvals``: ``decide`` like ``approve/reveal/<id>``, ``refuse/exchange/<id>``, ``approve/client/<id>``; both factors anew."""
     if not factors.fresh(here.parts, session, here.caller.now):
         return see_other("/account/confirm?to=console-approvals")
     how, _, rest = field("decide").partition("/")
     what, _, which = rest.partition("/")
-    if how not in ("approve", "refuse") or what not in ("reveal", "exchange"):
+    if (
+        how not in ("approve", "refuse")
+        or what not in ("reveal", "exchange", "client")
+        or (how, what) == ("refuse", "client")
+    ):
         return problem_page("bad_request", 400, service=None)
     try:
         if what == "reveal":
             reveals.decide(here.parts, here.caller, person, which, approve=how == "approve")
+        elif what == "client":
+            rights = [colleagues.holds(person, colleagues.DECIDES)]
+            client_keys.confirm(here.parts, which, here.caller.now, person.citizen, rights)
         else:
             _exchange(here, person, which, approve=how == "approve")
     except Refusal as refusal:
-        other = "reveal_over" if what == "reveal" else "exchange_conflict"
+        other = {"reveal": "reveal_over", "client": "case_conflict"}.get(what, "exchange_conflict")
         return _listed(here, person, session, SAID_AS.get(refusal.reason, other), 409)
     return see_other(PATH)
 
@@ -75,6 +83,9 @@ def _listed(here: Visit, person: Person, session: Session, wrong: str = "", stat
         decides=decides,
         looks=looks,
         items=_items(here, lang) if decides else [],
+        clients=[_held(row, client_link(parts, row.client_id, lang)) for row in client_keys.held(parts, now)]
+        if decides
+        else [],
         exchanges=[_exchange_line(here, row, lang) for row in exchanges.proposed(parts)] if decides else [],
         reveals=[_asked(here, row) for row in reveals.for_decision(parts, person, now)] if decides else [],
         own_reveals=[reveal_line(here, row) for row in reveals.own(parts, person, now)] if looks else [],
@@ -90,6 +101,16 @@ def _items(here: Visit, lang: str) -> list[dict[str, Any]]:
         {"title": spoken(draft.item.titles, lang), "code": draft.item.code, "since": moment_of(draft.created_at)}
         for draft in catalogue.waiting(here.parts)
     ]
+
+
+def _held(row: ClientKeySeen, client: Any) -> dict[str, Any]:
+    return {
+        "id": row.client_id,
+        "name": client["name"] if client else row.client_id,
+        "thumbprint": row.thumbprint,
+        "since": moment_of(row.first_seen_at),
+        "until": moment_of(row.held_until or 0),
+    }
 
 
 def _exchange_line(here: Visit, row: Exchange, lang: str) -> dict[str, Any]:

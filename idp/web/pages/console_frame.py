@@ -28,7 +28,7 @@ TABS = (
     ("alerts", _("Alerts"), "/console/alerts"),
     ("rules", _("Rules"), "/console/rules"),
     ("approvals", _("Approvals"), "/console/approvals"),
-    ("log", _("Log"), "/console/log"),
+    ("log", _("Log and keys"), "/console/log"),
 )
 """The navigation: each reader sees what their roles open. Rules are a page of the alerts for whoever sees these."""
 

@@ -1,34 +1,33 @@
-"""The console's views: overview, the log and its verification, clients, an account by pseudonym."""
+"""The console's views: overview, the log and its verification, an account by pseudonym."""
 
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-import msgspec
 from flask import Response
 
 from idp.audit.search import Query
-from idp.flows import console_accounts, console_clients, console_overview, log_search
+from idp.flows import console_accounts, console_overview, key_health, log_search
 from idp.flows.console_accounts import REASONS, Subject
-from idp.flows.console_clients import Known
 from idp.flows.people import Person
 from idp.records import Session
-from idp.web.code_words import AUTH_METHODS, CODES, ROLES
-from idp.web.console_words import LINES, STATES
+from idp.web.code_words import ROLES
+from idp.web.console_words import KEY_STATES, LINES, STATES
 from idp.web.console_words import REASONS as REASON_WORDS
 from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.console_charts import chart
 from idp.web.pages.console_events import client as client_link
 from idp.web.pages.console_events import everything, method_words, moment_of, rows, scope_words
 from idp.web.pages.console_frame import reader, shown
-from idp.web.pages.console_questions import LOOK_UP, changed, questions, since_key
+from idp.web.pages.console_questions import LOOK_UP, questions
 from idp.web.pages.visit import Visit, field
-from idp.web.reason_words import reason_words
 
+RELEASED: Final = "attributes.released"
 FEW: Final = 10
 LINE_SEARCHES: Final = {
     "sign_ins": {"action": "session.started"},
     "failures": {"action": "sign-in", "outcome": "refused"},
-    "releases": {"action": "attributes.released"},
+    "releases": {"action": RELEASED},
+    "alerts": {"action": "alert.raised"},
     "refusals": {"outcome": "refused"},
 }
 LOG: Final = "/console/log"
@@ -84,11 +83,12 @@ def overview_page(
         log=_log(here),
         watched=watched,
         objections=console_overview.open_objections(here.parts),
+        alerts=console_overview.open_alerts(here.parts),
     )
 
 
 def log(here: Visit, person: Person, session: Session) -> Response:
-    """``GET /console/log``: how the log does, its checkpoint, and whether it is what was seen at the last visit."""
+    """``GET /console/log``: how the log and the signing keys do, the checkpoint, and whether it is what was seen at the last visit."""
     keep = current().method == "GET"
     text, proof = console_overview.verification(here.parts, person.account.id, here.caller.now, keep=keep)
     seen = {"size": proof.seen.size, "at": moment_of(proof.seen.at)} if proof.seen else None
@@ -104,6 +104,7 @@ def log(here: Visit, person: Person, session: Session) -> Response:
         seen=seen,
         holds=proof.holds,
         keys=console_overview.verifier_keys(here.parts),
+        signing=_signing(here),
         issuer=here.parts.config.issuer,
     )
 
@@ -115,88 +116,17 @@ def check(here: Visit, person: Person, session: Session) -> Response:
     return see_other(LOG)
 
 
-def clients(here: Visit, person: Person, session: Session) -> Response:
-    """``GET /console/clients``."""
-    query, lang = current().query, reader(person)
-    department, after = query.one("department") or "", query.one("after") or ""
-    known, more = console_clients.listed(here.parts, department, after)
-    kept = {"department": department} if department else {}
-    offices = [(o.id, o.name_en if lang == "en" else o.name_zh) for o in console_clients.departments(here.parts)]
-    return shown(
-        here,
-        person,
-        session,
-        "console_clients.html",
-        "clients",
-        clients=[_client(one, lang) for one in known],
-        more=f"/console/clients?{urlencode({**kept, 'after': more})}" if more else None,
-        first=f"/console/clients?{urlencode(kept)}" if after else None,
-        departments=offices,
-        values=kept,
-    )
-
-
-def client(here: Visit, person: Person, session: Session, client_id: str) -> Response:
-    """``GET /console/clients/<id>``."""
-    found, lang, now = console_clients.seen(here.parts, client_id), reader(person), here.caller.now
-    if found is None:
-        return problem_page("not_found", 404, service=None)
-    lists = []
-    for name, action in (
-        ("releases", "attributes.released"),
-        ("changes", "clients"),
-        ("sign_outs", "logout.delivered"),
-    ):
-        query = Query(within="all", client=client_id, action=action)
-        page = log_search.search(here.parts, query, now, FEW)
-        url = f"/console/events?{urlencode({'within': 'all', 'client': client_id, 'action': action})}"
-        lists.append({"name": name, "url": url, "events": rows(here.parts, page.events, lang)})
-    refusals = [
-        {
-            "time": moment_of(r.at),
-            "refusal": r,
-            "code": CODES.get(r.code, ""),
-            "reason": reason_words(r.reason) or "",
-            "url": everything("reference", r.reference),
-        }
-        for r in found.refusals
-    ]
-    key, turned = found.key, console_clients.key_change(here.parts, client_id)
-    return shown(
-        here,
-        person,
-        session,
-        "console_client.html",
-        "clients",
-        client={
-            **_client(found.known, lang),
-            "scope_words": scope_words(here.parts, " ".join(found.known.client.scope), lang),
-        },
-        document=msgspec.json.decode(found.known.row.document),
-        refusals=refusals,
-        key={
-            "thumbprint": key.thumbprint,
-            "first": moment_of(key.first_seen_at),
-            "held": key.held_until,
-            "url": since_key(client_id, key.first_seen_at),
-        }
-        if key
-        else None,
-        turned=changed(here.parts, turned, lang) if turned else None,
-        lists=lists,
-        events_url=everything("client", client_id),
-    )
-
-
 def account(here: Visit, person: Person, session: Session, pseudonym: str) -> Response:
     """``GET /console/accounts/<pseudonym>``."""
     return _account(here, person, session, pseudonym)
 
 
 def act(here: Visit, person: Person, session: Session, pseudonym: str) -> Response:
-    """``POST /console/accounts/<pseudonym>``: ``end=<session>``, or ``status=disabled|active`` with ``reason``."""
+    """``POST /console/accounts/<pseudonym>``: ``end=<session>`` with ``why``, or ``status=disabled|active`` with ``reason``."""
     if field("end"):
-        done = console_accounts.end_session(here.parts, here.caller, person, pseudonym, field("end"))
+        if field("why") not in REASONS:
+            return _account(here, person, session, pseudonym, status=422, wrong={"why": "reason"})
+        done = console_accounts.end_session(here.parts, here.caller, person, pseudonym, field("end"), field("why"))
     elif field("status") in ("disabled", "active"):
         if field("reason") not in REASONS:
             return _account(here, person, session, pseudonym, status=422, wrong={"reason": "reason"})
@@ -217,6 +147,7 @@ def _account(
 ) -> Response:
     found, lang, path = console_accounts.subject(here.parts, pseudonym, here.caller.now), reader(person), ""
     page = _latest(here, pseudonym, lang)
+    releases = _latest(here, pseudonym, lang, RELEASED)
     if found is None and not page:
         return problem_page("not_found", 404, service=None)
     path = f"/console/accounts/{quote(pseudonym)}"
@@ -237,14 +168,16 @@ def _account(
         reasons=REASON_WORDS,
         events=page,
         events_url=everything("person", pseudonym),
+        releases=releases,
+        releases_url=f"{everything('person', pseudonym)}&{urlencode({'action': RELEASED})}",
         staff_url=everything("staff", pseudonym),
     )
 
 
-def _latest(here: Visit, pseudonym: str, lang: str) -> list[dict[str, Any]]:
+def _latest(here: Visit, pseudonym: str, lang: str, action: str = "") -> list[dict[str, Any]]:
     if len(pseudonym) != 32 or not set(pseudonym) <= set("0123456789abcdef"):
         return []
-    query = Query(within="all", person=pseudonym)
+    query = Query(within="all", person=pseudonym, action=action)
     return rows(here.parts, log_search.search(here.parts, query, here.caller.now, FEW).events, lang)
 
 
@@ -286,22 +219,22 @@ def _subject(here: Visit, found: Subject, lang: str) -> dict[str, Any]:
     }
 
 
-def _client(known: Known, lang: str) -> dict[str, Any]:
-    office = known.department
-    return {
-        "id": known.row.client_id,
-        "name": known.client.in_language("client_name", (lang,)) or known.row.client_id,
-        "department": (office.name_en if lang == "en" else office.name_zh) if office else known.row.department_id,
-        "department_id": known.row.department_id,
-        "status": known.row.status,
-        "state": STATES["paused"] if known.row.status == "disabled" else STATES.get(known.row.status, known.row.status),
-        "since": moment_of(known.row.created_at),
-        "changed": moment_of(known.row.updated_at),
-        "url": f"/console/clients/{quote(known.row.client_id, safe='')}",
-        "auth": known.client.token_endpoint_auth_method,
-        "auth_words": AUTH_METHODS.get(known.client.token_endpoint_auth_method, ""),
-        "scope": " ".join(known.client.scope),
-    }
+def _signing(here: Visit) -> dict[str, Any]:
+    found = key_health.key_health(here.parts, here.caller.now)
+    lines = [
+        {
+            "kid": row.kid,
+            "alg": row.alg,
+            "state": row.state,
+            "label": KEY_STATES[row.state],
+            "published": moment_of(row.published_at),
+            "activated": moment_of(row.activated_at) if row.activated_at else "",
+            "ended": moment_of(row.retiring_at) if row.retiring_at else "",
+            "turns": moment_of(turns) if (turns := key_health.turns_at(row)) else "",
+        }
+        for row in found.keys
+    ]
+    return {"lines": lines, "late": found.late, "without": found.without}
 
 
 def _log(here: Visit) -> dict[str, Any]:
