@@ -7,7 +7,7 @@ import msgspec
 
 from idp.audit.alerts import MAX_COUNT, MAX_WITHIN, TRACED, Rule, Severity, faults
 from idp.audit.rule_text import FIELDS
-from idp.audit.search import Bad, Query, kinds
+from idp.audit.search import Bad, Query, inside, kinds
 
 GROUPS: Final = ("person", "client_id", "actor", "session", "reason", "address", "network", "block")
 """What a rule of the console may group by, or count different values of."""
@@ -33,7 +33,7 @@ def watched(query: Query, known: Mapping[str, Container[str]]) -> Watched:
     no event bears by itself."""
     chosen = kinds(query, tuple(known))
     where = {field: value for condition, field in FIELDS.items() if (value := getattr(query, condition))}
-    if query.data or query.address or query.department or (chosen is None and not where):
+    if inside(query) or query.address or query.department or (chosen is None and not where):
         raise Bad({"search": "rule_search"})
     own = set(where) - ALWAYS
     pool = known if chosen is None else [kind for kind in chosen if kind in known]

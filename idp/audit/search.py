@@ -7,7 +7,7 @@ leaping: whichever line lags behind reads on from where the others stand. What i
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -30,12 +30,31 @@ WITHIN: Final[dict[str, int]] = {
 }
 """Windows that end now, in microseconds; 0 has no beginning."""
 DAY: Final = "24h"
-TEXTS: Final = ("client", "department", "person", "staff", "session", "grant", "reference", "item", "data", "address")
+TEXTS: Final = (
+    "client",
+    "department",
+    "person",
+    "staff",
+    "session",
+    "grant",
+    "reference",
+    "item",
+    "data",
+    "address",
+    "factor",
+    "acr",
+)
 HEX: Final = {"person": 32, "staff": 32, "session": 32, "grant": 32, "address": 32}
 """Fields that are hexadecimal → their length."""
 LONGEST: Final = 256
+FACTORS: Final = ("pwd", "otp", "totp", "recovery_codes")
+"""What somebody signed in with (RFC 8176), or set up and took away."""
+LEVELS: Final = ("urn:yimen:acr:1", "urn:yimen:acr:2")
 CARRYING: Final = ("attributes.released", "attributes.withheld", "consent.given")
 """Kinds that name the data that they tell of."""
+FACTORED: Final = ("session.started", "session.stepped_up", "account.factor_enrolled", "account.factor_removed")
+LEVELLED: Final = ("session.started", "session.stepped_up", "code.issued")
+"""Kinds that name a factor, a level of assurance."""
 _RAW: Final = (facets.PERSON, facets.STAFF)
 _PLAIN: Final = (facets.CLIENT, facets.SESSION, facets.GRANT, facets.REFERENCE, facets.ITEM)
 _ZERO: Final = datetime(1970, 1, 1, tzinfo=CHINA) + timedelta(hours=8)
@@ -46,7 +65,8 @@ Read = Callable[[str, bytes, int, int], Sequence[int]]
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """One search. Times in microseconds, ``since`` ≤ at < ``until``; empty texts ask nothing; ``before`` the id of the event to go on behind,
-    ``below`` the number for those who know no id; ``data`` a claim that was told; ``address`` a handle that stands for a network for a while."""
+    ``below`` the number for those who know no id; ``data`` a claim that was told; ``address`` a handle that stands for a network for a while;
+    ``factor`` of ``FACTORS``, ``acr`` of ``LEVELS``."""
 
     within: str = DAY
     since: int | None = None
@@ -63,6 +83,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     item: str = ""
     data: str = ""
     address: str = ""
+    factor: str = ""
+    acr: str = ""
     before: str = ""
     below: int | None = None
 
@@ -97,6 +119,9 @@ def parse(typed: Mapping[str, str]) -> Query:
         errors["action"] = "unknown"
     if given.get("outcome", "") not in ("", *OUTCOMES):
         errors["outcome"] = "unknown"
+    for name, offered in (("factor", FACTORS), ("acr", LEVELS)):
+        if given.get(name, "") not in ("", *offered):
+            errors[name] = "unknown"
     texts = {name: _text(name, given.get(name, ""), errors) for name in TEXTS}
     before = _hex("before", given.get("before", ""), 32, errors)
     if errors:
@@ -129,14 +154,31 @@ def window(query: Query, now: int) -> tuple[int, int]:
 
 
 def kinds(query: Query, known: Sequence[str]) -> tuple[str, ...] | None:
-    """The kinds that action and outcome leave; None when they leave all."""
-    if not query.action and not query.outcome and not query.data:
+    """The kinds that action, outcome and what is looked for inside of events leave; None when they leave all."""
+    if not query.action and not query.outcome and not inside(query):
         return None
     action, outcome = query.action, query.outcome
-    pool = (CARRYING if query.data else known) if "." not in action else (action,)
+    pool = tuple(known) if "." not in action else (action,)
+    for asked, bearing in ((query.data, CARRYING), (query.factor, FACTORED), (query.acr, LEVELLED)):
+        pool = tuple(kind for kind in pool if kind in bearing) if asked else pool
     if action in GROUPS:
         pool = tuple(kind for kind in pool if group_of(kind) == action)
     return tuple(kind for kind in pool if not outcome or outcome_of(kind) == outcome)
+
+
+def inside(query: Query) -> bool:
+    """Whether something is asked that stands in no index: each event is opened."""
+    return bool(query.data or query.factor or query.acr)
+
+
+def meets(query: Query, head: Mapping[str, Any]) -> bool:
+    """Whether an event says what is asked of its inside."""
+    factors = (*str(head.get("amr") or "").split(), head.get("factor"))
+    return (
+        (not query.data or query.data in (head.get("claims") or ()))
+        and (not query.factor or query.factor in factors)
+        and (not query.acr or query.acr == head.get("acr"))
+    )
 
 
 def conditions(

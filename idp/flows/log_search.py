@@ -10,7 +10,22 @@ import msgspec
 
 from idp.audit import facets
 from idp.audit.events import vocabulary
-from idp.audit.search import MINUTE, Bad, Budget, Given, Line, Query, Read, Spent, Union, conditions, intersect, window
+from idp.audit.search import (
+    MINUTE,
+    Bad,
+    Budget,
+    Given,
+    Line,
+    Query,
+    Read,
+    Spent,
+    Union,
+    conditions,
+    inside,
+    intersect,
+    meets,
+    window,
+)
 from idp.flows.ids import raw_id
 from idp.flows.log_reading import events_between, found_by_id, rows_of
 from idp.flows.sequencer import Damaged, head
@@ -23,7 +38,7 @@ SHOWN: Final = 50
 MOST_CLIENTS: Final = 400
 """A department with more clients is looked for by client."""
 MOST_READ: Final = 5000
-"""Events that one page of a search by data opens: what was told stands in no index."""
+"""Events that one page of a search by data, factor or level opens: what stands inside stands in no index."""
 CHUNK: Final = 64
 SKEW: Final = MINUTE
 """Event times may lie so far out of the order of the log: numbers are given at the commit, times at the request's beginning."""
@@ -163,7 +178,7 @@ class Walk:
     """The events of a query, newest first. After the end, :meth:`rest` says whether everything was looked at."""
 
     def __init__(self, parts: Parts, query: Query, now: int, trace: Trace | None = None) -> None:
-        self._parts, self._data = parts, query.data
+        self._parts, self._query, self._inside = parts, query, inside(query)
         self._since, self._until = window(query, now)
         clients = _clients_of(parts, query.department) if query.department else None
         lines = conditions(query, tuple(vocabulary()), clients)
@@ -186,9 +201,9 @@ class Walk:
         read = 0
         for chunk in _chunks(self._until_spent(numbers), CHUNK):
             found = [event for event in several(self._parts, chunk) if self._since <= event.at < self._until]
-            yield from (event for event in found if not self._data or self._data in event.head.get("claims", ()))
+            yield from (event for event in found if meets(self._query, event.head))
             read += len(chunk)
-            if self._data and read >= MOST_READ:
+            if self._inside and read >= MOST_READ:
                 self._stopped = chunk[-1] - 1
                 return
 

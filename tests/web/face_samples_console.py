@@ -3,7 +3,7 @@
 from typing import Any
 
 from idp.records import ClientRefusal
-from idp.web.code_words import AUTH_METHODS, CODES, ROLES
+from idp.web.code_words import AUTH_METHODS, CODES, METHODS, ROLES, VALUES
 from idp.web.console_words import (
     BASES,
     ERRORS,
@@ -126,6 +126,8 @@ FORM: dict[str, Any] = {
     "rare": [],
     "labels": FIELDS,
     "data_options": {"address": "住址", "email": "E-mail"},
+    "factors": [("pwd", METHODS["pwd"])],
+    "levels": [("urn:yimen:acr:2", VALUES["acr"]["urn:yimen:acr:2"])],
 }
 ASKED: dict[str, Any] = {
     "data_options": FORM["data_options"],

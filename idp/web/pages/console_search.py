@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _
 from idp.audit.events import vocabulary
 from idp.audit.kinds import GROUPS as GROUP_ORDER
 from idp.audit.kinds import group_of
-from idp.audit.search import TEXTS, Bad, Query, pairs, parse
+from idp.audit.search import FACTORS, LEVELS, TEXTS, Bad, Query, inside, pairs, parse
 from idp.flows import console_search, log_search, saved_searches, traces
 from idp.flows.console_clients import departments
 from idp.flows.console_export import FORMS, too_new
@@ -18,6 +18,7 @@ from idp.flows.people import Person
 from idp.flows.traces import Trace
 from idp.parts import Parts
 from idp.records import Department, Session
+from idp.web.code_words import METHODS, VALUES
 from idp.web.console_words import FIELDS, FORMATS, GROUPS, KINDS, OUTCOMES, WINDOWS
 from idp.web.data_words import data_options
 from idp.web.pages.common import current, problem_page, see_other
@@ -31,9 +32,16 @@ from idp.web.pages.visit import Visit
 FIELD_NAMES: Final = ("within", "from", "to", "action", "outcome", *TEXTS, "before")
 FIELDLESS: Final = ("before", "address", "form")
 """Conditions that nobody types into the form."""
-RARE: Final = ("staff", "session", "grant", "reference", "item")
+RARE: Final = ("staff", "session", "grant", "reference", "item", "factor", "acr")
 """Conditions that are folded away until they are used."""
-WORDED: Final = {"within": WINDOWS, "outcome": OUTCOMES, "action": {**GROUPS, **KINDS}}
+FACTOR_WORDS: Final = {**METHODS, **VALUES["factor"]}
+WORDED: Final = {
+    "within": WINDOWS,
+    "outcome": OUTCOMES,
+    "action": {**GROUPS, **KINDS},
+    "factor": FACTOR_WORDS,
+    "acr": VALUES["acr"],
+}
 EXPORTS: Final = {form: FORMATS[form] for form in FORMS}
 TOGETHER: Final = 50
 KEPT: Final = 8
@@ -68,7 +76,7 @@ def events(here: Visit, person: Person, session: Session) -> Response:
         live=f"{EVENTS}/live?{urlencode({**newest, 'after': log_search.newest(here.parts)})}",
         again=f"{EVENTS}?{urlencode(newest)}",
         kept=_kept(here, person),
-        make=None if query.address or query.data or query.department else f"/console/rules/new?{urlencode(newest)}",
+        make=None if query.address or inside(query) or query.department else f"/console/rules/new?{urlencode(newest)}",
         save=None if query.address else f"/console/searches?{urlencode(newest)}",
         events=rows(here.parts, found.events, lang),
         chart=chart(counted.start, counted.step, counted.bars),
@@ -220,6 +228,8 @@ def _form(parts: Parts, values: dict[str, str], lang: str) -> dict[str, Any]:
         "rare": [name for name in RARE if values.get(name)],
         "labels": FIELDS,
         "data_options": data_options(parts, lang),
+        "factors": [(word, FACTOR_WORDS[word]) for word in FACTORS],
+        "levels": [(word, VALUES["acr"][word]) for word in LEVELS],
     }
 
 
