@@ -103,6 +103,7 @@ def _check_breach_list(config: Config) -> None:
 
 def close_parts(parts: Parts) -> None:
     """Release connections and threads."""
+    parts.hasher.close()
     parts.store.close()
     parts.keyring.close()
     parts.volatile.close()

@@ -256,3 +256,6 @@ class Hasher(Protocol):
 
     def stale(self, phc: str) -> bool:
         """Made with other parameters than today's."""
+
+    def close(self) -> None:
+        """End what works for it, once the last password is hashed."""
