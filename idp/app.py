@@ -80,7 +80,7 @@ def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy 
         hasher=ArgonHasher(
             config.argon2_memory_kib,
             config.argon2_passes,
-            config.hash_threads or os.cpu_count() or 1,
+            config.hashing_threads,
             config.hash_queue,
         ),
         outbound=outbound,

@@ -4,6 +4,7 @@ Every field documents itself through ``field(...)`` metadata, which ``idp config
 Settings are read once, by :func:`load`, never at import.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address, ip_network
@@ -118,6 +119,12 @@ class Config:
     )
     management_bind: str = _f("127.0.0.1:9000", "Address of /health and /metrics")
     log_level: str = _f("info", "debug, info, warning or error")
+
+    @property
+    def hashing_threads(self) -> int:
+        """``hash_threads``, or one for each core that this process may use."""
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return self.hash_threads or usable or 1
 
     @property
     def secure(self) -> bool:

@@ -228,7 +228,7 @@ class Background:
 def leave_room(config: Config, threads: int) -> dict[str, str]:
     """Settings for workers of so many threads: passwords, hashed or waiting, never hold the last quarter of them."""
     room = threads - max(1, threads // 4)
-    hashing = min(config.hash_threads or os.cpu_count() or 1, room)
+    hashing = min(config.hashing_threads, room)
     hashes = {"IDP_HASH_THREADS": str(hashing), "IDP_HASH_QUEUE": str(min(config.hash_queue, room - hashing))}
     return hashes | {THREADS: str(threads)}
 
