@@ -33,6 +33,7 @@ _PUT = "INSERT OR REPLACE INTO entries VALUES (?, 0, 0, ?, ?)"
 _FIND = "SELECT used, value FROM entries WHERE name = ? AND expires_at > ?"
 _USE = "UPDATE entries SET used = 1, value = NULL WHERE name = ?"
 _DROP = "DELETE FROM entries WHERE name = ?"
+_FORGET = "DELETE FROM entries WHERE name IN (?, ?, ?)"
 _CLAIM = (
     "INSERT INTO entries VALUES (?1, 0, 0, NULL, ?2) ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at"
     " WHERE entries.expires_at <= ?3"
@@ -118,9 +119,9 @@ class SqliteVolatile:
 
     def forget(self, kind: str, key: bytes) -> None:
         """``Volatile.forget``: value, claim and counter of this key."""
+        entry = name(kind, key)
         with self._alone() as connection:
-            for use in (VALUE, CLAIM, COUNTER):
-                connection.execute(_DROP, (use + name(kind, key),))
+            connection.execute(_FORGET, (VALUE + entry, CLAIM + entry, COUNTER + entry))
 
     def birth(self) -> int:
         """``Volatile.birth``."""
