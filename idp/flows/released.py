@@ -59,10 +59,12 @@ class _Want:
 
 
 @lru_cache(maxsize=2048)
-def userinfo_names(registered: tuple[str, ...], scope: str, requested: bytes | None) -> tuple[str, ...]:
-    """Names for UserInfo (OIDC Core §5.3, §5.4, §5.5). ``registered``: the client's scopes; ``scope``: of token and grant, space-separated."""
-    may = askable(registered)
-    return tuple(name for name in for_userinfo(scope, requested) if name in may)
+def userinfo_names(
+    registered: tuple[str, ...], granted_scope: str, scope: tuple[str, ...], requested: bytes | None
+) -> tuple[str, ...]:
+    """Names for UserInfo (OIDC Core §5.3, §5.4, §5.5): what grant and token (``scope``) allow. ``registered``: the client's scopes."""
+    may, within = askable(registered), " ".join(value for value in granted_scope.split() if value in scope)
+    return tuple(name for name in for_userinfo(within, requested) if name in may)
 
 
 @lru_cache(maxsize=2048)

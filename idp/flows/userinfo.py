@@ -98,15 +98,14 @@ def _released(
     now: int,
 ) -> dict[str, Any]:
     """The values of what may be told, recorded. Fails closed for the person whose values do not open."""
-    within = " ".join(value for value in grant.scope.split() if value in scope)
-    names = userinfo_names(client.scope, within, grant.claims)
+    names = userinfo_names(client.scope, grant.scope, scope, grant.claims)
     try:
         key = key_state(parts, client, to, now)
         released = released_for(parts, client, grant, citizen, " ".join(scope), names, now, key)
     except SealBroken:
         _note_broken(parts, client, now)
         raise Refusal(Code.SERVER_ERROR, "The answer can't be given.", reason="seal_broken") from None
-    stopped = withheld.refusal(released)
+    stopped = withheld.refusal(released) if released.withheld else None
     if stopped is not None:
         left = withheld.writes(parts, client, grant, citizen, released.withheld, "userinfo", now, "")
         parts.store.commit([*left, *refused(parts, client, stopped, Call("userinfo", now))])
@@ -119,7 +118,8 @@ def _record(
     parts: Parts, client: Client, grant: Grant, citizen: Citizen, released: Released, to: Recipient | None, now: int
 ) -> None:
     """On disk before it is told; what was left out is on record too. Raises Unavailable."""
-    writes = withheld.writes(parts, client, grant, citizen, released.withheld, "userinfo", now, "")
+    left = released.withheld
+    writes = withheld.writes(parts, client, grant, citizen, left, "userinfo", now, "") if left else []
     if released.values:
         fact = AttributesReleased(
             client_id=client.client_id,
