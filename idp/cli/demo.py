@@ -272,7 +272,7 @@ def _tell(told: dict[str, Any], as_json: bool) -> None:
         )
         click.echo(f"    {account['username']:<12} {account['password']}{role}")
     click.echo(f"\n  Register an app of your own (see README):  INITIAL_ACCESS_TOKEN={told['initial_access_token']}")
-    click.echo(f"  Use `.venv/bin/idp` beside it:  set -a; . {told['settings']}; set +a")
+    click.echo(f"  Use `.venv/bin/idp` beside it:  set -a; . {shlex.quote(str(told['settings']))}; set +a")
     click.echo(
         "\n  Sign in at the tax bureau, then open social security: you are signed in already.\n  Ctrl-C stops everything.\n"
     )
