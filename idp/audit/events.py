@@ -271,11 +271,12 @@ class ClientTokenIssued(Fact, frozen=True, kw_only=True):
 
 
 class TokenRevoked(Fact, frozen=True, kw_only=True):
-    """A client revoked a token (RFC 7009)."""
+    """A client revoked a token (RFC 7009); or staff ended a whole grant (``token`` is ``grant``) for a ``reason``."""
 
     KIND = "token.revoked"
     grant: str
     token: str
+    reason: str = ""
 
 
 class TokenRequestRefused(Fact, frozen=True, kw_only=True):

@@ -6,8 +6,9 @@ Each act is an event with the member of staff as its actor, in the batch of what
 from dataclasses import dataclass
 from typing import Final
 
-from idp.audit.events import AccountChanged, record
+from idp.audit.events import AccountChanged, TokenRevoked, record
 from idp.flows import sessions
+from idp.flows.declined import ended
 from idp.flows.ids import raw_id
 from idp.flows.people import Caller, Person, codes_left, totp
 from idp.flows.recovery import other_resets
@@ -17,8 +18,9 @@ from idp.records import Account, Consent, Grant, Password, Session
 from idp.release.vault import NOBODY, KeyGone
 
 REASONS: Final = ("compromised", "misuse", "requested", "resolved")
-"""Why a session is ended, an account is locked or let on again: recorded as it stands."""
+"""Why a session or a grant is ended, an account is locked or let on again: recorded as it stands."""
 SHOWN: Final = 50
+WHOLE: Final = "grant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,21 @@ def end_session(parts: Parts, caller: Caller, staff: Person, pseudonym: str, ses
         return False
     writes = sessions.end(parts, row, "staff", caller.now, staff.citizen, reason)
     return isinstance(parts.store.commit(writes), Committed)
+
+
+def end_grant(parts: Parts, caller: Caller, staff: Person, pseudonym: str, grant_id: str, reason: str) -> bool:
+    """End one grant of an account, and so its tokens, for a reason of ``REASONS``; False when it is not a living one of this account."""
+    account, raw = _account(parts, pseudonym), raw_id(grant_id)
+    row = parts.store.one(Grant, id=raw) if raw else None
+    mine = account is not None and row is not None and row.account_id == account.id and row.ended_at is None
+    if account is None or row is None or not mine or reason not in REASONS:
+        return False
+    told = TokenRevoked(
+        client_id=row.client_id, grant=row.id.hex(), token=WHOLE, reason=reason, reference=caller.reference
+    )
+    person = sessions.person(parts, account.id)
+    event = record(told, at=caller.now, entropy=parts.entropy, person=person, actor=staff.citizen)
+    return isinstance(parts.store.commit([ended(row, "staff", caller.now), event]), Committed)
 
 
 def set_status(parts: Parts, caller: Caller, staff: Person, pseudonym: str, status: str, reason: str) -> bool:

@@ -151,7 +151,11 @@ VALUES: Final[Mapping[str, Words]] = {
         "away": _("Can't be reached"),
         "disagrees": _("Saw another log"),
     },
-    "token": {"access_token": _("Access token"), "refresh_token": _("Refresh token")},
+    "token": {
+        "access_token": _("Access token"),
+        "refresh_token": _("Refresh token"),
+        "grant": _("The whole authorization"),
+    },
     "via": {
         "userinfo": _("The client asked the server"),
         "id_token": _("In the proof of sign-in"),
@@ -206,6 +210,7 @@ OF_KIND: Final[Mapping[tuple[str, str], Words]] = {
     ("reveal.seen", "reason"): REVEAL_REASONS,
     ("search.person", "reason"): LOOKUP_REASONS,
     ("session.ended", "reason"): OPERATORS,
+    ("token.revoked", "reason"): OPERATORS,
     ("account.changed", "reason"): OPERATORS,
     ("account.factor_removed", "reason"): OPERATORS,
     ("account.erased", "reason"): OPERATORS,

@@ -23,6 +23,8 @@ from tests.kit.person import Person
 
 DAY_S, SECOND = 86_400, 1_000_000
 HELD = "h" * 43
+FORM = 2
+"""Authorizations on the page of an account without a session."""
 
 
 @pytest.fixture
@@ -58,6 +60,34 @@ def test_a_client_is_paused_for_a_reason_and_let_on_again(watch: Person) -> None
     assert [(e["reason"], e["actor"]) for e in acts] == [
         (reason, pseudonym(house, "wang.audit")) for reason in ("misuse", "resolved")
     ]
+
+
+def test_one_authorization_is_ended_for_a_reason(watch: Person) -> None:
+    """Its tokens end with it and no other's; nobody ends one by way of somebody else's account"""
+    house = watch.house
+    account = house.citizen("li.wei")
+    app = house.register("tax")
+    tax, social = (house.tokens(one, account)["access_token"] for one in (app, house.register("social")))
+    other = house.tokens(house.register("housing"), house.citizen("zhang.min"))["access_token"]
+    li, zhang = pseudonym(house, "li.wei"), pseudonym(house, "zhang.min")
+    (row,) = house.parts.store.find(Grant, {"account_id": account, "client_id": app.id})
+    grant = row.id.hex()
+    path = f"/console/accounts/{li}"
+    for why in ("", "because"):
+        watch.get(path)
+        refused = watch.submit(form=FORM, end_grant=grant, why_grant=why)
+        assert refused.status_code == 422 and 'id="why_grant-error"' in refused.text
+    for wrong in (grant, "0" * 32, "x"):
+        watch.get(f"/console/accounts/{zhang}")
+        assert watch.submit(form=FORM, end_grant=wrong, why_grant="misuse").status_code == 404
+    assert [house.userinfo(token).status_code for token in (tax, social, other)] == [200, 200, 200]
+    watch.get(path)
+    assert watch.submit(form=FORM, end_grant=grant, why_grant="compromised").status_code == 200
+    assert [house.userinfo(token).status_code for token in (tax, social, other)] == [401, 200, 200]
+    assert watch.submit(form=FORM, end_grant=grant, why_grant="misuse").status_code == 404, "once"
+    (told,) = house.events("token.revoked")
+    assert (told["token"], told["reason"], told["grant"]) == ("grant", "compromised", grant)
+    assert (told["person"], told["actor"]) == (li, pseudonym(house, "wang.audit"))
 
 
 def lost(house: House, name: str) -> People:

@@ -122,17 +122,21 @@ def account(here: Visit, person: Person, session: Session, pseudonym: str) -> Re
 
 
 def act(here: Visit, person: Person, session: Session, pseudonym: str) -> Response:
-    """``POST /console/accounts/<pseudonym>``: ``end=<session>`` with ``why``, or ``status=disabled|active`` with ``reason``."""
-    if field("end"):
-        if field("why") not in REASONS:
-            return _account(here, person, session, pseudonym, status=422, wrong={"why": "reason"})
-        done = console_accounts.end_session(here.parts, here.caller, person, pseudonym, field("end"), field("why"))
-    elif field("status") in ("disabled", "active"):
+    """``POST /console/accounts/<pseudonym>``: ``end=<session>`` with ``why``, ``end_grant=<grant>`` with ``why_grant``, or
+    ``status=disabled|active`` with ``reason``."""
+    for what, end in (("end", console_accounts.end_session), ("end_grant", console_accounts.end_grant)):
+        if field(what):
+            why = "why" if what == "end" else "why_grant"
+            if field(why) not in REASONS:
+                return _account(here, person, session, pseudonym, status=422, wrong={why: "reason"})
+            done = end(here.parts, here.caller, person, pseudonym, field(what), field(why))
+            break
+    else:
+        if field("status") not in ("disabled", "active"):
+            return problem_page("bad_request", 400, service=None)
         if field("reason") not in REASONS:
             return _account(here, person, session, pseudonym, status=422, wrong={"reason": "reason"})
         done = console_accounts.set_status(here.parts, here.caller, person, pseudonym, field("status"), field("reason"))
-    else:
-        return problem_page("bad_request", 400, service=None)
     return see_other(f"/console/accounts/{quote(pseudonym)}") if done else problem_page("not_found", 404, service=None)
 
 
