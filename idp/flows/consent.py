@@ -15,7 +15,7 @@ from idp.audit.events import CitizenInformed, ConsentDenied, ConsentGiven, Fact,
 from idp.errors import Code, Refusal
 from idp.flows import asking
 from idp.parts import Parts
-from idp.ports import Committed, Holds, Insert, Write
+from idp.ports import Committed, Holds, Insert, Update, Write
 from idp.protocol.request import AuthorizeRequest
 from idp.protocol.scopes import OFFLINE, SERVICE
 from idp.records import Attribute, Consent
@@ -318,8 +318,10 @@ def allow(
         citizen.account_id, client.client_id, msgspec.json.encode(document), shown.digest, now, None, expires_at
     )
     fact = _fact(client, shown, asked, lasts, expires_at, reference)
+    where = {"account_id": citizen.account_id, "client_id": client.client_id}
     writes: list[Write] = [
         Insert(row, on_conflict="replace"),
+        Update(Consent, where, {"created_at": now}),  # which a replacement keeps: this yes is of now, or "once" would be a date in the past
         record(fact, at=now, entropy=parts.entropy, person=citizen),
     ]
     _commit(parts, writes)

@@ -265,6 +265,24 @@ def test_another_value_for_once_is_asked_each_time_and_gets_no_refresh(
     assert error_of(ask(house, browser, app, prompt="none")) == "consent_required"
 
 
+@pytest.mark.parametrize("before", ["once", "year", "lasting", "withdrawn"])
+def test_once_counts_once_again_whatever_was_allowed_before(
+    house: House, asked: tuple[App, Browser], before: str
+) -> None:
+    """A yes for once that replaces another one, later, is no date in the past"""
+    app, browser = asked
+    first = "lasting" if before == "withdrawn" else before
+    house.redeem(app, allow(house, browser, ask(house, browser, app), lasts=first, **TICKED))
+    if before in ("withdrawn", "lasting", "year"):
+        house.parts.store.commit([Update(Consent, {"client_id": app.id}, {"withdrawn_at": house.clock()})])
+    for _ in range(2):
+        house.clock.advance(61)
+        tokens = house.redeem(app, allow(house, browser, ask(house, browser, app), lasts="once", **TICKED)).get_json()
+        assert "marital_status" in house.userinfo(tokens["access_token"]).get_json()
+        (row,) = house.parts.store.find(Consent)
+        assert row.created_at == row.expires_at == house.clock()
+
+
 def test_a_dated_consent_ends_on_its_day(any_house: House) -> None:
     house = any_house
     item(house)
