@@ -30,6 +30,8 @@ class Claims(msgspec.Struct, frozen=True):
     jti: str
     iat: int | float | None = None
     nbf: int | float | None = None
+    response_type: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    redirect_uri: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Subject(msgspec.Struct, frozen=True):
@@ -53,6 +55,9 @@ def verify_assertion(
     ``alg`` is the registered algorithm or ``None`` for any supported; ``audiences`` begins with the issuer; ``now_s`` in seconds.
     """
     claims = decode_json(_claims, open_signed(assertion, keys, alg=alg, types=_TYPES), "claims")
+    if claims.response_type is not msgspec.UNSET or claims.redirect_uri is not msgspec.UNSET:
+        # A request object went through a browser: whoever saw it there must not be the client with it (RFC 8725 §2.8, §3.12).
+        raise BadSigned("typ")
     _check_parties(claims, client_id, audiences)
     _check_times(claims, now_s)
     if not 0 < len(claims.jti) <= MAX_JTI_LENGTH or not claims.jti.isprintable():

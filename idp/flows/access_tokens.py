@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from idp.flows.minting import MICROSECONDS, OF_CLIENT, OF_GRANT
+from idp.flows.minting import MICROSECONDS, OF_CLIENT, OF_GRANT, subject_of
 from idp.flows.released import over
 from idp.parts import Parts
 from idp.protocol.access_token import ALG, TYP, AccessToken, check_time, invalid, read
@@ -95,6 +95,8 @@ def check_alive(parts: Parts, verified: Verified, now: int) -> Grant | None:
     if found is None or found[0].ended_at is not None or found[0].client_id != token.client_id:
         raise invalid("grant_ended")
     grant, account = found
+    if token.sub != subject_of(parts, grant):
+        raise invalid("subject")  # the row was moved to somebody else since
     if grant.token_revoked:
         _refuse_revoked(parts, token.jti)
     if grant.plan is not None and over(grant, now):

@@ -12,7 +12,7 @@ from idp.flows.log_alerts import acknowledge
 from idp.flows.outbox import deliver_message, open_notice
 from idp.flows.people import load
 from idp.ports import Update
-from idp.records import AlertDone, Attribute, Identifier, Message, Password, Session, Totp
+from idp.records import AlertDone, Attribute, Grant, Identifier, Message, Password, Session, Totp
 from tests.journeys.test_cases import alert
 from tests.journeys.test_console import auditor, pseudonym
 from tests.kit.house import PASSWORD, House
@@ -101,6 +101,18 @@ def test_two_citizens_keys_exchanged(any_house: House) -> None:
     assert ring.swap_key(people[0], second.wrapped, first.wrapped)
     assert ring.swap_key(people[1], first.wrapped, second.wrapped)
     assert [house.userinfo(token).status_code for token in tokens] == [200, 200, 200]
+
+
+@pytest.mark.attack("A085", "F26")
+def test_a_grant_that_was_moved_to_somebody_else(any_house: House) -> None:
+    """A token tells of nobody but the subject that it was made for, whoever the row names since (DESIGN §6)."""
+    house, app = any_house, any_house.register()
+    li, zhang = house.citizen("li.wei"), house.citizen("zhang.min")
+    tokens = house.tokens(app, li, offline=1)
+    assert house.userinfo(tokens["access_token"]).status_code == 200
+    house.parts.store.commit([Update(Grant, {"account_id": li}, {"account_id": zhang})])
+    assert house.userinfo(tokens["access_token"]).status_code == 401
+    assert house.introspect(app, tokens["access_token"]) == {"active": False}
 
 
 @pytest.mark.attack("A085")

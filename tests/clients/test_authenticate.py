@@ -258,6 +258,9 @@ def test_without_kid_the_only_fitting_key_is_used():
         ({"aud": [ISSUER]}, "assertion_audience_list"),
         ({"aud": []}, "assertion_audience_list"),
         ({"aud": {}}, "assertion_claims"),
+        ({"response_type": "code"}, "assertion_typ"),
+        ({"redirect_uri": "https://tax.example/callback"}, "assertion_typ"),
+        ({"response_type": None}, "assertion_typ"),
     ],
 )
 def test_each_claim_is_judged(changes, reason):
