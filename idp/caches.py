@@ -263,12 +263,16 @@ class SigningKeys:
 
     def signer(self, alg: str) -> Signer:
         """The active signer of ``alg``. Raises Unavailable when there is none: never another algorithm in its place; and while ``halted``."""
-        if self._halted is not None and self._halted():
-            raise Unavailable("audit log (alarm)")
+        self.check_issuing()
         try:
             return self._ring().signer(alg)
         except MissingKey:
             raise Unavailable(f"signing key for {alg}") from None
+
+    def check_issuing(self) -> None:
+        """Raises Unavailable while nothing may leave the house: the log is in alarm, and its operator said to stop."""
+        if self._halted is not None and self._halted():
+            raise Unavailable("audit log (alarm)")
 
     @property
     def algorithms(self) -> tuple[str, ...]:

@@ -269,6 +269,7 @@ def _issue(
     """
     assert known.consent is not None
     assert known.account is not None
+    parts.keys.check_issuing()
     code = new_token(parts.ring, "code", parts.entropy)
     try:
         citizen = parts.vault.lately(known.account.id)

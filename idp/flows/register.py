@@ -67,8 +67,9 @@ def register(parts: Parts, bearer: str | None, metadata: Mapping[str, Any], now:
     """POST /register. ``bearer``: the initial access token; ``now`` microseconds; ``remote``: the caller's address.
 
     Raises Refusal(invalid_token) when a token is needed and this one gives no right (any more), ClientError for the metadata; where
-    registration is open, Refusal(temporarily_unavailable) for an address that registers very many.
+    registration is open, Refusal(temporarily_unavailable) for an address that registers very many. Raises Unavailable while nothing is issued.
     """
+    parts.keys.check_issuing()
     if bearer is None:
         if parts.config.open_registration and strangers.over(parts, strangers.REGISTERING, remote):
             raise strangers.later("registering_too_often")

@@ -8,16 +8,18 @@ import pytest
 
 from idp.audit import note
 from idp.audit.verify import Bad
-from idp.errors import Unavailable
+from idp.errors import Refusal, Unavailable
 from idp.flows import log_memory
 from idp.flows.log_health import alarm, measures
 from idp.flows.log_keeper import LogKeeper
 from idp.flows.log_verify import verify
+from idp.flows.register import register
 from idp.flows.sequencer import catch_up, head, log_signer
 from idp.records import Event
 from tests.journeys.test_log_verify import Insider, written
 from tests.journeys.test_sequencer import happen
 from tests.kit.house import House
+from tests.kit.person import PASSWORD, Person
 
 
 def keeper(house: House) -> LogKeeper:
@@ -136,7 +138,9 @@ def test_a_fork_of_the_same_length_is_noticed(make_house, house):
 def test_deleted_rows_raise_the_alarm_at_the_next_event_and_work_goes_on_once_accepted(make_house, policy):
     """The rows' numbers are given again on SQLite: the new events get leaves of their own"""
     house = make_house(log_alarm=policy)
-    app = house.machine()
+    app, web, browser = house.machine(), house.register(), house.signed_in(house.citizen())
+    token = house.tokens(web, house.citizen("zhang.min", password=PASSWORD))["access_token"]
+    house.code(browser, web)
     written(house, 60)
     keeping = keeper(house)
     keeping.tick()
@@ -146,7 +150,13 @@ def test_deleted_rows_raise_the_alarm_at_the_next_event_and_work_goes_on_once_ac
     keeping.tick()
     house.clock.advance(1)
     answer = house.as_client(app, "/token", {"grant_type": "client_credentials"})
-    assert answer.status_code == (503 if policy == "stop" else 200)
+    stopped = policy == "stop"
+    assert answer.status_code == (503 if stopped else 200)
+    assert house.userinfo(token).status_code == (503 if stopped else 200)
+    assert house.authorize(browser, web).status_code == (503 if stopped else 303)
+    with pytest.raises(Unavailable if stopped else Refusal):  # with no token at all
+        register(house.parts, None, {}, house.clock())
+    assert Person(house).sign_in("zhang.min").status_code == 200, "staff must get in"
     assert measures(house.parts)["idp_audit_alarm"][1] == 1
     log_memory.accept(house.parts, log_signer(house.parts), "lost")
     waiting = house.parts.store.count(Event) - 50
