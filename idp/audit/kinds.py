@@ -22,7 +22,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
 """Group → first words of its kinds; the last takes whatever no other does."""
 
 _HOUSE: Final = "house"
-_REFUSED: Final = frozenset(
+REFUSALS: Final = frozenset(
     {
         "session.refused",
         "session.throttled",
@@ -70,4 +70,4 @@ def group_of(kind: str) -> str:
 
 def outcome_of(kind: str) -> str:
     """How what a kind tells of ended."""
-    return REFUSED if kind in _REFUSED else WATCH if kind in _WATCH else DONE
+    return REFUSED if kind in REFUSALS else WATCH if kind in _WATCH else DONE

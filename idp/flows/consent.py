@@ -321,7 +321,9 @@ def allow(
     where = {"account_id": citizen.account_id, "client_id": client.client_id}
     writes: list[Write] = [
         Insert(row, on_conflict="replace"),
-        Update(Consent, where, {"created_at": now}),  # which a replacement keeps: this yes is of now, or "once" would be a date in the past
+        Update(
+            Consent, where, {"created_at": now}
+        ),  # which a replacement keeps: this yes is of now, or "once" would be a date in the past
         record(fact, at=now, entropy=parts.entropy, person=citizen),
     ]
     _commit(parts, writes)

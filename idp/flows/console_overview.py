@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from idp.audit.counts import ALL, HOUR, start_of
+from idp.audit.kinds import REFUSALS
 from idp.audit.tiles import WIDTH
 from idp.audit.verify import Bad
 from idp.flows import log_alerts
@@ -23,7 +24,7 @@ LINES: Final[dict[str, tuple[str, ...]]] = {
     "failures": ("session.refused", "session.throttled"),
     "releases": ("attributes.released",),
     "alerts": ("alert.raised",),
-    "refusals": ("authorization.refused", "token.refused", "client.registration_refused"),
+    "refusals": tuple(sorted(REFUSALS)),
 }
 """Charts of the overview → what they count."""
 PERIODS: Final[dict[str, tuple[int, int]]] = {"24h": (24, HOUR), "7d": (28, 6 * HOUR)}

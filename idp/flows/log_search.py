@@ -35,6 +35,8 @@ from idp.ports import Op
 from idp.records import ClientRow, Event, EventFacet, EventPending
 
 SHOWN: Final = 50
+SHORT: Final = 8
+"""Characters of a pseudonym that lists show."""
 MOST_CLIENTS: Final = 400
 """A department with more clients is looked for by client."""
 MOST_READ: Final = 5000
@@ -171,7 +173,20 @@ def jump(parts: Parts, typed: str) -> tuple[str, str] | None:
     for facet, value, name, shown in tries:
         if parts.store.find(EventFacet, {"facet": facet, "value": value}, limit=1):
             return name, shown
-    return None
+    person = _begins(parts, lower) if len(lower) == SHORT and not set(lower) - set("0123456789abcdef") else None
+    return ("person", person) if person else None
+
+
+def _begins(parts: Parts, short: str) -> str | None:
+    """The one pseudonym in the index that begins so, as pages show it; None where there is none, or more than one."""
+    start = bytes.fromhex(short)
+    where = {"facet": facets.PERSON, "value": Op(">=", start)}
+    found = parts.store.find(EventFacet, where, order=("value",), limit=1)
+    if not found or not found[0].value.startswith(start):
+        return None
+    where = {"facet": facets.PERSON, "value": Op(">", found[0].value)}
+    other = parts.store.find(EventFacet, where, order=("value",), limit=1)
+    return None if other and other[0].value.startswith(start) else found[0].value.hex()
 
 
 class Walk:

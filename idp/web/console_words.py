@@ -269,7 +269,7 @@ LINES: dict[str, LazyString] = {
     "failures": _("Failed sign-ins"),
     "releases": _("Releases of data"),
     "alerts": _("Alerts"),
-    "refusals": _("Refused requests"),
+    "refusals": _("All that was refused"),
 }
 
 KEY_STATES: dict[str, LazyString] = {

@@ -261,7 +261,9 @@ def test_the_overview_counts_and_tells_of_the_log(watch: Person) -> None:
     for period in ("24h", "7d"):
         page = watch.get(f"/console?within={period}&lang=en").text
         counts = dict(re.findall(r'id="chart-([a-z_]+)-title"><span>[^<]+</span> <strong>(\d+)</strong>', page))
-        assert counts == {"sign_ins": "0", "failures": "2", "releases": "0", "alerts": "0", "refusals": "0"}
+        assert counts == {"sign_ins": "0", "failures": "2", "releases": "0", "alerts": "0", "refusals": "2"}
+        listed = watch.get(f"/console/events?within={period}&outcome=refused&lang=en").text
+        assert len(found(listed)) == int(counts["refusals"]), "a chart counts what its link lists"
     assert "Events in the tree" in page and f"<dd>{head(house.parts).size}</dd>" in page
     assert watch.get("/console?within=1y").status_code == 400
     assert console_overview.log_state(house.parts).checked_at is None

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from idp.audit import facets
 from idp.audit.cases import AlertRaised
 from idp.audit.events import AttributesReleased, SignInFailed
 from idp.errors import Refusal
@@ -13,7 +14,7 @@ from idp.flows.client_keys import confirm
 from idp.flows.keys import rotate
 from idp.flows.people import Person as People
 from idp.ports import Insert, Update
-from idp.records import Account, ClientKeySeen, ClientRow, Grant, SigningKey
+from idp.records import Account, ClientKeySeen, ClientRow, EventFacet, Grant, SigningKey
 from keys.backends import open_root
 from tests.journeys.test_cases import staff as member
 from tests.journeys.test_console import auditor, found, happen, pseudonym, settle
@@ -225,3 +226,23 @@ def test_an_account_shows_what_was_released_about_it(watch: Person) -> None:
     listed = page.partition('id="releases"')[2].partition("</section>")[0]
     assert found(listed) == [str(house.events("attributes.released")[-1]["id"])]
     assert "action=attributes.released" in listed
+
+
+# Accounts by what lists show ------------------------------------------------------------------------------------------------------
+
+
+def test_a_pseudonym_as_lists_show_it_leads_to_its_account(watch: Person) -> None:
+    """Eight characters; where two people's begin alike, neither is meant"""
+    house = watch.house
+    li, zhang = house.citizen("li.wei"), house.citizen("zhang.min")
+    happen(house, SignInFailed(reason="wrong_password"), account=li)
+    happen(house, SignInFailed(reason="wrong_password"), account=zhang)
+    settle(house)
+    whole = pseudonym(house, "li.wei")
+    page = watch.get(f"/console/jump?to={whole[:8].upper()}")
+    assert page.status_code == 200 and page.request.path == f"/console/accounts/{whole}"
+    assert watch.get("/console/jump?to=00000000").status_code == 400
+    twin = bytes.fromhex(whole)[:4] + bytes(12)
+    house.parts.store.commit([Insert(EventFacet(facets.PERSON, twin, 1))])
+    assert watch.get(f"/console/jump?to={whole[:8]}").status_code == 400
+    assert watch.get(f"/console/jump?to={whole}").request.path == f"/console/accounts/{whole}"
