@@ -3,12 +3,15 @@
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from urllib.parse import parse_qsl
 
 from clients.errors import ClientError, ClientErrorCode
 from clients.model import Client
 from clients.uris import BadUri, Uri, parse
 
 MAX_REDIRECT_URIS = 100
+ANSWERED = frozenset({"code", "state", "iss", "error", "error_description", "error_uri"})
+"""Parameters of an authorization response (RFC 6749 §4.1.2, RFC 9207 §2)."""
 
 
 def check_redirect_uri(uri: str, *, native: bool, member: str = "redirect_uris") -> Uri:
@@ -19,6 +22,7 @@ def check_redirect_uri(uri: str, *, native: bool, member: str = "redirect_uris")
     try:
         parts = parse(uri)
         _check_scheme(parts, native=native)
+        _check_query(parts)
     except BadUri as bad:
         raise ClientError(
             ClientErrorCode.INVALID_REDIRECT_URI, f"{member}: a value {bad.text}", f"redirect_{bad.reason}"
@@ -49,6 +53,12 @@ def _check_scheme(uri: Uri, *, native: bool) -> None:
             raise BadUri("http", "must use https; http is for localhost, 127.0.0.1 and [::1]")
         return None
     return _check_private_use(uri, native=native)
+
+
+def _check_query(uri: Uri) -> None:
+    """RFC 6749 §3.1.2 lets a redirect URI have a query; one with a parameter of the answer would have it twice (§3.1)."""
+    if ANSWERED.intersection(name for name, _ in parse_qsl(uri.query or "", keep_blank_values=True)):
+        raise BadUri("parameter", "must not have a parameter that the answer has")
 
 
 def _check_has_host(uri: Uri) -> None:

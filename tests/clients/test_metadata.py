@@ -122,6 +122,9 @@ def test_everything_registered_is_answered():
         # agreement
         ({"redirect_uris": []}, "redirect_missing"),
         ({"redirect_uris": None}, "redirect_missing"),
+        ({"redirect_uris": ["https://tax.example/cb?a=1&code=x"]}, "redirect_parameter"),
+        ({"redirect_uris": ["https://tax.example/cb?state="]}, "redirect_parameter"),
+        ({"redirect_uris": ["https://tax.example/cb?%63ode=1"]}, "redirect_parameter"),
         ({"response_types": ["code"], "grant_types": ["client_credentials"]}, "grant_missing"),
         ({"response_types": []}, "response_missing"),
         ({"grant_types": ["refresh_token"], "response_types": []}, "refresh_alone"),

@@ -15,4 +15,6 @@ def spoken(texts: Texts, lang: str) -> str:
 
 def kept(days: int) -> str:
     """How long a department keeps what it learns."""
+    if days and days % 365 == 0:
+        return str(ngettext("%(num)d year", "%(num)d years", days // 365))
     return str(ngettext("%(num)d day", "%(num)d days", days)) if days else str(_("Not kept"))
