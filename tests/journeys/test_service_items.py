@@ -87,10 +87,10 @@ def test_the_page_says_who_why_how_long_and_what_is_optional(house: House, asked
     app, browser = asked
     for lang, words in {
         "en": (
-            "tax bureau", "Housing loan", "To decide on your loan", "730 days", "Regulations on the Housing Fund, article 24",
+            "tax bureau", "Housing loan", "To decide on your loan", "2 years", "Regulations on the Housing Fund, article 24",
             "Sample data", "You may also share", "Told by law", "Needed for this service", "Married",
         ),
-        "zh-CN": ("tax局", "公积金贷款", "审核贷款申请", "730 天", "第二十四条", "示例数据", "依法提供", "已婚"),
+        "zh-CN": ("tax局", "公积金贷款", "审核贷款申请", "2 年", "第二十四条", "示例数据", "依法提供", "已婚"),
     }.items():  # fmt: skip
         page = ask(house, browser, app, ui_locales=lang)
         for word in words:
