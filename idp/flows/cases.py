@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from idp.audit.cases import CaseAssigned, CaseClosed, CaseLinked, CaseNoted, CaseOpened
+import msgspec
+
+from idp.audit.cases import CaseAssigned, CaseClosed, CaseLinked, CaseNoted, CaseOpened, RevealSeen
 from idp.audit.events import Fact, record
+from idp.audit.rights import ObjectionRead
 from idp.errors import Code, Refusal
 from idp.flows import colleagues, log_alerts, objections
 from idp.flows.ids import raw_id
-from idp.flows.log_reading import event_by_id
+from idp.flows.log_reading import event_by_id, events_about, found_by_id
 from idp.flows.people import Caller, Person
 from idp.parts import Parts
 from idp.ports import Committed, Conflict, Holds, Insert, Op, Update, Write
@@ -255,6 +258,17 @@ def seen(parts: Parts, case_id: str) -> Seen:
     )
 
 
+def looks(parts: Parts, seen: Seen) -> list[Event]:
+    """Who looked at what was revealed for a case, or read the objection that it is about: events, the oldest first."""
+    if seen.row.person is None:
+        return []
+    first = [*seen.events, *(step.row.event_id.hex() for step in seen.steps[:1])]
+    begun = [event.seq for name in first if (event := found_by_id(parts, name))]
+    own = {"case": seen.row.id.hex(), "objection": seen.objection.id.hex() if seen.objection else ""}
+    found = events_about(parts, seen.row.person, (RevealSeen.KIND, ObjectionRead.KIND), min(begun, default=1) - 1)
+    return [event for event in found if any(_head(event).get(name) == of for name, of in own.items())]
+
+
 def listed(parts: Parts, which: str, staff: Person, before: str) -> tuple[list[SecurityCase], str]:
     """One page of cases, the newest first, by a filter of ``FILTERS``, and where the next begins (empty: there is none)."""
     filters: dict[str, dict[str, Any]] = {
@@ -305,6 +319,11 @@ def of_alerts(parts: Parts, alerts: Sequence[bytes]) -> Mapping[bytes, SecurityC
 def outcomes(row: SecurityCase) -> tuple[str, ...]:
     """How a case may end."""
     return objections.OUTCOMES if row.origin in objections.KINDS else log_alerts.OUTCOMES
+
+
+def _head(event: Event) -> dict[str, Any]:
+    head: dict[str, Any] = msgspec.json.decode(event.head)
+    return head
 
 
 def _opened(keeper: Citizen | None, row: CaseStep) -> Step:

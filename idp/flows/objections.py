@@ -12,6 +12,7 @@ from idp.errors import Code, Refusal
 from idp.flows import notices
 from idp.flows.history import Line
 from idp.flows.ids import raw_id
+from idp.flows.log_reading import events_about
 from idp.flows.people import Caller, Person, event, load
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Op, Update, Write
@@ -98,6 +99,20 @@ def opened(citizen: Citizen, row: Objection) -> Case | None:
 def of_citizen(parts: Parts, person: Person, limit: int = 100) -> list[Objection]:
     """The citizen's own cases, newest first."""
     return parts.store.find(Objection, {"account_id": person.account.id}, order=("-created_at", "id"), limit=limit)
+
+
+def readings(parts: Parts, citizen: Citizen, row: Objection) -> list[int]:
+    """When staff read a case, the oldest first: by the log's index, which is a second behind at most."""
+    case = opened(citizen, row)
+    found = events_about(parts, citizen.pseudonym, (ObjectionRead.KIND,), case.seq if case else 0)
+    return [event.at for event in found if msgspec.json.decode(event.head)["objection"] == row.id.hex()]
+
+
+def answered(parts: Parts, row: Objection) -> Case | None:
+    """A closed case as staff may see it without reading: its outcome and the house's answer, not the citizen's words. None while it is open."""
+    citizen = _citizen(parts, row) if row.state == CLOSED else None
+    case = opened(citizen, row) if citizen else None
+    return msgspec.structs.replace(case, words="") if case else None
 
 
 def listed(parts: Parts, state: str | None, limit: int = 200) -> Sequence[Objection]:

@@ -43,6 +43,8 @@ CASE_STEPS: dict[str, LazyString] = {
     "approved": _("approved a request to see who it is"),
     "refused": _("refused a request to see who it is"),
     "closed": _("closed the case"),
+    "reveal.seen": _("looked at what was revealed"),
+    "objection.read": _("read the citizen's words"),
 }
 
 REVEAL_STATES: dict[str, LazyString] = {

@@ -1,13 +1,13 @@
 """Words for the codes that events hold: the one place where the console looks for what a stable word means. Lazy strings."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _
 
 from idp.web.case_words import CASE_OUTCOMES, ORIGINS, REVEAL_CHOICES, RULE_REASONS, RULE_TITLES, SEVERITIES
-from idp.web.console_words import FIELDS, FORMATS, GROUPS, KINDS, LOOKUP_REASONS, REASONS
+from idp.web.console_words import FIELDS, FORMATS, GROUPS, KINDS, LOCKS, LOOKUP_REASONS, REASONS
 from idp.web.reason_words import reason_words
 from idp.web.wording import OBJECTION_KINDS, REVEAL_REASONS
 
@@ -249,6 +249,12 @@ SEVERAL: Final = {
     "search": FIELDS,
 }
 """Fields that name several at once."""
+
+
+def event_words(kind: str, head: Mapping[str, Any]) -> LazyString | str:
+    """What an event says in a few words; the kind itself for one that the house does not know."""
+    lock = LOCKS.get(str(head.get("value"))) if (kind, head.get("what")) == ("account.changed", "status") else None
+    return lock or KINDS.get(kind, kind)
 
 
 def code_words(kind: str, name: str, value: str) -> LazyString | None:

@@ -88,6 +88,12 @@ KINDS: dict[str, LazyString] = {
 }
 """What happened, in a few words. The vocabulary is ``idp.audit.events.vocabulary``."""
 
+LOCKS: dict[str, LazyString] = {
+    "disabled": _("Account locked"),
+    "active": _("Account let on again"),
+}
+"""What an ``account.changed`` of the state says, by its value."""
+
 GROUPS: dict[str, LazyString] = {
     "sign-in": _("Sign-in and sessions"),
     "accounts": _("Accounts"),

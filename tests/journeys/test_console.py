@@ -359,6 +359,14 @@ def test_locking_an_account_needs_a_reason_and_can_be_undone(watch: Person) -> N
     assert (event["value"], event["reason"], event["by"], event["person"]) == ("disabled", "compromised", "staff", who)
     assert 'id="lock-account"' in watch.submit(form=1, status="active", reason="resolved").text
     assert li.sign_in().request.path == "/account"
+    settle(house)
+    for lang, words in (
+        ("en", ("Account locked", "Account let on again")),
+        ("zh-Hans", ("账号已锁定", "账号已恢复使用")),
+    ):
+        listed = watch.get(f"/console/events?within=all&person={who}&action=account.changed&lang={lang}").text
+        lines = listed.split('id="found"')[1]
+        assert all(f"</span> {word}" in lines for word in words), lang
 
 
 @pytest.mark.attack("A095")

@@ -54,6 +54,7 @@ CASE = {
     "since": NOW,
     "closed": None,
     "words": "昨天我没有登录过。",
+    "read": [NOW],
     "outcome": "",
     "answer": "",
 }

@@ -3,6 +3,7 @@
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+import msgspec
 from flask import Response
 
 from idp.errors import Refusal
@@ -11,7 +12,7 @@ from idp.flows.cases import Seen
 from idp.flows.objections import Read
 from idp.flows.people import Person
 from idp.parts import Parts
-from idp.records import CaseStep, SecurityCase, Session
+from idp.records import CaseStep, Event, SecurityCase, Session
 from idp.web.case_words import (
     CASE_FILTERS,
     CASE_OUTCOMES,
@@ -22,7 +23,7 @@ from idp.web.case_words import (
     REVEAL_STATES,
     RULE_TITLES,
 )
-from idp.web.console_words import KINDS
+from idp.web.code_words import VALUES, event_words
 from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.console_events import client as client_link
 from idp.web.pages.console_events import moment_of, rows
@@ -145,7 +146,7 @@ def _title(parts: Parts, row: SecurityCase) -> Any:
     if row.origin == "event":
         first = cases.first_event(parts, row)
         found = log_search.event(parts, first) if first else None
-        return KINDS.get(found.kind, found.kind) if found else ""
+        return event_words(found.kind, found.head) if found else ""
     return ""
 
 
@@ -250,7 +251,7 @@ def _one(
         case=line(parts, row) | {"gone": seen.gone, "mine": row.assignee == person.citizen.pseudonym},
         events=rows(parts, [event for event in found if event], reader(person)),
         unseen=sum(event is None for event in found),
-        steps=_steps(parts, seen),
+        steps=_history(parts, seen),
         objection=_objection(here, seen, read, reader(person)),
         staff=[(c.pseudonym, c.name) for c in colleagues.listed(parts, colleagues.LOOKS)],
         outcomes=[(word, CASE_OUTCOMES[word]) for word in cases.outcomes(row)],
@@ -259,6 +260,24 @@ def _one(
         chosen=[name for name in reveals.FIELDS if wrong and field(f"see_{name}")],
         reasons=REVEAL_REASONS,
     )
+
+
+def _history(parts: Parts, seen: Seen) -> list[dict[str, Any]]:
+    """Steps and looks, the oldest first."""
+    looks = [(event.at, _look(parts, event)) for event in cases.looks(parts, seen)]
+    steps = zip((step.row.created_at for step in seen.steps), _steps(parts, seen), strict=True)
+    return [told for _, told in sorted([*steps, *looks], key=lambda pair: pair[0])]
+
+
+def _look(parts: Parts, event: Event) -> dict[str, Any]:
+    actor = str(msgspec.json.decode(event.head).get("actor") or "")
+    known = colleagues.named(parts, bytes.fromhex(actor)) if actor else None
+    return {
+        "time": moment_of(event.at),
+        "by": known.name if known else "" if actor else VALUES["by"]["cli"],
+        "what": CASE_STEPS[event.kind],
+        "url": f"/console/events/{event.id.hex()}",
+    }
 
 
 def _steps(parts: Parts, seen: Seen) -> list[dict[str, Any]]:
@@ -288,7 +307,7 @@ def _objection(here: Visit, seen: Seen, read: Read | None, lang: str) -> dict[st
     row = seen.objection
     if row is None:
         return None
-    case = read.case if read else None
+    case, answer = read.case if read else None, objections.answered(here.parts, row)
     return {
         "kind": OBJECTION_KINDS[row.kind],
         "since": moment_of(row.created_at),
@@ -296,8 +315,8 @@ def _objection(here: Visit, seen: Seen, read: Read | None, lang: str) -> dict[st
         "client": client_link(here.parts, row.client_id, lang),
         "read": read is not None,
         "words": case.words if case else "",
-        "outcome": CASE_OUTCOMES.get(case.outcome) if case else None,
-        "answer": case.answer if case else "",
+        "outcome": CASE_OUTCOMES.get(answer.outcome) if answer else None,
+        "answer": answer.answer if answer else "",
     }
 
 

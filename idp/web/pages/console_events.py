@@ -14,8 +14,8 @@ from idp.flows.purposes import purposes
 from idp.parts import Parts
 from idp.records import Department
 from idp.release.told import Told
-from idp.web.code_words import METHODS, SCOPES, SEVERAL, code_words
-from idp.web.console_words import BASES, FIELDS, KINDS, OUTCOMES
+from idp.web.code_words import METHODS, SCOPES, SEVERAL, code_words, event_words
+from idp.web.console_words import BASES, FIELDS, OUTCOMES
 from idp.web.data_words import data_words
 from idp.web.pages.catalogue_words import spoken as spoken_text
 from idp.web.theme import locale_name
@@ -48,7 +48,7 @@ def _row(parts: Parts, event: Found, lang: str) -> dict[str, Any]:
         "iso": instant_iso(event.at),
         "time": instant_plain(event.at),
         "kind": event.kind,
-        "label": KINDS.get(event.kind, event.kind),
+        "label": event_words(event.kind, head),
         "group": group_of(event.kind),
         "outcome": outcome,
         "outcome_label": OUTCOMES[outcome],

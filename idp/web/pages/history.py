@@ -137,7 +137,7 @@ def one(
         status=status,
         errors=errors,
         line=view(found, lang),
-        case=case_view(person, found.objection) if found.objection else None,
+        case=case_view(here.parts, person, found.objection) if found.objection else None,
         values={"kind": field("kind"), "words": field("words")} if errors else {},
         **common,
     )

@@ -6,7 +6,7 @@ from typing import Any
 from flask_babel import force_locale
 
 from idp.flows.history import Line
-from idp.flows.objections import opened
+from idp.flows.objections import opened, readings
 from idp.flows.people import Person
 from idp.parts import Parts
 from idp.records import Department, Objection
@@ -99,8 +99,8 @@ def _text(texts: Texts, lang: str) -> str:
     return texts.get("en" if lang == "en" else "zh", "")
 
 
-def case_view(person: Person, row: Objection) -> dict[str, Any]:
-    """A case as its citizen sees it: their words, and the answer once there is one."""
+def case_view(parts: Parts, person: Person, row: Objection) -> dict[str, Any]:
+    """A case as its citizen sees it: their words, when staff read them, and the answer once there is one."""
     case = opened(person.citizen, row)
     return {
         "kind": OBJECTION_KINDS[row.kind],
@@ -108,6 +108,7 @@ def case_view(person: Person, row: Objection) -> dict[str, Any]:
         "since": row.created_at,
         "closed": row.closed_at,
         "words": case.words if case else "",
+        "read": readings(parts, person.citizen, row),
         "outcome": OBJECTION_OUTCOMES[case.outcome] if case and case.outcome else "",
         "answer": case.answer if case else "",
     }
