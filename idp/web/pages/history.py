@@ -65,6 +65,7 @@ def _lines(here: Visit, person: Person, session: Session) -> Response:
     lang = language(None, person.account.locale)
     found = flow.page(here.parts, person, asked)
     kept = {name: value for name, value in chosen.items() if value}
+    shown = kept | ({"after": asked.after} if asked.after else {})
     return show(
         here,
         "history.html",
@@ -76,7 +77,7 @@ def _lines(here: Visit, person: Person, session: Session) -> Response:
         filtered=bool(kept),
         first=not asked.after,
         more=f"{PATH}?{urlencode({**kept, 'after': found.after})}" if found.after else "",
-        **frame(here, person, session, PATH),
+        **frame(here, person, session, PATH) | {"own": here.path(PATH, **shown)},
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from idp.errors import Refusal
 from idp.flows import logout as flow
@@ -67,6 +67,7 @@ def ask(outcome: AskFirst) -> Response:
         service=lambda lang: service_view(outcome.client, lang),
         services=[named(parts_of_app(), c, language(outcome.ui_locales)).name for c in outcome.services],
         form_action=[_origin(outcome.location)] if outcome.location else (),
+        **_languages(plain=current().method == "GET" and not set(request.args) - {"lang"}),
     )
 
 
@@ -74,12 +75,17 @@ def done(outcome: Gone) -> Response:
     """Nobody is signed in any more; frames tell the services, then a script or a link leads on."""
     return page(
         "logout_done.html",
-        here="/logout",
         frame_src=sorted({_origin(uri) for uri in outcome.frames}),
         frames=outcome.frames,
         onward=outcome.location,
         service=lambda lang: service_view(outcome.client, lang),
+        **_languages(plain=outcome.client is None and not outcome.frames and not outcome.location),
     )
+
+
+def _languages(*, plain: bool) -> dict[str, Any]:
+    """Asked for again, ``/logout`` shows the same page only when no service asked; else no link may drop what the service sent."""
+    return {"here": "/logout"} if plain else {"language_links": ()}
 
 
 def refused(outcome: flow.Refused) -> Response:

@@ -62,7 +62,7 @@ def _address(here: Visit, errors: Mapping[str, str], typed: str, status: int = 2
         status=status,
         errors=errors,
         links=links,
-        own=PATH,
+        own=here.path(PATH),
         action=PATH,
         hidden=here.hidden(PATH),
         values={"identifier": typed},
@@ -72,7 +72,7 @@ def _address(here: Visit, errors: Mapping[str, str], typed: str, status: int = 2
 def _asked(here: Visit, outcome: CodeSent | Wrong | Over, typed: str) -> Response:
     match outcome:
         case CodeSent():
-            return code_page(here, CODE, outcome, own=PATH)
+            return code_page(here, CODE, outcome)
         case Wrong():
             return _address(here, {outcome.field: outcome.error}, typed, 422)
         case Over():
@@ -88,9 +88,9 @@ def _confirm(here: Visit, ticket: str) -> Response:
         case Confirmed():
             return _form(here, outcome.ticket, {})
         case Wrong():
-            return code_page(here, CODE, sent, outcome, own=PATH)
+            return code_page(here, CODE, sent, outcome)
         case Throttled():
-            return code_page(here, CODE, sent, None, outcome, own=PATH)
+            return code_page(here, CODE, sent, None, outcome)
         case Over():
             return over(here)
 
@@ -116,7 +116,7 @@ def _form(here: Visit, ticket: str, errors: Mapping[str, str], status: int = 200
         "reset_password.html",
         status=status,
         errors=errors,
-        own=here.path(PATH),
+        once=True,
         action=PASSWORD,
         hidden=here.hidden(PASSWORD, ticket=ticket),
         values={"username": known.username},
@@ -128,6 +128,6 @@ def _form(here: Visit, ticket: str, errors: Mapping[str, str], status: int = 200
 def _done(here: Visit) -> Response:
     title, text = DONE["password_changed"]
     to = here.opened.path if here.opened else "/sign-in"
-    answer = show(here, "change_done.html", own=to, title=title, text=text, next=(_("Sign in"), to))
+    answer = show(here, "change_done.html", once=True, title=title, text=text, next=(_("Sign in"), to))
     answer.headers.add(*clear_cookie(here.parts.config, SESSION))
     return answer

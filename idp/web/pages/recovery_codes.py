@@ -70,7 +70,7 @@ def _page(here: Visit, codes: tuple[str, ...], *, missing: bool = False) -> Resp
         "recovery_codes.html",
         status=422 if missing else 200,
         errors={"saved": "saved_missing"} if missing else {},
-        own="/account/security",
+        once=True,
         action=KEPT,
         hidden=here.hidden(KEPT, session.token_hash, codes=sealed),
         codes=codes,

@@ -107,7 +107,9 @@ def _confirm(
     here: Visit, person: Person, session: Session, errors: Mapping[str, str], to: str, status: int = 200
 ) -> Response:
     common = frame(here, person, session, CONFIRM)
-    common["hidden"] = here.hidden(CONFIRM, session.token_hash, to=to if to in PLACES else "")
+    to = to if to in PLACES else ""
+    common["hidden"] = here.hidden(CONFIRM, session.token_hash, to=to)
+    common["own"] = here.path(CONFIRM, to=to)
     return show(
         here, "reauthenticate.html", status=status, errors=errors, purpose="", values=_whose(here, person), **common
     )
@@ -136,5 +138,5 @@ def _whose(here: Visit, person: Person) -> dict[str, Any]:
 
 def _done(here: Visit, what: str, outcome: SignedIn) -> Response:
     title, text = DONE[what]
-    answer = show(here, "change_done.html", own=PATH, title=title, text=text, next=None)
+    answer = show(here, "change_done.html", once=True, title=title, text=text, next=None)
     return with_session(answer, here.parts, outcome)

@@ -92,7 +92,7 @@ def _form(
         "sign_in.html",
         status=status,
         errors=errors,
-        own=here.path(PATH, to=to),
+        own=here.opened.path if here.opened else here.path(PATH, to=to),
         action=PATH,
         hidden=here.hidden(PATH, to=to),
         values=values,

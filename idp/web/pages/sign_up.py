@@ -34,7 +34,7 @@ def blueprint(parts: Parts) -> Blueprint:
         return (
             _address(here, {outcome.field: outcome.error}, typed, 422)
             if isinstance(outcome, Wrong)
-            else code_page(here, CODE, outcome, own=PATH)
+            else code_page(here, CODE, outcome)
         )
 
     @pages.post(CODE)
@@ -66,8 +66,6 @@ def code_page(
     sent: CodeSent,
     wrong: Wrong | None = None,
     throttled: Throttled | None = None,
-    *,
-    own: str,
 ) -> Response:
     """Where the code is typed, for a new account and for a new password."""
     errors = {wrong.field: wrong.error} if wrong else {"": "too_many"} if throttled else {}
@@ -76,7 +74,7 @@ def code_page(
         "confirm_code.html",
         status=422 if wrong else 200,
         errors=errors,
-        own=here.path(own),
+        once=True,
         action=action,
         hidden=here.hidden(action, ticket=sent.ticket, sent_to=sent.sent_to),
         sent_to=sent.sent_to,
@@ -94,7 +92,7 @@ def _address(here: Visit, errors: Mapping[str, str], typed: str, status: int = 2
         status=status,
         errors=errors,
         links=links,
-        own=PATH,
+        own=here.path(PATH),
         action=PATH,
         hidden=here.hidden(PATH),
         values={"identifier": typed},
@@ -104,13 +102,13 @@ def _address(here: Visit, errors: Mapping[str, str], typed: str, status: int = 2
 def _confirm(here: Visit, ticket: str) -> Response:
     if field("again"):
         sent = flow.again(here.parts, here.caller, ticket, here.language)
-        return code_page(here, CODE, sent, own=PATH) if isinstance(sent, CodeSent) else over(here)
+        return code_page(here, CODE, sent) if isinstance(sent, CodeSent) else over(here)
     outcome = flow.confirm(here.parts, here.caller, ticket, field("code"))
     match outcome:
         case Confirmed():
             return _password(here, outcome, {}, "")
         case Wrong():
-            return code_page(here, CODE, CodeSent(ticket, field("sent_to")), outcome, own=PATH)
+            return code_page(here, CODE, CodeSent(ticket, field("sent_to")), outcome)
         case Over():
             return over(here)
 
@@ -131,7 +129,7 @@ def _password(here: Visit, known: Confirmed, errors: Mapping[str, str], name: st
         "set_password.html",
         status=status,
         errors=errors,
-        own=here.path(PATH),
+        once=True,
         action=PASSWORD,
         hidden=here.hidden(PASSWORD, ticket=known.ticket),
         values=values,

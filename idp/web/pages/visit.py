@@ -121,10 +121,16 @@ def show(
     errors: Mapping[str, str] | None = None,
     links: Mapping[str, str] | None = None,
     own: str | None = None,
+    once: bool = False,
     **context: Any,
 ) -> Response:
-    """A page of this visit. ``errors``: field → key of the wording; ``own``: the GET path that stands for this page."""
-    frame: dict[str, Any] = interaction_context(here.opened) if here.opened else {"here": own}
+    """A page of this visit. ``errors``: field → key of the wording; ``own``: the GET path that stands for this page; ``once``: none does, so that
+    the page offers no other language, which would lead away from it."""
+    frame: dict[str, Any] = interaction_context(here.opened) if here.opened else {}
+    if own is not None:
+        frame["here"] = own
+    if once:
+        frame["language_links"] = ()
     frame["links"] = {**frame.get("links", {}), **(links or {})}
     said = {name: FIELD_ERRORS[key] for name, key in (errors or {}).items()}
     answer = page(template, status, errors=said, **{**frame, **context})

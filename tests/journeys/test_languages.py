@@ -1,0 +1,137 @@
+"""The other language at every step: the same step in other words, or no offer where the page can't be asked for again."""
+
+import html
+import re
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.kit.house import House
+from tests.kit.person import PASSWORD, Person, authorize, enrol, last_code, totp_now
+
+NEW = "harbour lantern seven quilts"
+OFFER = re.compile(r'class="ym-languages__link" href="([^"]*)"')
+
+
+@pytest.fixture
+def li_wei(house: House) -> Person:
+    house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
+    person = Person(house)
+    person.sign_in()
+    return person
+
+
+def offered(page: TestResponse) -> list[str]:
+    """Where the page's language links lead."""
+    return [html.unescape(link) for link in OFFER.findall(page.text)]
+
+
+def heading(person: Person) -> str:
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", person.page.text, re.DOTALL)
+    assert found is not None, person.page.text
+    return found[1].strip()
+
+
+def switched(person: Person) -> str:
+    """The page's heading in the other language, after its link was followed."""
+    (link,) = offered(person.page)
+    before = person.page.headers["Content-Language"]
+    assert person.get(link).headers["Content-Language"] != before
+    return heading(person)
+
+
+def test_codes_shown_once_offer_no_way_from_their_page(li_wei: Person) -> None:
+    found = re.search(r'id="totp-secret">([^<]+)<', li_wei.get("/account/totp").text)
+    assert found is not None
+    page = li_wei.submit(totp=totp_now(li_wei.house, found[1]))
+    assert "<li><code>" in page.text and not offered(page)
+    missing = li_wei.submit()
+    assert missing.status_code == 422 and not offered(missing)
+    li_wei.submit(saved="1")
+    li_wei.get("/account/recovery-codes")
+    made = li_wei.submit()
+    assert "<li><code>" in made.text and not offered(made)
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("en", "When you make new codes, the old ones stop working."), ("zh-Hans", "旧的恢复码将失效")]
+)
+def test_whoever_makes_new_codes_is_told_first_that_the_old_ones_end(li_wei: Person, lang: str, words: str) -> None:
+    enrol(li_wei)
+    page = li_wei.get(f"/account/recovery-codes?lang={lang}").text
+    assert words in page and "<li><code>" not in page
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "for a service"])
+def test_the_steps_of_a_new_account_are_not_lost(house: House, inside: bool) -> None:
+    person = Person(house)
+    if inside:
+        authorize(person, house.register())
+        link = re.search(r'href="(/sign-up\?handle=[^"]*)"', person.page.text)
+        assert link is not None
+        person.get(html.unescape(link[1]))
+    else:
+        person.get("/sign-up")
+    here = person.page.request.path
+    assert switched(person) == "Create an account" and person.page.request.path == here
+    assert not offered(person.submit(identifier="wang.fang@example.cn"))
+    wrong = person.submit(code="00000000")
+    assert wrong.status_code == 422 and not offered(wrong)
+    assert not offered(person.submit(code=last_code(house, "sign_up_code")))
+    assert not offered(person.submit(name="", new_password="short", repeat_password="short"))
+    assert person.page.status_code == 422
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "for a service"])
+def test_the_steps_of_a_forgotten_password_are_not_lost(house: House, inside: bool) -> None:
+    house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
+    person = Person(house)
+    if inside:
+        authorize(person, house.register())
+        link = re.search(r'href="(/forgot\?handle=[^"]*)"', person.page.text)
+        assert link is not None
+        person.get(html.unescape(link[1]))
+    else:
+        person.get("/forgot")
+    switched(person)
+    assert person.page.request.path == "/forgot" and ("handle=" in person.page.request.url) == inside
+    assert not offered(person.submit(identifier="li.wei@example.cn"))
+    assert not offered(person.submit(code=last_code(house, "reset_code")))
+    done = person.submit(new_password=NEW, repeat_password=NEW)
+    assert 'id="change-done"' in done.text and not offered(done)
+
+
+def test_the_sign_in_of_a_service_is_the_same_in_the_other_language(house: House) -> None:
+    house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
+    person = Person(house)
+    authorize(person, house.register())
+    person.submit(username="li.wei", password="wrong")
+    assert person.page.status_code == 422
+    (link,) = offered(person.page)
+    assert person.get(link).request.path.startswith("/authorize/")
+    assert person.page.headers["Content-Language"] == "en" and 'id="password"' in person.page.text
+
+
+def test_the_question_before_signing_out_stays_the_question(li_wei: Person) -> None:
+    li_wei.get("/logout")
+    assert switched(li_wei) == "Do you want to sign out everywhere?" and li_wei.page.request.path == "/logout"
+    assert switched(li_wei) and li_wei.page.request.path == "/logout"
+    li_wei.submit(decision="logout")
+    assert switched(li_wei) == "You are signed out"
+
+
+def test_a_services_wish_to_sign_out_is_not_dropped(li_wei: Person) -> None:
+    """What a service sent is not sent again by a link, and without it the page would be another."""
+    app = li_wei.house.register(post_logout_redirect_uris=["https://tax.example/out"])
+    asked = li_wei.get(f"/logout?client_id={app.id}")
+    assert "<form" in asked.text and not offered(asked)
+    assert not offered(li_wei.submit(decision="logout"))
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [("/account/confirm?to=codes", "to=codes"), ("/account/history?service=x&from=2026-01-01", "from=2026-01-01")],
+)
+def test_links_keep_what_a_page_was_asked_for(li_wei: Person, path: str, kept: str) -> None:
+    (link,) = offered(li_wei.get(path))
+    assert link.startswith(path.partition("?")[0]) and kept in link
