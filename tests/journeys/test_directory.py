@@ -25,7 +25,7 @@ def test_anyone_reads_what_is_in_force(house: House) -> None:
         page = house.request("GET", f"/services?lang={lang}").text
         assert all(word in page for word in words) and "waiting" not in page
     one = house.request("GET", "/services/loan?lang=en").text
-    for word in (LAW["en"], "730 days", "Needed · by law", "Optional · with your consent", "loan"):
+    for word in (LAW["en"], "2 years", "Needed · by law", "Optional · with your consent", "loan"):
         assert word in one
     assert house.request("GET", "/services/waiting").status_code == 404
     assert house.request("GET", "/services/nowhere.json").status_code == 404
