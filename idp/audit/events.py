@@ -461,7 +461,7 @@ class AttributeKindChanged(Fact, frozen=True, kw_only=True):
 
 
 class Restored(Fact, frozen=True, kw_only=True):
-    """The house came back from a copy; every session and grant ended."""
+    """The house goes on with an older copy, or a standby that lost commits: every session, grant and open code ended."""
 
     KIND = "store.restored"
 

@@ -231,24 +231,32 @@ def checkpoint(keys: bool, as_json: bool) -> None:
     "--reason",
     type=click.Choice(["restored", "failover", "lost", "other"]),
     required=True,
-    help="Why the log is as it is; recorded.",
+    help="Why the log is as it is; recorded. All but `other` say that commits are gone.",
 )
-@click.option("--yes", is_flag=True, help="Do it; without, only what would be accepted is shown.")
+@click.option("--yes", is_flag=True, help="Do it; without, only what would be accepted and ended is shown.")
 @verb
 def accept(reason: str, yes: bool, as_json: bool) -> None:
     """After an alarm: go on with the log as it is stored. Recorded in the log, with what it had and has.
+
+    Where commits are gone (restored, failover, lost, or a log that lacks what was remembered), what revoked something may be among them. So every
+    session, grant (with its codes and refresh tokens) and code or link that was sent ends first, as after `idp restore`: everybody signs in again.
+    Whom the keyring has forgotten is forgotten again, and keys that are over by IDP_LOG_RETENTION are destroyed.
 
     Witnesses will not cosign a log that lost events under its old name: give it a new one (IDP_LOG_ORIGIN) when you accept a rollback.
     """
     from idp.audit.verify import Bad
     from idp.flows import log_memory
+    from idp.flows.restored import would_end
     from idp.flows.sequencer import head, log_signer
 
     with opened() as parts:
         if not yes:
             now = head(parts)
             had = log_memory.had(parts)
-            show({"had": had, "has": now.size, "accepted": False}, as_json)
+            gone = log_memory.lost(parts, reason)
+            show({"had": had, "has": now.size, "accepted": False, **(would_end(parts) if gone else {})}, as_json)
+            if gone and not as_json:
+                click.echo("All of these end when you say --yes, as after `idp restore`: everybody signs in again.")
             return
         try:
             show(log_memory.accept(parts, log_signer(parts), reason), as_json)

@@ -11,17 +11,14 @@ import click
 
 from idp.app import close_parts, open_parts
 from idp.audit.entry import entry, unpack
-from idp.audit.events import Restored, record
 from idp.audit.verify import Bad
 from idp.config import Config
-from idp.flows import addresses
-from idp.flows.erasure import after_restore
 from idp.flows.log_memory import check
-from idp.flows.log_purge import end_again, end_months
+from idp.flows.restored import end_again_all
 from idp.flows.sequencer import log_signer
 from idp.parts import Parts
-from idp.ports import Op, Update, Write
-from idp.records import Account, Event, Grant, Session
+from idp.ports import Op
+from idp.records import Account, Event
 from idp.release.vault import KeyGone
 
 PAGE = 1000
@@ -63,23 +60,9 @@ def bring_back(config: Config, main: Path, ring: Path) -> dict[str, Any]:
     parts = open_parts(config)
     try:
         report = _read_all(parts)
-        ended = _end_everything(parts)
-        return {
-            "copy": main.name,
-            **report,
-            **ended,
-            "erased_again": after_restore(parts, parts.clock()),
-            "keys_destroyed_again": _end_months(parts),
-            "log": _log(parts),
-        }
+        return {"copy": main.name, **report, **end_again_all(parts), "log": _log(parts)}
     finally:
         close_parts(parts)
-
-
-def _end_months(parts: Parts) -> int:
-    """Keys of the log's months and of past days that the copies brought back: what the log says was destroyed, and what is over by the rules."""
-    now = parts.clock()
-    return len([*end_again(parts), *end_months(parts), *addresses.end_again(parts, now)]) + parts.vault.end_passing(now)
 
 
 def _log(parts: Parts) -> str:
@@ -150,16 +133,3 @@ def _check_accounts(parts: Parts) -> int:
             count += 1
         after = rows[-1].id
     return count
-
-
-def _end_everything(parts: Parts) -> dict[str, int]:
-    now = parts.clock()
-    ended = {"ended_at": now, "ended_why": "restored"}
-    writes: list[Write] = [
-        Update(Session, {"ended_at": None}, ended, rows=None),
-        Update(Grant, {"ended_at": None}, ended, rows=None),
-        record(Restored(), at=now, entropy=parts.entropy),
-    ]
-    done = parts.store.commit(writes)
-    sessions, grants = getattr(done, "rows", (0, 0, 0))[:2]
-    return {"sessions_ended": sessions, "grants_ended": grants}

@@ -18,6 +18,7 @@ from idp.caches import Generations
 from idp.errors import Unavailable
 from idp.flows.log_reading import TileReader, leaves_of, rows_of, seqs_of
 from idp.flows.log_verify import check_rows, check_signature
+from idp.flows.restored import end_again_all
 from idp.flows.sequencer import ACCEPTED, LOG, LogSigner, head
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Update, Write
@@ -25,6 +26,8 @@ from idp.records import Generation, TreeBundle, TreeHead
 
 ALARM: Final = "log-alarm"
 """The generation row that every process reads anyway; not 0 while there is an alarm."""
+LOSING: Final = ("restored", "failover", "lost")
+"""Reasons to accept a log that say that commits are gone."""
 ADVICE = "look with `idp audit verify`; once you know why, `idp audit accept` goes on with the log as it is"
 
 
@@ -100,12 +103,12 @@ def sound_alarm(parts: Parts, bad: Bad) -> bool:
 def accept(parts: Parts, signer: LogSigner, reason: str) -> dict[str, object]:
     """Go on with the log as it is stored: an event says what it had and has, then the memory is set anew and the alarm ends.
 
-    Raises Bad when the stored tree does not even carry its own head; Unavailable.
+    Before, all that a lost revocation may have brought back to life is ended as after a restore (:func:`lost`); the answer counts it.
+    Raises Bad when the stored tree does not even carry its own head; ConfigError, Unavailable.
     """
-    now = head(parts)
-    check_signature(now, signer)
-    Trusted(Checkpoint(signer.origin, now.size, now.root), TileReader(parts))
-    had = _unchecked(_read(parts))
+    _own_head(parts, signer)
+    ended = end_again_all(parts) if lost(parts, reason) else {}
+    now, had = _own_head(parts, signer), _unchecked(_read(parts))
     fact = LogAccepted(reason=reason, had=had.size, had_root=had.root.hex(), has=now.size, has_root=now.root.hex())
     writes: list[Write] = [
         record(fact, at=parts.clock(), entropy=parts.entropy),
@@ -120,7 +123,25 @@ def accept(parts: Parts, signer: LogSigner, reason: str) -> dict[str, object]:
         raise Unavailable("database")
     _change(parts, lambda _: now.note.decode())
     parts.generations.reread()
-    return {"had": had.size, "has": now.size, "reason": reason}
+    return {"had": had.size, "has": now.size, "reason": reason, **ended}
+
+
+def lost(parts: Parts, reason: str) -> bool:
+    """Whether commits are gone, and with them perhaps what revoked something: by the ``reason``, and whatever it says where the stored tree does not
+    hold all that was remembered. Raises Unavailable."""
+    was = _unchecked(_read(parts))
+    try:
+        extends({was.size: was.root} if was.size else {}, head(parts), TileReader(parts))
+    except Bad:
+        return True
+    return reason in LOSING
+
+
+def _own_head(parts: Parts, signer: LogSigner) -> TreeHead:
+    now = head(parts)
+    check_signature(now, signer)
+    Trusted(Checkpoint(signer.origin, now.size, now.root), TileReader(parts))
+    return now
 
 
 def had(parts: Parts) -> int:

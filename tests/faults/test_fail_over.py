@@ -136,10 +136,14 @@ def test_what_a_lagging_standby_lost_stops_issuing_until_an_operator_decides(
     """RFC 9162 §2.1.4: a tree that does not extend the remembered one is not the same log"""
     primary, standby = servers
     house, app, url = begun(primary, prepared_house, make_house_on)
+    person = house.register()
+    revoked = house.tokens(person, house.citizen())["refresh_token"]
+    kept(house)
     small = head(house.parts).size
     with primary.connect() as admin:
         wait_until(lambda: _caught_up(admin), "the standby")
     standby.stop()
+    assert house.as_client(person, "/revoke", {"token": revoked}).status_code == 200
     happen(house, 300)
     kept(house)
     size = head(house.parts).size
@@ -153,8 +157,9 @@ def test_what_a_lagging_standby_lost_stops_issuing_until_an_operator_decides(
     assert after.as_client(app, "/token", {"grant_type": "client_credentials"}).status_code == 503
     keeper.sequence()
     told = log_memory.accept(after.parts, log_signer(after.parts), "the standby lagged")
-    assert told["had"] == size
+    assert (told["had"], told["sessions_ended"], told["grants_ended"]) == (size, 1, 1)
     after.clock.advance(1)
+    assert after.refresh(person, revoked).get_json()["error"] == "invalid_grant", "its revocation was lost"
     assert after.as_client(app, "/token", {"grant_type": "client_credentials"}).status_code == 200
     keeper.sequence()
     assert verify(after.parts, log_signer(after.parts)).size > small

@@ -118,8 +118,10 @@ def test_an_older_copy_is_not_served_until_it_is_accepted(idp, tmp_path):
     assert json.loads(idp.run("audit", "verify", "--json").stdout)["whole"] is False
     shown = idp.ask("audit", "accept", "--reason", "restored")
     assert shown["accepted"] is False and shown["had"] > shown["has"]
+    assert {"would_end_sessions", "would_end_grants", "would_end_codes"} <= set(shown)
+    assert "everybody signs in again" in idp.run("audit", "accept", "--reason", "failover").output
     done = idp.ask("audit", "accept", "--reason", "restored", "--yes")
-    assert done["had"] > done["has"]
+    assert done["had"] > done["has"] and {"sessions_ended", "grants_ended", "codes_ended"} <= set(done)
     keep(idp)
     assert idp.ask("audit", "verify")["whole"] is True
     assert "audit.accepted" in [e["kind"] for e in idp.ask("audit", "list")]

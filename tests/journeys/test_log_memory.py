@@ -9,13 +9,14 @@ import pytest
 from idp.audit import note
 from idp.audit.verify import Bad
 from idp.errors import Refusal, Unavailable
-from idp.flows import log_memory
+from idp.flows import log_memory, staff
 from idp.flows.log_health import alarm, measures
 from idp.flows.log_keeper import LogKeeper
 from idp.flows.log_verify import verify
 from idp.flows.register import register
+from idp.flows.restored import would_end
 from idp.flows.sequencer import catch_up, head, log_signer
-from idp.records import Event
+from idp.records import Attribute, Event, Identifier
 from tests.journeys.test_log_verify import Insider, written
 from tests.journeys.test_sequencer import happen
 from tests.kit.house import House
@@ -106,7 +107,11 @@ def test_an_operator_accepts_what_was_brought_back(make_house, house):
     keeping.sequence()
     size, today_had = head(old.parts).size, log_memory.had(old.parts)
     told = log_memory.accept(old.parts, log_signer(old.parts), "restored")
-    assert told == {"had": today_had, "has": size, "reason": "restored"}
+    assert {name: told[name] for name in ("had", "has", "reason")} == {
+        "had": today_had,
+        "has": size,
+        "reason": "restored",
+    }
     old.clock.advance(1)
     assert old.as_client(app, "/token", {"grant_type": "client_credentials"}).status_code == 200
     keeping.sequence()
@@ -114,6 +119,68 @@ def test_an_operator_accepts_what_was_brought_back(make_house, house):
     keeping.tick()
     assert alarm(old.parts) is False
     assert verify(old.parts, log_signer(old.parts)).size > size
+
+
+@pytest.mark.attack("A155", "F29")
+@pytest.mark.parametrize("reason", ["restored", "failover", "lost", "other"])
+def test_what_was_revoked_stays_dead_when_an_older_database_is_accepted(make_house, house, reason):
+    """RFC 6749 §10.4, RFC 7009 §2.1: the copy knows of no revocation; `other` does not get around it where the log lost events (DECISIONS 7)"""
+    app, account = house.register(), house.citizen(claims={"name": "李伟"})
+    stays, forgotten = house.tokens(app, account)["refresh_token"], house.citizen("zhang.min")
+    house.signed_in(account)
+    link = staff.staff_link(house.parts, ("auditor",), now=house.clock()).rpartition("/")[2]
+    written(house, 40)
+
+    def today() -> None:
+        assert house.as_client(app, "/revoke", {"token": stays}).status_code == 200
+        assert house.refresh(app, stays).status_code == 400
+        house.parts.keyring.erase(forgotten)
+        happen(house, 5)
+        keeper(house).sequence()
+        keeper(house).tick()
+
+    old = brought_back(make_house, house, today)
+    keeper(old).tick()
+    old.clock.advance(1)
+    told = log_memory.accept(old.parts, log_signer(old.parts), reason)
+    ended = ("sessions_ended", "grants_ended", "codes_ended", "erased_again")
+    assert [told[name] for name in ended] == [2, 1, 1, 1]
+    assert would_end(old.parts) == {"would_end_sessions": 0, "would_end_grants": 0, "would_end_codes": 0}
+    old.clock.advance(1)
+    answer = old.refresh(app, stays)
+    assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_grant")
+    assert staff.invitation(old.parts, link, old.clock()) is None
+    assert old.parts.store.count(Attribute, {"account_id": account}) and not old.parts.store.count(
+        Identifier, {"account_id": forgotten}
+    )
+    assert old.tokens(app, account)["access_token"], "and work goes on"
+
+
+def test_sessions_live_on_when_nothing_was_lost(house):
+    """A false alarm signs nobody out: the log holds all that was remembered, and the operator says so"""
+    house.signed_in(house.citizen())
+    written(house, 40)
+    keeper(house).tick()
+    assert log_memory.sound_alarm(house.parts, Bad(3, "looked wrong"))
+    assert not log_memory.lost(house.parts, "other") and log_memory.lost(house.parts, "failover")
+    log_memory.accept(house.parts, log_signer(house.parts), "other")
+    assert would_end(house.parts)["would_end_sessions"] == 1
+
+
+@pytest.mark.attack("A155", "F29")
+def test_everything_is_ended_before_the_alarm_is_over(make_house, house, monkeypatch):
+    """Whoever dies in between is still stopped: nothing is issued over what was not ended"""
+    house.signed_in(house.citizen())
+    written(house, 40)
+    log_memory.sound_alarm(house.parts, Bad(3, "looked wrong"))
+
+    def dies(*_: Any) -> None:
+        raise Unavailable("keyring")
+
+    monkeypatch.setattr("idp.flows.restored.after_restore", dies)
+    with pytest.raises(Unavailable):
+        log_memory.accept(house.parts, log_signer(house.parts), "lost")
+    assert alarm(house.parts) and would_end(house.parts)["would_end_sessions"] == 0
 
 
 @pytest.mark.attack("A155", "F29")
