@@ -21,6 +21,9 @@ class Field(msgspec.Struct, frozen=True, array_like=True):
     sealed: bytes
 
 
+_FIELDS = msgspec.msgpack.Decoder(list[Field])
+
+
 def field_digest(salt: bytes, name: str, value: str) -> bytes:
     """fᵢ, 32 bytes."""
     return sha256(salt + name.encode() + b"\x00" + value.encode()).digest()
@@ -40,4 +43,4 @@ def unpack(stored: bytes) -> list[Field]:
     """Inverse of :func:`pack`. Raises ValueError for an unknown version."""
     if stored[:1] != b"\x01":
         raise ValueError("unknown version of stored event fields")
-    return msgspec.msgpack.decode(stored[1:], type=list[Field])
+    return _FIELDS.decode(stored[1:])

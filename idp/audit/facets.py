@@ -61,7 +61,7 @@ def facets(event: Event) -> Iterator[tuple[str, bytes]]:
     try:
         head = _DECODER.decode(event.head)
         staff = bytes.fromhex(head.actor or "")
-    except ValueError:  # not written by us: the tree takes it as it is, and the verifier names it
+    except ValueError:  # not written by us: in the tree by an operator's word alone, and the verifier names it
         return
     if staff:
         yield STAFF, staff

@@ -87,8 +87,8 @@ class LogKeeper:
         now = self._parts.clock()
         try:
             count = catch_up(self._parts, self._signer, now)
-        except Damaged:
-            self._alarm(TAIL)
+        except Damaged as damaged:
+            self._alarm(damaged.bad or TAIL)
             raise
         if not count and now - head(self._parts).at >= SIGN_EVERY_US:
             sign_again(self._parts, self._signer, now)

@@ -7,9 +7,10 @@ import msgspec
 from idp.audit import merkle, tiles
 from idp.audit.entry import unpack
 from idp.audit.facets import ID, PERSON
+from idp.audit.fitting import row_of
 from idp.audit.proof import Proof
 from idp.audit.tiles import ENTRIES, HASH, WIDTH, Tile
-from idp.audit.verify import Row, entry_of
+from idp.audit.verify import entry_of
 from idp.errors import Code, Refusal
 from idp.flows.ids import raw_id
 from idp.flows.sequencer import Damaged, head, tile
@@ -73,12 +74,6 @@ def published(parts: Parts, asked: Tile) -> bytes | None:
         return tile(parts, asked.level, asked.n)[: asked.width * HASH]
     except KeyError:
         return None
-
-
-def row_of(event: Event) -> Row:
-    """The event as the verifier takes it."""
-    digests = [field.digest for field in unpack(event.fields)] if event.fields else []
-    return Row(event.salt, event.head, digests, event.entry)
 
 
 def seqs_of(bundle: TreeBundle) -> tuple[int, ...]:

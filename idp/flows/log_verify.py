@@ -1,21 +1,19 @@
 """The whole log checked against what was signed: every row, leaf, tile and signature; and that it extends what was remembered of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
-
-import msgspec
 
 from idp.audit import note
-from idp.audit.facets import facets
+from idp.audit.fitting import check_columns, fits, row_of
 from idp.audit.note import NoteError
 from idp.audit.tiles import HASH, WIDTH
 from idp.audit.verify import Bad, Rebuilt, check_row
-from idp.flows.log_reading import TileReader, leaves_of, row_of, rows_of, seqs_of
-from idp.flows.sequencer import LogSigner, head
+from idp.flows.log_index import Sums
+from idp.flows.log_reading import TileReader, leaves_of, rows_of, seqs_of
+from idp.flows.sequencer import LogSigner, head, unlike_written
 from idp.parts import Parts
 from idp.ports import Op
-from idp.records import Event, EventFacet, EventPending, TreeBundle, TreeHead
+from idp.records import Event, EventPending, TreeBundle, TreeHead
 
 Progress = Callable[[int, int], object]
 """``progress(done, size)``."""
@@ -37,7 +35,7 @@ class _Seen:
     """Which numbers have a leaf: a bit each, so that ten million take a megabyte; numbers leap (``store.partitions``), so by pages."""
 
     def __init__(self) -> None:
-        self._pages, self.count, self.lines = dict[int, bytearray](), 0, 0
+        self._pages, self.count = dict[int, bytearray](), 0
 
     def add(self, seq: int) -> bool:
         """False when it was there before."""
@@ -62,18 +60,18 @@ def verify(
     marks = {size: root for size, root in (remembered or {}).items() if size <= now.size}
     if longer := [size for size in remembered or {} if size > now.size]:
         raise Bad(now.size, f"the log ends here, but had {max(longer)} events: it was cut or brought back from a copy")
-    rebuilt, seen = Rebuilt(TileReader(parts)), _Seen()
+    rebuilt, seen, sums = Rebuilt(TileReader(parts)), _Seen(), Sums(parts)
     sound = 0
     for n in range(-(-now.size // WIDTH)):
-        _bundle(parts, now, n, rebuilt, seen, marks)
+        _bundle(parts, now, n, rebuilt, seen, sums, marks)
         sound = max([sound, *(size for size in marks if size <= rebuilt.size)])
         progress(rebuilt.size, now.size)
     rebuilt.end()
     if rebuilt.root() != now.root:
         raise Bad(None, f"the tree is not the one that was signed; up to index {sound} it is the remembered one")
     _no_strangers(parts, now, seen)
-    if (found := parts.store.count(EventFacet)) < seen.lines:
-        raise Bad(None, f"{seen.lines - found} lines are gone from the search index: events are hidden from searches")
+    sums.check(now, seen)
+    _check_waiting(parts, now, seen)
     return Whole(now.size, now.root, parts.store.count(Event) - now.size)
 
 
@@ -91,38 +89,9 @@ def check_signature(now: TreeHead, signer: LogSigner) -> None:
         raise Bad(None, "the head is not the one that was signed")
 
 
-class _Columns(msgspec.Struct):
-    """What of a head stands in columns too, to be searched by."""
-
-    id: str
-    at: int
-    kind: str
-    client_id: str | None = None
-    person: str | None = None
-
-
-_HEAD: Final = msgspec.json.Decoder(_Columns)
-
-
-def check_columns(row: Event) -> None:
-    """That the columns say what the sealed head says: nothing is hidden from a search. Raises ValueError."""
-    said, person = _HEAD.decode(row.head), row.actor.hex() if row.actor else None
-    if (row.id.hex(), row.at, row.kind, row.client_id, person) != (
-        said.id,
-        said.at,
-        said.kind,
-        said.client_id,
-        said.person,
-    ):
-        raise ValueError("a column was altered")
-
-
-def check_rows(parts: Parts, bundle: TreeBundle, only: range = range(WIDTH)) -> int:
-    """That each event of a bundle (``only`` these of it) is there and is what the tree holds; how many lines of the search index they have.
-
-    Raises Bad.
-    """
-    lines = 0
+def check_rows(parts: Parts, bundle: TreeBundle, only: range = range(WIDTH)) -> list[Event]:
+    """That each event of a bundle (``only`` these of it) is there and is what the tree holds; these events. Raises Bad."""
+    checked = []
     numbers = seqs_of(bundle)
     rows = rows_of(parts, numbers)
     for offset, (seq, entry) in enumerate(zip(numbers, leaves_of(bundle), strict=False)):
@@ -133,13 +102,15 @@ def check_rows(parts: Parts, bundle: TreeBundle, only: range = range(WIDTH)) -> 
             check_row(bundle.n * WIDTH + offset, None if row is None else row_of(row), entry)
             assert row is not None
             check_columns(row)
-            lines += len(set(facets(row)))
+            checked.append(row)
         except (ValueError, TypeError):  # its parts can't even be read, or contradict each other
             raise Bad(bundle.n * WIDTH + offset, "the event was altered") from None
-    return lines
+    return checked
 
 
-def _bundle(parts: Parts, now: TreeHead, n: int, rebuilt: Rebuilt, seen: _Seen, marks: Mapping[int, bytes]) -> None:
+def _bundle(
+    parts: Parts, now: TreeHead, n: int, rebuilt: Rebuilt, seen: _Seen, sums: Sums, marks: Mapping[int, bytes]
+) -> None:
     bundle = parts.store.one(TreeBundle, n=n)
     width = min(WIDTH, now.size - n * WIDTH)
     if bundle is None or len(bundle.entries) < width * HASH or len(bundle.seqs) * HASH != len(bundle.entries) * 8:
@@ -148,7 +119,7 @@ def _bundle(parts: Parts, now: TreeHead, n: int, rebuilt: Rebuilt, seen: _Seen, 
     if len(bundle.entries) > width * HASH:  # the tree grew since its head was read
         entries, seqs = bundle.entries[: width * HASH], bundle.seqs[: width * 8]
         bundle = TreeBundle(n, entries, seqs, bundle.min_seq, bundle.max_seq)
-    seen.lines += check_rows(parts, bundle)
+    sums.add(check_rows(parts, bundle))
     for seq, entry in zip(seqs_of(bundle), leaves_of(bundle), strict=True):
         if not seen.add(seq):
             raise Bad(rebuilt.size, "the event stands in the tree twice")
@@ -170,6 +141,29 @@ def _no_strangers(parts: Parts, now: TreeHead, seen: _Seen) -> None:
             if row.seq <= now.last_seq and row.seq not in seen and late is None and not _since(parts, now, row.seq):
                 raise Bad(None, f"the event {row.id.hex()} was slipped in behind the log's back")
         after = rows[-1].seq
+
+
+def _check_waiting(parts: Parts, now: TreeHead, seen: _Seen) -> None:
+    """That each event that waits for its leaf is there, waits for its first, and fits its entry. Raises Bad."""
+    wrong = dict[int, str]()
+    for seq, row in _waiting(parts, now):
+        if row is None or seq in seen or not fits(row):
+            wrong[seq] = f"number {seq}" if row is None else row.id.hex()
+    if wrong:
+        raise unlike_written(list(wrong.values()))
+
+
+def _waiting(parts: Parts, now: TreeHead) -> Iterator[tuple[int, Event | None]]:
+    """The number of each event in the line with its row, then those that are younger than the tree: on SQLite they are the line."""
+    after = FIRST
+    while line := parts.store.find(EventPending, {"seq": Op(">", after)}, order=("seq",), limit=PAGE):
+        rows = rows_of(parts, tuple(place.seq for place in line))
+        yield from ((place.seq, rows.get(place.seq)) for place in line)
+        after = line[-1].seq
+    after = now.last_seq
+    while found := parts.store.find(Event, {"seq": Op(">", after)}, order=("seq",), limit=PAGE):
+        yield from ((row.seq, row) for row in found)
+        after = found[-1].seq
 
 
 def _since(parts: Parts, now: TreeHead, seq: int) -> bool:

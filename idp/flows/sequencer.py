@@ -11,10 +11,12 @@ from typing import Final
 from idp.audit import note
 from idp.audit.counts import counts
 from idp.audit.facets import facets
+from idp.audit.fitting import fits
 from idp.audit.growth import Growth, grow
 from idp.audit.merkle import EMPTY
 from idp.audit.note import Checkpoint, Signing, Verifier
 from idp.audit.tiles import HASH, WIDTH
+from idp.audit.verify import Bad
 from idp.errors import Unavailable
 from idp.parts import Parts
 from idp.ports import Committed, Delete, Insert, InsertMany, Op, Update, Write
@@ -28,15 +30,18 @@ BATCH: Final = 2048
 SECOND: Final = 1_000_000
 MOST_ROWS: Final = 512
 """Lines of the index in one statement."""
+NAMED: Final = 5
+"""So many of the events that wait wrongly are named."""
 MANY: Final = 10 * BATCH
 DAMAGED: Final = "audit log: the stored tree is not what was signed; run `idp audit verify`"
 
 
 class Damaged(Unavailable):
-    """The stored tree does not carry its head, or its newest rows are gone: nothing is added to it."""
+    """The stored tree does not carry its head, its newest rows are gone, or what waits is not as it was written (``bad``): nothing is added to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, bad: Bad | None = None) -> None:
         super().__init__(DAMAGED)
+        self.bad = bad
 
     def advice(self) -> str:
         """What to do."""
@@ -86,6 +91,8 @@ def step(parts: Parts, signer: LogSigner, now: int, limit: int = BATCH) -> int:
         return 0
     if any(len(e.entry) != HASH for e in events):
         raise Damaged
+    if not all(map(fits, events)) and not _accepted(parts, old):
+        raise Damaged(_misfits(events))
     try:
         last = _last(parts, old)
         grown = grow(old.size, [(e.seq, e.entry) for e in events], lambda level, n: tile(parts, level, n), last)
@@ -141,10 +148,25 @@ def _still_there(parts: Parts, old: TreeHead, bundle: TreeBundle) -> None:
     """The row of the last leaf: whoever deletes the newest rows, or lets their numbers be given again, is noticed here. Raises KeyError."""
     seq = int.from_bytes(bundle.seqs[-8:], "big")
     row = parts.store.one(Event, seq=seq)
-    if row is None or row.entry != bundle.entries[-HASH:]:
-        known = parts.store.one(TreeHead, name=ACCEPTED)
-        if known is None or known.size != old.size:
-            raise KeyError(seq)
+    if (row is None or row.entry != bundle.entries[-HASH:]) and not _accepted(parts, old):
+        raise KeyError(seq)
+
+
+def _accepted(parts: Parts, old: TreeHead) -> bool:
+    """Whether an operator accepted the log at this head: what was amiss then is passed over once, and stays named by the verifier."""
+    known = parts.store.one(TreeHead, name=ACCEPTED)
+    return known is not None and known.size == old.size
+
+
+def _misfits(events: Sequence[Event]) -> Bad:
+    """Which events of a batch do not fit their entries."""
+    return unlike_written([event.id.hex() for event in events if not fits(event)])
+
+
+def unlike_written(names: Sequence[str]) -> Bad:
+    """What is said of events that wait for their leaf and were altered, forged or deleted."""
+    first = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+    return Bad(None, f"{len(names)} events that wait for their leaf are not as they were written: {first}")
 
 
 def _writes(old: TreeHead, grown: Growth, events: Sequence[Event], signer: LogSigner, now: int) -> list[Write]:

@@ -10,6 +10,7 @@ import pytest
 from idp.audit.entry import entry, unpack
 from idp.audit.events import ClientTokenIssued, SignInFailed, record
 from idp.audit.verify import Bad
+from idp.flows import log_index
 from idp.flows.log_memory import remembered
 from idp.flows.log_verify import verify
 from idp.flows.sequencer import catch_up, head, log_signer
@@ -66,6 +67,42 @@ def test_a_whole_log_is_whole(any_house):
     assert told[-1] == (SIZE, SIZE)
 
 
+@pytest.mark.parametrize("page", [1, 2, 7, 50])
+def test_the_search_index_and_the_counts_are_read_whole_in_pages(any_house, monkeypatch, page):
+    """Wherever a page ends: within a value, between two, between facets; a line at either end is seen"""
+    monkeypatch.setattr(log_index, "PAGE", page)
+    house, insider = any_house, Insider(any_house)
+    written(house, 20)
+    assert found(house) is None
+    for facet in ("aaa", "zzz"):
+        insider.do(
+            f"INSERT INTO event_facets (facet, value, seq) SELECT '{facet}', value, seq FROM event_facets"
+            f" WHERE facet = 'id' AND seq = {insider.seq(7)}"
+        )
+        bad = found(house)
+        assert bad is not None and bad.index == 7
+        insider.do(f"DELETE FROM event_facets WHERE facet = '{facet}'")
+    assert found(house) is None
+
+
+def test_what_comes_into_the_tree_while_it_is_checked_is_no_fault(any_house):
+    """Lines and counts of younger events are there, and hide no count that is wrong beside them"""
+    house, signer = any_house, log_signer(any_house.parts)
+    written(house, 300)
+
+    def grow(*_: int) -> None:
+        happen(house, 3)
+        catch_up(house.parts, signer, house.clock())
+
+    before = head(house.parts).size
+    assert verify(house.parts, signer, grow).size == before
+    assert head(house.parts).size > before
+    for wrong in ("n + 30", "n - 60"):
+        Insider(house).do(f"UPDATE event_counts SET n = {wrong} WHERE client_id = 'c'")
+        with pytest.raises(Bad, match="2 counts are not"):
+            verify(house.parts, signer, grow)
+
+
 FORGERIES = {
     "deleted": (300, ["DELETE FROM events WHERE seq = {300}"]),
     "the newest deleted": (650, ["DELETE FROM events WHERE seq >= {650}"]),
@@ -75,7 +112,7 @@ FORGERIES = {
     "hidden at another time": (61, ["UPDATE events SET at = at + 1000 WHERE seq = {61}"]),
     "hidden from its client": (62, ["UPDATE events SET client_id = 'other' WHERE seq = {62}"]),
     "hidden from its person": (63, ["UPDATE events SET actor = {blob} WHERE seq = {63}"]),
-    "hidden from searches": (None, ["DELETE FROM event_facets WHERE seq = {64}"]),
+    "hidden from searches": (64, ["DELETE FROM event_facets WHERE seq = {64}"]),
     "fields cut off": (5, ["UPDATE events SET fields = NULL WHERE seq = {5}"]),
     "fields spoilt": (5, ["UPDATE events SET fields = {blob} WHERE seq = {5}"]),
     "swapped": (
