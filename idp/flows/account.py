@@ -106,19 +106,25 @@ def services(parts: Parts, person: Person) -> list[Service]:
 def _service(parts: Parts, person: Person, client: Client, consent: Consent | None, grants: list[Grant]) -> Service:
     began = [consent.created_at] if consent else []
     asked = msgspec.json.decode(consent.document, type=Wanted) if consent else Wanted((), ())
-    lawful = {name for item in asked.items for name in item.allowed if _by_law(parts, item, name)}
-    told = dict.fromkeys((*asked.claims, *(name for item in asked.items for name in item.allowed)))
+    sees, lawful = allowed(parts, asked)
     return Service(
         reference=_reference(parts, person, client.client_id),
         client=client,
         since=min(began + [grant.created_at for grant in grants]),
         last_used=grants[0].created_at if grants else None,
-        sees=tuple(name for name in told if name not in lawful),
+        sees=sees,
         offline=any(grant.offline for grant in grants),
-        lawful=tuple(name for name in told if name in lawful),
+        lawful=lawful,
         until=consent.expires_at if consent else None,
         once=consent is not None and consent.expires_at == consent.created_at,
     )
+
+
+def allowed(parts: Parts, given: Wanted) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a consent lets a service see: claims and attributes that the citizen allowed, and those that the law orders instead."""
+    lawful = {name for item in given.items for name in item.allowed if _by_law(parts, item, name)}
+    told = dict.fromkeys((*given.claims, *(name for item in given.items for name in item.allowed)))
+    return tuple(name for name in told if name not in lawful), tuple(name for name in told if name in lawful)
 
 
 def _by_law(parts: Parts, item: WantedItem, attribute: str) -> bool:

@@ -13,6 +13,7 @@ from idp.audit.facets import PERSON
 from idp.audit.rights import CopyTaken
 from idp.errors import Unavailable
 from idp.flows import correction, objections, outbox, people, sessions
+from idp.flows.account import allowed
 from idp.flows.consent import Wanted
 from idp.flows.history import due
 from idp.flows.people import Caller, Person, event, seen
@@ -51,8 +52,9 @@ _INNER: Final = frozenset(
 Rows = list[dict[str, Any]]
 
 
-def take(parts: Parts, caller: Caller, person: Person, form: str) -> dict[str, Any]:
-    """Record that a copy is taken (``form`` json or html), then make it. Times are microseconds. Raises Unavailable."""
+def take(parts: Parts, caller: Caller, person: Person, form: str, lang: str) -> dict[str, Any]:
+    """Record that a copy is taken (``form`` json or html), then make it; services by their names in ``lang``. Times are microseconds. Raises
+    Unavailable."""
     fact = CopyTaken(what="everything", form=form, reference=caller.reference)
     told = event(parts, caller, fact, person.citizen, address=True)
     if not isinstance(parts.store.commit(seen(parts, caller, told, person.citizen)), Committed):
@@ -71,7 +73,7 @@ def take(parts: Parts, caller: Caller, person: Person, form: str) -> dict[str, A
         "identifiers": _identifiers(parts, person),
         "attributes": _attributes(parts, person),
         "sessions": _sessions(parts, person),
-        "services": _services(parts, person),
+        "services": _services(parts, person, lang),
         "objections": _objections(parts, person),
         "messages": _messages(parts, person),
         "events": events,
@@ -115,7 +117,7 @@ def _sessions(parts: Parts, person: Person) -> Rows:
     return found
 
 
-def _services(parts: Parts, person: Person) -> Rows:
+def _services(parts: Parts, person: Person, lang: str) -> Rows:
     """What was allowed to whom, under which name they know the citizen; withdrawn ones too."""
     mine = {"account_id": person.account.id}
     consents = {row.client_id: row for row in parts.store.find(Consent, mine, limit=10_000)}
@@ -123,21 +125,28 @@ def _services(parts: Parts, person: Person) -> Rows:
     for grant in parts.store.find(Grant, mine, order=("created_at",), limit=10_000):
         last[grant.client_id] = grant.created_at
     known = {name: parts.clients.get(name) for name in sorted({*consents, *last})}
-    return [_service(parts, person, name, client, consents.get(name), last.get(name)) for name, client in known.items()]
+    return [
+        {
+            "client_id": name,
+            "service": named(parts, client, lang).name if client else None,
+            **_service(parts, person, client, consents.get(name), last.get(name)),
+        }
+        for name, client in known.items()
+    ]
 
 
 def _service(
-    parts: Parts, person: Person, name: str, client: Client | None, consent: Consent | None, last: int | None
+    parts: Parts, person: Person, client: Client | None, consent: Consent | None, last: int | None
 ) -> dict[str, Any]:
-    allowed = msgspec.json.decode(consent.document, type=Wanted) if consent else Wanted((), ())
-    version = person.account.pairwise_version
+    given = msgspec.json.decode(consent.document, type=Wanted) if consent else Wanted((), ())
+    version, (sees, lawful) = person.account.pairwise_version, allowed(parts, given)
     return {
-        "client_id": name,
-        "service": (client.client_name or named(parts, client, "zh-Hans").name) if client else None,
         "knows_you_as": subject(parts.ring, version, person.account.id, client.sector_id) if client else None,
-        "scopes": allowed.scope,
-        "attributes": allowed.claims,
-        "told_as_verified": allowed.verified,
+        "scopes": given.scope,
+        "attributes": sees,
+        "attributes_by_law": lawful,
+        "items": [{"code": item.code, "version": item.version, "attributes": item.allowed} for item in given.items],
+        "told_as_verified": given.verified,
         "allowed_at": consent.created_at if consent else None,
         "ends_at": consent.expires_at if consent else None,
         "withdrawn_at": consent.withdrawn_at if consent else None,

@@ -385,5 +385,12 @@ COPY_EVENTS: dict[str, LazyString] = {
     "reveal.asked": _("Security staff asked to see your data"),
     "reveal.decided": _("A second member of staff decided about it"),
     "reveal.seen": _("Security staff looked at your data"),
+    "search.person": _("Security staff looked up whose account this is"),
 }
-"""What happened in an account, by the event's kind, for its owner's copy; a kind that is not here is shown as it is."""
+"""What happened in an account, by the event's kind, for its owner's copy; a kind that is not here in the words of staff."""
+
+COPY_LOCKS: dict[str, LazyString] = {
+    "disabled": _("The account was locked"),
+    "active": _("The account was let on again"),
+}
+"""What an ``account.changed`` of the state says, by its value."""

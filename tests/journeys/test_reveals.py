@@ -132,7 +132,7 @@ def test_the_citizen_reads_of_it_after_the_delay(make_house: Any) -> None:
     li = signed_in()
     assert 'id="history-none"' in li.get("/account/history").text
     person = member(house, "li.wei@example.cn")
-    kinds = {e["kind"] for e in copies.take(house.parts, caller(house), person, "json")["events"]}
+    kinds = {e["kind"] for e in copies.take(house.parts, caller(house), person, "json", "en")["events"]}
     assert kinds and not [kind for kind in kinds if kind.startswith(("reveal.", "case."))]
     house.clock.advance(2 * DAY_S)
     li = signed_in()
@@ -150,7 +150,7 @@ def test_the_citizen_reads_of_it_after_the_delay(make_house: Any) -> None:
         assert words in detail
     assert "wang" not in detail and 'id="to-receipt"' not in detail
     assert li.get(f"/account/history/{handles[0]}/receipt").status_code == 404
-    kinds = {e["kind"] for e in copies.take(house.parts, caller(house), person, "json")["events"]}
+    kinds = {e["kind"] for e in copies.take(house.parts, caller(house), person, "json", "en")["events"]}
     assert {"reveal.asked", "reveal.decided", "reveal.seen"} <= kinds
     li.get(f"/account/history/{handles[0]}")
     assert li.submit(kind="object", words="Why did nobody ring?").status_code == 200

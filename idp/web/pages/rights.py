@@ -4,19 +4,22 @@ from typing import Any
 
 import msgspec
 from flask import Blueprint, Response
+from flask_babel import LazyString
 
 from idp.flows import copies, erasure, factors, history
 from idp.flows.people import Person
 from idp.parts import Parts
 from idp.records import Session
+from idp.web.code_words import event_words
 from idp.web.cookies import SESSION, clear_cookie
 from idp.web.pages.account import View, frame, own_form, own_page
 from idp.web.pages.common import language, see_other
 from idp.web.pages.history import download
-from idp.web.pages.telling import attribute_name, document, heads, row
+from idp.web.pages.said import whole as said_whole
+from idp.web.pages.telling import attribute_name, document, heads, in_order, row
 from idp.web.pages.visit import Visit, field, show
 from idp.web.theme import instant_iso, instant_text, render
-from idp.web.wording import COPY_EVENTS, KEEPERS, OBJECTION_KINDS, OBJECTION_OUTCOMES
+from idp.web.wording import COPY_EVENTS, COPY_LOCKS, KEEPERS, OBJECTION_KINDS, OBJECTION_OUTCOMES
 
 COPY, DELETE = "/account/copy", "/account/delete"
 _TIMES = ("_at", "at", "since", "due", "until")
@@ -64,7 +67,7 @@ def _copied(here: Visit, person: Person, session: Session) -> Response:
     form = "html" if field("form") == "html" else "json"
     lang = language(None, person.account.locale)
     lines = history.page(here.parts, person, history.Asked(), history.FILE)
-    whole = copies.take(here.parts, here.caller, person, form)
+    whole = copies.take(here.parts, here.caller, person, form, lang)
     if form == "json":
         told = [document(here.parts, line, lang) for line in lines.lines]
         made = {**_dated(whole), "history": told, "history_complete": not lines.after}
@@ -73,16 +76,25 @@ def _copied(here: Visit, person: Person, session: Session) -> Response:
         "_copy_file.html",
         lang,
         copy=whole,
-        names={a["name"]: attribute_name(a["name"], lang) for a in whole["attributes"]},
+        in_order=in_order,
+        name_of=lambda code: attribute_name(code, lang),
+        said=lambda code, value: said_whole(code, value, lang),
         sources={a["source"]: KEEPERS.get(a["source"], a["source"]) for a in whole["attributes"]},
         told_heads=heads(lang),
         told=[[instant_text(line.told.at, lang), *row(line, lang)[1:]] for line in lines.lines],
-        kinds=COPY_EVENTS,
+        event_said=_event_words,
         objection_kinds=OBJECTION_KINDS,
         outcomes=OBJECTION_OUTCOMES,
         complete=whole["events_complete"] and not lines.after,
     )
     return download(body.encode(), "text/html; charset=utf-8", "my-data.html")
+
+
+def _event_words(event: dict[str, Any]) -> LazyString | str:
+    """A lock is called one, whoever did it."""
+    locks = (event["kind"], event.get("what")) == ("account.changed", "status")
+    lock = COPY_LOCKS.get(event.get("value", "")) if locks else None
+    return lock or COPY_EVENTS.get(event["kind"]) or event_words(event["kind"], event)
 
 
 def _dated(value: Any, name: str = "") -> Any:

@@ -1,6 +1,7 @@
 """A masked value in the words of the reader: truth values, dates, languages and countries are not shown as programs write them."""
 
 import re
+from typing import Any
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
@@ -30,6 +31,14 @@ def said(code: str, text: str, lang: str) -> str:
         return text
     with force_locale(locale_name(lang)):
         return str(WORDS[text])
+
+
+def whole(code: str, value: Any, lang: str) -> str:
+    """The value of an attribute as it is held, for its owner's own copy: nothing masked."""
+    if isinstance(value, dict):
+        return ("、" if lang == "zh-Hans" else ", ").join(str(part) for part in value.values())
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return said(code, text, lang)
 
 
 def _instant(text: str, lang: str) -> str:

@@ -1,5 +1,6 @@
 """How a line of the history is written for people and for files."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -44,10 +45,15 @@ def attribute_name(name: str, lang: str) -> str:
     return (spoken(kind.names, lang) if kind else "") or name
 
 
-def names_in_order(line: Line) -> list[str]:
-    """Every attribute of a line, standard claims first and as OIDC Core §5.1 lists them: a consent keeps them by the alphabet of programs."""
+def in_order(names: Iterable[str]) -> list[str]:
+    """Standard claims first and as OIDC Core §5.1 lists them: a consent keeps them by the alphabet of programs."""
     order = {name: at for at, name in enumerate(CLAIMS)}
-    return sorted(line.told.names, key=lambda name: order.get(name, len(order)))
+    return sorted(names, key=lambda name: order.get(name, len(order)))
+
+
+def names_in_order(line: Line) -> list[str]:
+    """Every attribute of a line."""
+    return in_order(line.told.names)
 
 
 def view(line: Line, lang: str) -> dict[str, Any]:
