@@ -19,7 +19,7 @@ from idp.records import PurposeKey
 from idp.release.details import DetailKeys
 from idp.release.vault import Vault
 from idp.store.open import open_keyring, open_store, open_volatile
-from idp.store.schema import KEYRING_LINEAGE, MAIN_LINEAGE, current, head, upgrade
+from idp.store.schema import KEYRING_LINEAGE, MAIN_LINEAGE, clear, current, head, upgrade, vacant
 from idp.web.access import Access
 from idp.web.cors import cors_headers
 from idp.web.edge import Edge, Operation
@@ -154,6 +154,17 @@ def prepare(
     finally:
         store.close()
     return schema_state(config)
+
+
+def occupied(*urls: str) -> list[str]:
+    """Which of these SQL stores hold something already. Raises Unavailable."""
+    return [url for url in urls if not vacant(url)]
+
+
+def emptied(*urls: str) -> None:
+    """Take away what was just put into stores that were not occupied. Raises OSError, Unavailable."""
+    for url in urls:
+        clear(url)
 
 
 def create_app(config: Config, parts: Parts | None = None, *, log: Callable[[bytes], object] | None = None) -> Edge:

@@ -34,19 +34,31 @@ def backup(folder: Path, as_json: bool) -> None:
 @click.option(
     "--verify", is_flag=True, help="Only check that the newest copy can be read with the present keys; change nothing."
 )
+@click.option(
+    "--keep-keyring", is_flag=True, help="The living keyring is still there: bring back the main database alone."
+)
 @verb
-def restore(folder: Path, verify: bool, as_json: bool) -> None:
+def restore(folder: Path, verify: bool, keep_keyring: bool, as_json: bool) -> None:
     """Bring the newest copy in FOLDER back into empty stores, or (--verify) check that this would work.
+
+    Where only the main database was lost, say --keep-keyring: the living keyring knows best whom it has forgotten. Nothing is ever overwritten, and
+    what fails leaves the stores as they were.
 
     After a restore every session, code and refresh token is ended: what was revoked since the copy must not come back to life.
     """
     copies = sorted(folder.glob("database-*"), key=lambda p: int(p.name.rpartition("-")[2]))
     ring = folder / "keyring"
-    if not copies or not ring.exists():
+    if verify and keep_keyring:
+        raise click.UsageError("--verify reads the copies of both; say --verify or --keep-keyring")
+    if not copies or not (keep_keyring or ring.exists()):
         fail(f"{folder} holds no copy made by `idp backup`")
         return
     from idp.cli.restoring import bring_back, verify_copy
 
     config = configuration()
-    report = verify_copy(config, copies[-1], ring) if verify else bring_back(config, copies[-1], ring)
+    report = (
+        verify_copy(config, copies[-1], ring)
+        if verify
+        else bring_back(config, copies[-1], None if keep_keyring else ring)
+    )
     show(report, as_json)

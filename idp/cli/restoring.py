@@ -1,15 +1,17 @@
 """How a copy comes back: into empty stores only, checked row by row, with everything that could have been revoked since ended."""
 
 import shutil
+import sqlite3
 import subprocess
 import tempfile
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from idp.app import close_parts, open_parts
+from idp.app import close_parts, emptied, occupied, open_parts
 from idp.audit.entry import entry, unpack
 from idp.audit.verify import Bad
 from idp.config import Config
@@ -50,19 +52,77 @@ def verify_copy(config: Config, main: Path, ring: Path) -> dict[str, Any]:
             close_parts(parts)
 
 
-def bring_back(config: Config, main: Path, ring: Path) -> dict[str, Any]:
-    """Restore both stores, check them, end every session and grant, forget again whom the keyring forgot.
+def bring_back(config: Config, main: Path, ring: Path | None) -> dict[str, Any]:
+    """Restore both stores, check them, end every session and grant, forget again whom the keyring forgot. ``ring`` None: the keyring stays as it is,
+    and the main database alone comes back beside it.
 
-    Raises ClickException when a store is not empty.
+    Raises ClickException when a store is not empty, before anything is written; whatever fails later leaves the stores as they were.
+    SQLite's files get their names last, the database's after the keyring's, so that nobody can serve a copy in which nothing was ended.
     """
-    _put(config.database_url, main)
-    _put(config.keyring_url, ring)
+    copies = ({} if ring is None else {config.keyring_url: ring}) | {config.database_url: main}
+    _refuse_occupied(config, list(copies))
+    put = {url: _aside(url) for url in copies}
+    aside = replace(
+        config, database_url=put[config.database_url], keyring_url=put.get(config.keyring_url, config.keyring_url)
+    )
+    mine = list[str]()
+    try:
+        for url, copy in copies.items():
+            mine.append(put[url])
+            _put(put[url], copy)
+        report = _finished(aside)
+        for url in copies:
+            _name(put[url], url)
+            mine.append(url)
+    except BaseException:
+        emptied(*mine)
+        raise
+    return {"copy": main.name, "keyring": "kept as it was" if ring is None else ring.name, **report}
+
+
+def _finished(config: Config) -> dict[str, Any]:
     parts = open_parts(config)
     try:
-        report = _read_all(parts)
-        return {"copy": main.name, **report, **end_again_all(parts), "log": _log(parts)}
+        return {**_read_all(parts), **end_again_all(parts), "log": _log(parts)}
     finally:
         close_parts(parts)
+
+
+def _refuse_occupied(config: Config, urls: list[str]) -> None:
+    there = occupied(*urls)
+    if config.database_url in there:
+        raise click.ClickException(
+            f"{_shown(config.database_url, 'the database')} exists, or what SQLite keeps beside it (-wal, -shm); "
+            "move it away first, a restore never overwrites"
+        )
+    if there:
+        raise click.ClickException(
+            f"{_shown(config.keyring_url, 'the keyring')} exists; a restore never overwrites. If it is the living one, the newest there is, "
+            "say --keep-keyring: the main database alone comes back. Else move it away first"
+        )
+    if config.keyring_url not in urls and not occupied(config.keyring_url):
+        raise click.ClickException("there is no keyring to keep; leave --keep-keyring out to bring back its copy")
+
+
+def _shown(url: str, name: str) -> str:
+    """A file by its path; a server's URL may hold a password."""
+    return url.removeprefix("sqlite:///") if url.startswith("sqlite:///") else name
+
+
+def _aside(url: str) -> str:
+    """Where a copy is made ready; in PostgreSQL that is its place."""
+    return f"{url}.restoring" if url.startswith("sqlite:///") else url
+
+
+def _name(aside: str, url: str) -> None:
+    if aside == url:
+        return
+    made, target = (Path(u.removeprefix("sqlite:///")) for u in (aside, url))
+    with closing(sqlite3.connect(made)) as last:  # whoever closes last leaves everything in the one file
+        last.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    if occupied(url):
+        raise click.ClickException(f"{target} was made meanwhile; a restore never overwrites")
+    made.rename(target)
 
 
 def _log(parts: Parts) -> str:
@@ -76,9 +136,8 @@ def _log(parts: Parts) -> str:
 
 def _put(url: str, copy: Path) -> None:
     if url.startswith("sqlite:///"):
+        emptied(url)  # what a restore that was killed left
         target = Path(url.removeprefix("sqlite:///"))
-        if target.exists():
-            raise click.ClickException(f"{target} exists; move it away first, a restore never overwrites")
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.copyfile(copy, target)
         target.chmod(0o600)

@@ -50,6 +50,19 @@ MAIN_LINEAGE = Lineage(MAIN, "versions")
 KEYRING_LINEAGE = Lineage(KEYRING, "versions/keyring")
 
 
+ENDS = ("", "-wal", "-shm", "-journal")
+"""Files of one SQLite database: a write-ahead log that another left would be read into the next of that name."""
+_OF_AN_EXTENSION = "EXISTS (SELECT FROM pg_depend d WHERE d.objid = o.oid AND d.deptype = 'e')"
+_OURS = f"""
+    SELECT format('DROP TABLE IF EXISTS %I.%I CASCADE', n.nspname, o.relname) FROM pg_class o JOIN pg_namespace n ON n.oid = o.relnamespace
+    WHERE o.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT {_OF_AN_EXTENSION}
+""".replace("%", "%%")  # noqa: S608  constants
+_FUNCTIONS = f"""
+    SELECT format('DROP FUNCTION IF EXISTS %s CASCADE', o.oid::regprocedure) FROM pg_proc o JOIN pg_namespace n ON n.oid = o.pronamespace
+    WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT {_OF_AN_EXTENSION}
+""".replace("%", "%%")  # noqa: S608  constants
+
+
 def upgrade(
     url: str, progress: Progress = lambda _: None, *, lineage: Lineage = MAIN_LINEAGE, to: str = "head"
 ) -> None:
@@ -88,6 +101,27 @@ def check(url: str, *, lineage: Lineage = MAIN_LINEAGE) -> None:
     """Pass when the database stands exactly at :func:`head`. Raises SchemaUnknown with the remedy, Unavailable."""
     with _connection(url) as connection:
         judge_version(_versions(connection, lineage), lineage.head)
+
+
+def vacant(url: str) -> bool:
+    """Whether nothing is there yet: no file of a SQLite database, which is not made, no table in one of PostgreSQL. Raises Unavailable."""
+    if url.startswith("sqlite:"):
+        path = path_of(url)
+        return not any(Path(f"{path}{end}").exists() for end in ENDS)
+    with _connection(url) as connection:
+        return not connection.exec_driver_sql(_OURS).fetchall()
+
+
+def clear(url: str) -> None:
+    """Take away what is in a database that was :func:`vacant` before. Raises OSError, Unavailable."""
+    if url.startswith("sqlite:"):
+        for end in ENDS:
+            Path(f"{path_of(url)}{end}").unlink(missing_ok=True)
+        return
+    with _connection(url) as connection:
+        for (drop,) in [*connection.exec_driver_sql(_OURS), *connection.exec_driver_sql(_FUNCTIONS)]:
+            connection.exec_driver_sql(drop)
+        connection.commit()
 
 
 def _config(lineage: Lineage) -> "Config":

@@ -222,6 +222,61 @@ def test_backup_verifies_and_comes_back_with_sessions_ended(idp, tmp_path):
     assert idp.ask("audit", "list", "--limit", "1")[0]["kind"] == "store.restored"
 
 
+def stores(folder) -> set[str]:
+    there = {path.name for path in folder.iterdir() if path.name.startswith(("main.db", "keyring.db"))}
+    return {name for name in there if not name.endswith(".lock")}
+
+
+def lost(folder, *names: str) -> None:
+    for name in names:
+        for end in ("", "-wal", "-shm"):
+            (folder / f"{name}{end}").unlink(missing_ok=True)
+
+
+@pytest.mark.attack("F29", "F30")
+def test_a_refused_restore_writes_nothing_and_the_living_keyring_can_stay(idp, tmp_path):
+    """Whoever serves after a refusal would serve a copy in which nothing was ended; whom the keyring forgot stays forgotten (DECISIONS 7, 43)"""
+    for name in ("li.wei", "zhang.min"):
+        idp.ask("accounts", "add", idp.file("a.json", {"identifiers": [name], "password": "a long enough sentence"}))
+    idp.ask("backup", str(tmp_path / "copies"))
+    idp.ask("accounts", "erase", "zhang.min", "--reason", "court-order", "--yes")
+    lost(tmp_path, "main.db")
+    refused = idp.run("restore", str(tmp_path / "copies"))
+    assert (refused.exit_code, "--keep-keyring" in refused.output + refused.stderr) == (1, True)
+    assert not {name for name in stores(tmp_path) if name.startswith("main.db")}
+    (tmp_path / "main.db-wal").write_bytes(b"another's")
+    assert idp.run("restore", str(tmp_path / "copies"), "--keep-keyring").exit_code == 1, "its log would be read"
+    lost(tmp_path, "main.db")
+    done = idp.ask("restore", str(tmp_path / "copies"), "--keep-keyring")
+    assert (done["keyring"], done["accounts"], done["erased_again"]) == ("kept as it was", 1, 1)
+    assert {"sessions_ended", "grants_ended", "codes_ended", "keys_destroyed_again", "log"} <= set(done)
+    assert not {name for name in stores(tmp_path) if "restoring" in name}
+    lost(tmp_path, "main.db", "keyring.db")
+    nothing = idp.run("restore", str(tmp_path / "copies"), "--keep-keyring")
+    assert (nothing.exit_code, stores(tmp_path)) == (1, set())
+
+
+@pytest.mark.attack("F29", "F30")
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_restore_that_fails_takes_away_what_it_wrote(idp, tmp_path, monkeypatch, keep):
+    """At the last step before it is done: neither database stands there un-ended, and the next try succeeds"""
+    from idp.errors import Unavailable
+
+    idp.ask("backup", str(tmp_path / "copies"))
+    lost(tmp_path, "main.db", *(() if keep else ("keyring.db",)))
+    before, more = stores(tmp_path), ["--keep-keyring"] if keep else []
+
+    def dies(*_: object) -> None:
+        assert not (tmp_path / "main.db").exists(), "not under its name before everything is ended"
+        raise Unavailable("keyring")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("idp.flows.restored.after_restore", dies)
+        assert idp.run("restore", str(tmp_path / "copies"), *more).exit_code == 1
+    assert (stores(tmp_path), before) == (before, {"keyring.db"} if keep else set())
+    assert idp.ask("restore", str(tmp_path / "copies"), *more)["whole"]
+
+
 def test_altered_copy_is_noticed(idp, tmp_path):
     import sqlite3
 

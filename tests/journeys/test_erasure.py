@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click import ClickException
 
+from idp.app import emptied, occupied
 from idp.audit.entry import entry, unpack
 from idp.cli.restoring import bring_back, verify_copy
+from idp.errors import Unavailable
 from idp.flows import addresses, erasure, outbox, people
 from idp.flows.worker import Worker
 from idp.records import (
@@ -333,6 +336,39 @@ def test_a_restore_begins_the_waiting_anew(house: House, tmp_path: Path) -> None
     row = restored.parts.store.one(Erasure, account_id=account)
     assert row is not None and row.state == "waiting" and row.due_at > house.clock()
     restored.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+@pytest.mark.attack("F29", "F30")
+def test_a_refused_restore_on_postgresql_leaves_nothing(
+    served_house: House, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All targets are looked at before anything is written, and what was written goes when anything fails (DECISIONS 7)"""
+    house = served_house
+    citizen(house)
+    copy, ring = tmp_path / "database-1", tmp_path / "keyring"
+    house.parts.store.backup(str(copy))
+    house.parts.keyring.backup(str(ring))
+    config = replace(house.config, database_url=postgres.database(), keyring_url=postgres.database())
+    with pytest.raises(ClickException, match="keyring exists.*--keep-keyring"):
+        bring_back(replace(config, keyring_url=house.config.keyring_url), copy, ring)
+    assert occupied(config.database_url) == []
+
+    def dies(*_: object) -> None:
+        raise Unavailable("keyring")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("idp.flows.restored.after_restore", dies)
+        with pytest.raises(Unavailable):
+            bring_back(config, copy, ring)
+    assert occupied(config.database_url, config.keyring_url) == []
+    assert bring_back(config, copy, ring)["whole"]
+    assert occupied(config.database_url, config.keyring_url) == [config.database_url, config.keyring_url]
+    emptied(config.database_url)
+    assert bring_back(config, copy, None)["keyring"] == "kept as it was"
+    for url in (config.database_url, config.keyring_url):
+        postgres.drop(url)
 
 
 @pytest.mark.postgres
