@@ -135,3 +135,86 @@ def test_a_services_wish_to_sign_out_is_not_dropped(li_wei: Person) -> None:
 def test_links_keep_what_a_page_was_asked_for(li_wei: Person, path: str, kept: str) -> None:
     (link,) = offered(li_wei.get(path))
     assert link.startswith(path.partition("?")[0]) and kept in link
+
+
+SAID_IN = {
+    "zh-Hans": re.compile(r"[\u4e00-\u9fff]{2}"),
+    "en": re.compile(r"\b(?:devices?|services?|password|account|sign|your)\b", re.IGNORECASE),
+}
+OTHER = {"zh-Hans": "en", "en": "zh-Hans"}
+PAGES = ["/", "/account", "/account/sessions", "/account/services", "/account/security", "/account/password", "/account/confirm", "/account/totp",
+         "/account/history", "/account/data", "/account/copy", "/account/delete", "/logout"]  # fmt: skip
+
+
+def words(page: TestResponse) -> str:
+    """What a page says in the language that it names as its own: without the switch, the brand and what names another language."""
+    text = re.sub(r"<(script|style|code)\b.*?</\1>", " ", page.text, flags=re.DOTALL)
+    text = re.sub(r'<(a|span|bdi) [^>]*\blang="[^"]*"[^>]*>.*?</\1>', " ", text, flags=re.DOTALL)
+    text = re.sub(r'<span lang="[^"]*">[^<]*</span>', " ", text)
+    return re.sub(r"<[^>]*>|[李伟]", " ", text)  # the citizen's name is theirs in every language
+
+
+def in_one_language(page: TestResponse, language: str) -> None:
+    assert page.headers["Content-Language"] == language, page.request.path
+    assert not SAID_IN[OTHER[language]].findall(words(page)), page.request.path
+    assert SAID_IN[language].search(words(page)), page.request.path
+
+
+@pytest.mark.parametrize("language", ["zh-Hans", "en"])
+@pytest.mark.parametrize("how", ["chosen before the sign-in", "the account's"])
+def test_a_visit_speaks_one_language(house: House, language: str, how: str) -> None:
+    """What was chosen at this browser goes before what the account remembers, and this before what the browser accepts: on the whole page."""
+    house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
+    before = Person(house)
+    before.sign_in()
+    chosen_now = how.startswith("chosen")
+    before.get(f"/account?lang={OTHER[language] if chosen_now else language}")
+    person = Person(house)
+    person.accepts = OTHER[language]
+    if chosen_now:
+        person.get(f"/sign-in?lang={language}")
+        person.submit(username="li.wei", password=PASSWORD)
+    else:
+        person.sign_in()
+    for path in PAGES:
+        in_one_language(person.get(path), language)
+    secret = re.search(r'id="totp-secret">([^<]+)<', person.get("/account/totp").text)
+    assert secret is not None
+    in_one_language(person.submit(totp=totp_now(house, secret[1])), language)
+    in_one_language(person.submit(saved="1"), language)
+    in_one_language(person.get("/account/recovery-codes"), language)
+    person.get("/account/password")
+    in_one_language(person.submit(password=PASSWORD, new_password=NEW, repeat_password=NEW), language)
+    person.get("/account/delete")
+    in_one_language(person.submit(sure="1"), language)
+
+
+@pytest.mark.parametrize("language", ["zh-Hans", "en"])
+def test_a_new_password_is_told_in_one_language(house: House, language: str) -> None:
+    house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
+    person = Person(house)
+    person.get(f"/forgot?lang={language}")
+    person.submit(identifier="li.wei@example.cn")
+    person.submit(code=last_code(house, "reset_code"))
+    in_one_language(person.submit(new_password=NEW, repeat_password=NEW), language)
+
+
+@pytest.mark.parametrize("language", ["zh-Hans", "en"])
+def test_a_consent_speaks_the_language_of_the_sign_in(house: House, language: str) -> None:
+    house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
+    before, person = Person(house), Person(house)
+    before.sign_in()
+    before.get(f"/account?lang={OTHER[language]}")
+    person.get(f"/sign-in?lang={language}")
+    authorize(person, house.register(), scope="openid profile")
+    person.submit(username="li.wei", password=PASSWORD)
+    assert 'value="allow"' in person.page.text and person.page.headers["Content-Language"] == language
+
+
+@pytest.mark.parametrize("path", ["/account", "/account/totp", "/account/recovery-codes", "/account/data"])
+def test_a_switch_on_any_own_page_is_remembered_for_the_account(li_wei: Person, path: str) -> None:
+    li_wei.get(f"{path}?lang=en")
+    elsewhere = Person(li_wei.house)
+    elsewhere.sign_in()
+    assert elsewhere.get("/account").headers["Content-Language"] == "en"
+    assert len(li_wei.house.events("account.changed")) == 1

@@ -32,6 +32,8 @@ class Person:
         self, house: House, remote: str = "203.0.113.7", agent: str = "Mozilla/5.0 (Windows NT 10.0) Chrome/140.0"
     ) -> None:
         self.house, self.remote, self.agent = house, remote, agent
+        self.accepts = ""
+        """The languages that the browser asks for (``Accept-Language``)."""
         self.browser: Browser = house.browser()
         self.page: TestResponse
 
@@ -82,7 +84,7 @@ class Person:
 
     def _open(self, method: str, path: str, *, follow: bool, **more: object) -> TestResponse:
         headers = {"User-Agent": self.agent, "Sec-Fetch-Site": "same-origin", **more.pop("headers", {})}  # type: ignore[dict-item]
-        environ = {"REMOTE_ADDR": self.remote}
+        environ = {"REMOTE_ADDR": self.remote, **({"HTTP_ACCEPT_LANGUAGE": self.accepts} if self.accepts else {})}
         self.page = self.browser.open(
             path,
             method=method,

@@ -18,7 +18,6 @@ from idp.web.cookies import LANGUAGE, set_cookie
 from idp.web.pages.catalogue_words import spoken
 from idp.web.pages.common import (
     LANGUAGE_AGE_S,
-    cookie,
     language,
     parts_of_app,
     problem_page,
@@ -78,9 +77,6 @@ def own_page(parts: Parts, view: View, *, touch: bool = True, to: str = "") -> R
         return see_other(here.path("/sign-in", to=to))
     if session.acr != TWO_FACTORS and people.totp(parts, person.account.id) is not None:
         return see_other(here.path("/sign-in/totp", to=to))
-    chosen = request.args.get("lang")
-    if chosen in LANGUAGES:
-        flow.set_locale(parts, here.caller, person, chosen)
     return view(here, person, session)
 
 
@@ -99,7 +95,7 @@ def frame(here: Visit, person: Person, session: Session, action: str) -> dict[st
     """What every own page hands to its template: who, in which language, proof of the form."""
     return {
         "account": name_of(here, person),
-        "locale": None if cookie(LANGUAGE) else person.account.locale,
+        "locale": person.account.locale,
         "action": action,
         "hidden": here.hidden(action, session.token_hash),
         "own": action,

@@ -15,7 +15,7 @@ from idp.flows.authorize import Caller
 from idp.flows.interactions import Opened
 from idp.parts import Parts
 from idp.protocol.respond import ToClient, add_query
-from idp.records import ClientLogo
+from idp.records import Account, ClientLogo
 from idp.web.cookies import BROWSER, LANGUAGE, SESSION, name, set_cookie
 from idp.web.edge import FOR_PEOPLE
 from idp.web.theme import LANGUAGES, choose_language, locale_name, render
@@ -28,6 +28,8 @@ NAMES = {"zh-Hans": "简体中文", "en": "English"}
 _PARTS = "yimen.parts"
 FRAME = "yimen.frame"
 """Environ key of what an error page of the console shows around itself."""
+READER = "yimen.reader"
+"""Environ key of the language that the account of whoever is signed in remembers."""
 STAFF_PROBLEMS = {"not_found": "staff_not_found", "forbidden": "staff_forbidden", "bad_request": "own_form"}
 """The same problem told to staff."""
 
@@ -56,14 +58,21 @@ def caller(browser: str | None) -> Caller:
 
 
 def language(ui_locales: str | None = None, account: str | None = None) -> str:
-    """The page's language: ``?lang`` just chosen, then ``ui_locales``, the account's, the cookie's, the browser's, the house's."""
+    """The language of everything on the page: ``?lang`` just chosen, then ``ui_locales``, what was chosen at this browser, the account's
+    (``account``, else that of :func:`speak_to`), the browser's, the house's."""
     chosen = request.args.get("lang")
     if chosen in LANGUAGES:
         return chosen
-    accepted = current().header("Accept-Language")
-    if not (ui_locales or account or cookie(LANGUAGE) or accepted):
+    here, accepted = cookie(LANGUAGE), current().header("Accept-Language")
+    account = None if here in LANGUAGES else account or request.environ.get(READER)
+    if not (ui_locales or account or here or accepted):
         return parts_of_app().config.default_locale
-    return choose_language(ui_locales, account, cookie(LANGUAGE), accepted)
+    return choose_language(ui_locales, account, here, accepted)
+
+
+def speak_to(account: Account) -> None:
+    """From here on the answer to this request is for the person of this account."""
+    request.environ[READER] = account.locale
 
 
 def page(

@@ -10,9 +10,8 @@ from idp.flows.people import Person
 from idp.records import Session
 from idp.web.case_words import CASE_ERRORS
 from idp.web.console_words import ERRORS
-from idp.web.cookies import LANGUAGE
 from idp.web.pages.account import frame, name_of
-from idp.web.pages.common import browser_cookie, cookie, language, page
+from idp.web.pages.common import browser_cookie, language, page
 from idp.web.pages.console_rights import home, may
 from idp.web.pages.visit import Visit
 
@@ -80,7 +79,7 @@ def around(here: Visit, person: Person) -> dict[str, Any]:
         "place": "",
         **navigation(person),
         "account": name_of(here, person),
-        "locale": None if cookie(LANGUAGE) else person.account.locale,
+        "locale": person.account.locale,
         "back": (_("Go to the console"), to) if to else (_("Your account"), "/account"),
         "service": None,
     }
@@ -88,4 +87,4 @@ def around(here: Visit, person: Person) -> dict[str, Any]:
 
 def reader(person: Person) -> str:
     """The language of the page."""
-    return language(None, None if cookie(LANGUAGE) else person.account.locale)
+    return language(None, person.account.locale)

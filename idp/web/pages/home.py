@@ -9,11 +9,10 @@ from flask_babel import lazy_gettext as _
 from clients.model import from_json
 from idp.authn.identifiers import masked
 from idp.flows import people, service_names
-from idp.flows.sessions import live
 from idp.parts import Parts
 from idp.records import ClientLogo, ClientRow
-from idp.web.cookies import SESSION
-from idp.web.pages.common import cookie, current, language, page, problem_page
+from idp.web.pages.common import language, page, problem_page
+from idp.web.pages.visit import reader
 
 SHOWN = 20
 
@@ -24,8 +23,7 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @pages.get("/")
     def home() -> Response:
-        session = live(parts, cookie(SESSION), current().now, touch=False)
-        person = people.load(parts, session.account_id) if session is not None else None
+        person = reader(parts)
         known = people.names(parts, person.citizen) if person is not None else []
         demo = _demo(parts) if parts.config.outbox_page else None
         return page("home.html", account=masked(known[0]) if known else None, demo=demo, developers_url=None)

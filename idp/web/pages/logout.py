@@ -25,7 +25,7 @@ from idp.web.pages.common import (
     see_other,
     service_view,
 )
-from idp.web.pages.visit import field
+from idp.web.pages.visit import field, reader
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -37,6 +37,7 @@ def blueprint(parts: Parts) -> Blueprint:
         token, now = field("token"), current().now
         if field("decision") != "logout":
             return see_other(flow.declined(parts, token, cookie(SESSION), now) or "/account")
+        reader(parts)  # before nobody is signed in any more
         outcome = flow.confirmed(parts, token, cookie(SESSION), now)
         if isinstance(outcome, AskFirst):
             return ask(outcome)
@@ -59,6 +60,7 @@ def renderers(_: Parts) -> dict[type, Callable[[Any], Response]]:
 
 def ask(outcome: AskFirst) -> Response:
     """The question."""
+    reader(parts_of_app())
     return page(
         "logout_confirm.html",
         action="/logout/confirm",

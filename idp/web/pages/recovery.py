@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from flask import Blueprint, Response
-from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _
 
 from idp.authn.throttle import Throttled
 from idp.flows import recovery as flow

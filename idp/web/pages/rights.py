@@ -123,6 +123,6 @@ def _deleted(here: Visit, person: Person, session: Session) -> Response:
     if not field("sure"):
         return _delete(here, person, session, {"sure": "delete_sure"})
     due = erasure.ask(here.parts, here.caller, person)
-    answer = show(here, "delete_done.html", once=True, until=due, locale=person.account.locale)
+    answer = show(here, "delete_done.html", once=True, until=due)
     answer.headers.add(*clear_cookie(here.parts.config, SESSION))
     return answer

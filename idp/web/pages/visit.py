@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response
+from flask import Response, request
 
 from idp.authn.device import device_label
 from idp.authn.throttle import Throttled
 from idp.flows import interactions, proofs, sessions
+from idp.flows.account import set_locale
 from idp.flows.interactions import Lost, Opened
 from idp.flows.people import Caller, Person, load
 from idp.flows.sign_in import SignedIn
@@ -26,7 +27,9 @@ from idp.web.pages.common import (
     language,
     page,
     see_other,
+    speak_to,
 )
+from idp.web.theme import LANGUAGES
 from idp.web.wording import FIELD_ERRORS
 from keys.tokens import token_hash
 
@@ -169,6 +172,23 @@ def renewed(here: Visit, outcome: SignedIn) -> Visit:
 
 
 def owner(here: Visit) -> Person | None:
-    """The person of the living session."""
+    """The person of the living session, whom the answer speaks to from here on. A language that they just chose is remembered."""
     session = here.caller.session
-    return load(here.parts, session.account_id) if session is not None else None
+    person = load(here.parts, session.account_id) if session is not None else None
+    if session is None or person is None:
+        return None
+    chosen = request.args.get("lang")
+    if chosen in LANGUAGES and chosen != person.account.locale:
+        set_locale(here.parts, here.caller, person, chosen)
+        person = load(here.parts, session.account_id) or person
+    speak_to(person.account)
+    return person
+
+
+def reader(parts: Parts) -> Person | None:
+    """Who is signed in, on a page outside the journeys; the answer speaks to them from here on."""
+    session = sessions.live(parts, cookie(SESSION), current().now, touch=False)
+    person = load(parts, session.account_id) if session is not None else None
+    if person is not None:
+        speak_to(person.account)
+    return person
