@@ -4,8 +4,8 @@ from typing import Final
 
 import msgspec
 
-from idp.audit.entry import entry, unpack
-from idp.audit.verify import Row
+from idp.audit.entry import unpack
+from idp.audit.verify import Row, entry_of
 from idp.records import Event
 
 
@@ -45,7 +45,6 @@ def fits(event: Event) -> bool:
     """Whether head, salt and digests make the entry, and the columns say what the head says."""
     try:
         check_columns(event)
-        digests = [field.digest for field in unpack(event.fields)] if event.fields else []
-        return entry(event.salt, event.head, digests) == event.entry
+        return entry_of(row_of(event)) == event.entry
     except (ValueError, TypeError, AttributeError):  # its parts can't even be read
         return False

@@ -8,7 +8,7 @@ import msgspec
 from clients.model import Client
 from idp.audit.events import AccountChanged, ConsentWithdrawn
 from idp.flows import parting, sessions
-from idp.flows.consent import Wanted, WantedItem
+from idp.flows.consent import Wanted, WantedItem, counts_once
 from idp.flows.people import Caller, Person, event
 from idp.flows.sessions import Where
 from idp.parts import Parts
@@ -116,7 +116,7 @@ def _service(parts: Parts, person: Person, client: Client, consent: Consent | No
         offline=any(grant.offline for grant in grants),
         lawful=lawful,
         until=consent.expires_at if consent else None,
-        once=consent is not None and consent.expires_at == consent.created_at,
+        once=consent is not None and counts_once(consent),
     )
 
 

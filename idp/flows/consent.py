@@ -170,7 +170,12 @@ def reason_to_ask(
 
 def _over(held: Consent, now: int) -> bool:
     """Whether its date has come; one that counts once is over with its request, not with time."""
-    return held.expires_at is not None and held.expires_at > held.created_at and now >= held.expires_at
+    return held.expires_at is not None and not counts_once(held) and now >= held.expires_at
+
+
+def counts_once(held: Consent) -> bool:
+    """Whether the citizen's word was for one request: its row ends when it began."""
+    return held.expires_at is not None and held.expires_at <= held.created_at
 
 
 def still_given(held: Consent) -> Write:
@@ -216,7 +221,7 @@ def read(held: Consent) -> Given:
 
 def of_grant(parts: Parts, request: AuthorizeRequest, client: Client, held: Consent) -> Allowed | None:
     """What a grant that rests on this consent may tell beyond scopes and claims, and until when; None where there is nothing to say."""
-    once = held.expires_at is not None and held.expires_at <= held.created_at
+    once = counts_once(held)
     until = None if once else held.expires_at
     allowed = {item.code: set(item.allowed) for item in read(held).items} if request.items else {}
     items = tuple(

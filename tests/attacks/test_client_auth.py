@@ -60,6 +60,16 @@ def test_a_replayed_assertion(any_house: House) -> None:
     assert len(house.events("token.client_issued")) == 1
 
 
+@pytest.mark.attack("A053")
+@pytest.mark.parametrize("header", [{}, {"typ": "JWT"}, {"typ": "oauth-authz-req+jwt"}])
+def test_an_authorization_request_is_no_proof_of_its_client(house: House, signer: App, header: dict[str, str]) -> None:
+    """A request object that names its client as subject went through a browser: no one who saw it there is the client (RFC 8725 §2.8, §3.12)."""
+    asked = {"client_id": signer.id, "response_type": "code", "redirect_uri": "https://tax.example/callback"}
+    for own in (asked, {"response_type": "code"}, {"redirect_uri": "https://tax.example/callback"}):
+        assert told(asserting(house, house.assertion(signer, header=header, **own))) == FAILED
+    assert asserting(house, house.assertion(signer)).status_code == 200
+
+
 @pytest.mark.attack("A060")
 def test_an_assertion_used_by_fifty_at_once(any_house: House) -> None:
     """One wins (RFC 7523 §3)."""
