@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -189,6 +189,34 @@ class Consumed(Enum):
     UNKNOWN = "unknown"
 
 
+class Put(NamedTuple):
+    """:meth:`Volatile.put` among :meth:`Volatile.several`."""
+
+    kind: str
+    key: bytes
+    value: bytes
+    ttl_s: int
+
+
+class Bump(NamedTuple):
+    """:meth:`Volatile.bump` among :meth:`Volatile.several`; ``by`` is not 0."""
+
+    kind: str
+    key: bytes
+    window_s: int
+    by: int = 1
+
+
+class Forget(NamedTuple):
+    """:meth:`Volatile.forget` among :meth:`Volatile.several`."""
+
+    kind: str
+    key: bytes
+
+
+Verb = Put | Bump | Forget
+
+
 class Volatile(Protocol):
     """What may be lost without loss of safety: pushed requests, interactions, rate windows.
 
@@ -217,6 +245,9 @@ class Volatile(Protocol):
 
     def forget(self, kind: str, key: bytes) -> None:
         """Remove; nothing happens when absent."""
+
+    def several(self, verbs: Sequence[Verb]) -> list[int]:
+        """These verbs in one journey, in their order, each as atomic as alone; the counts of the bumps. Where it raises, some may be done."""
 
     def birth(self) -> int:
         """When this store began empty, in microseconds UTC."""

@@ -50,6 +50,7 @@ class ArgonHasher:
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="hash")
         self._room = threading.BoundedSemaphore(threads + queue)
         self._dummy = self._argon.hash("no account has this password")
+        self._head = self._dummy.rsplit("$", 2)[0] + "$"
 
     def hash(self, password: str) -> str:
         """PHC string with a fresh salt. Raises TooLong, or Unavailable when the queue is full."""
@@ -66,7 +67,8 @@ class ArgonHasher:
 
     def stale(self, phc: str) -> bool:
         """Made with other parameters than today's."""
-        return self._argon.check_needs_rehash(phc)
+        as_today = phc.startswith(self._head) and len(phc) == len(self._dummy)
+        return not as_today and self._argon.check_needs_rehash(phc)
 
     def close(self) -> None:
         """``idp.ports.Hasher.close``."""

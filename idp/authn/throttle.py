@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
-from idp.ports import Volatile
+from idp.ports import Bump, Forget, Put, Verb, Volatile
 
 DAY_S: Final = 86400
 ACCOUNT_WINDOW_S: Final = 30 * DAY_S
@@ -67,41 +67,39 @@ def enter(
     ``subject``: account id or blind index. ``known``: the hash of a browser that signed in to this account before. ``factor``: a one-time or
     recovery code, which has a counter that only a proved code clears (a right password doesn't).
     """
-    counted: list[tuple[str, bytes]] = []
-    for kind, key in _counters(subject, network(remote), known, factor):
-        throttled = _count(volatile, kind, key)
+    attempt = Attempt(_counters(subject, network(remote), known, factor))
+    for (kind, key), count in zip(attempt.keys, volatile.several(_counting(attempt, 1)), strict=True):
+        throttled = _judged(volatile, kind, key, count - 1)
         if throttled is not None:
-            undecided(volatile, Attempt(tuple(counted)))
+            undecided(volatile, attempt)
             return throttled
-        counted.append((kind, key))
-    return Attempt(tuple(counted))
+    return attempt
 
 
-def succeeded(volatile: Volatile, attempt: Attempt) -> None:
-    """The try was right: its account counters begin anew; the address keeps its other failures."""
+def succeeded(attempt: Attempt) -> list[Verb]:
+    """What is left to do when the try was right: its account counters begin anew; the address keeps its other failures."""
+    verbs: list[Verb] = []
     for kind, key in attempt.keys:
         if kind == _ADDRESS:
-            volatile.bump(kind, key, ADDRESS_WINDOW_S, -1)
+            verbs.append(Bump(kind, key, ADDRESS_WINDOW_S, -1))
         else:
-            volatile.forget(kind, key)
-            volatile.forget(kind + "-gate", key)
+            verbs += (Forget(kind, key), Forget(kind + "-gate", key))
+    return verbs
 
 
 def undecided(volatile: Volatile, attempt: Attempt) -> None:
     """The try was no failure (a first proof was right and another is due, or nothing was judged): take it off the counts, clear none."""
-    for kind, key in attempt.keys:
-        volatile.bump(kind, key, ADDRESS_WINDOW_S if kind == _ADDRESS else ACCOUNT_WINDOW_S, -1)
+    volatile.several(_counting(attempt, -1))
 
 
 def clear(volatile: Volatile, account_id: bytes) -> None:
     """The owner proved the account by other means (a reset by code): strangers' failures are forgotten, those of codes are not."""
-    volatile.forget(_ACCOUNT, account_id)
-    volatile.forget(_ACCOUNT + "-gate", account_id)
+    volatile.several((Forget(_ACCOUNT, account_id), Forget(_ACCOUNT + "-gate", account_id)))
 
 
-def remember(volatile: Volatile, browser: bytes, account_id: bytes, password_changed_at: int) -> None:
-    """This browser signed in to this account. It ends with the next change of password."""
-    volatile.put("known-browser", browser + account_id, password_changed_at.to_bytes(8, "big"), KNOWN_S)
+def remembering(browser: bytes, account_id: bytes, password_changed_at: int) -> Verb:
+    """That this browser signed in to this account. It ends with the next change of password."""
+    return Put("known-browser", browser + account_id, password_changed_at.to_bytes(8, "big"), KNOWN_S)
 
 
 def is_known(volatile: Volatile, browser: bytes, account_id: bytes, password_changed_at: int) -> bool:
@@ -109,17 +107,18 @@ def is_known(volatile: Volatile, browser: bytes, account_id: bytes, password_cha
     return volatile.peek("known-browser", browser + account_id) == password_changed_at.to_bytes(8, "big")
 
 
-def _counters(subject: bytes, place: bytes, known: bytes | None, factor: bool) -> list[tuple[str, bytes]]:
-    own = [(_KNOWN, known + subject)] if known is not None else [(_ACCOUNT, subject), (_ADDRESS, place)]
-    return [*own, (_FACTOR, subject)] if factor else own
+def _counters(subject: bytes, place: bytes, known: bytes | None, factor: bool) -> tuple[tuple[str, bytes], ...]:
+    own = ((_KNOWN, known + subject),) if known is not None else ((_ACCOUNT, subject), (_ADDRESS, place))
+    return (*own, (_FACTOR, subject)) if factor else own
 
 
-def _count(volatile: Volatile, kind: str, key: bytes) -> Throttled | None:
-    """Count one; when that is too many, take it back and say how long to wait."""
-    window = ADDRESS_WINDOW_S if kind == _ADDRESS else ACCOUNT_WINDOW_S
-    before = volatile.bump(kind, key, window) - 1
+def _counting(attempt: Attempt, by: int) -> list[Verb]:
+    return [Bump(k, key, ADDRESS_WINDOW_S if k == _ADDRESS else ACCOUNT_WINDOW_S, by) for k, key in attempt.keys]
+
+
+def _judged(volatile: Volatile, kind: str, key: bytes, before: int) -> Throttled | None:
+    """How long to wait, when so many failures were counted before."""
     wait = (ADDRESS_WINDOW_S if before >= ADDRESS_TRIES else 0) if kind == _ADDRESS else delay_s(before)
     if not wait or (kind != _ADDRESS and volatile.claim(kind + "-gate", key, wait)):
         return None
-    volatile.bump(kind, key, window, -1)
     return Throttled(_RULES[kind], wait)

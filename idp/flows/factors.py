@@ -61,8 +61,7 @@ def confirm(
         throttle.undecided(parts.volatile, entered)
         pending.keep(parts, caller, person, "confirm")
         return NeedSecondFactor()
-    throttle.succeeded(parts.volatile, entered)
-    return begin_session(parts, caller, person, (PASSWORD,), [])
+    return begin_session(parts, caller, person, (PASSWORD,), [], entered)
 
 
 def offer(parts: Parts, person: Person, now: int) -> bytes | None:
@@ -114,7 +113,7 @@ def enrol(parts: Parts, caller: Caller, person: Person, typed: str) -> WithCodes
     signed_in = _enrolled(parts, caller, person, writes)
     if signed_in is None:
         return Ended()
-    throttle.succeeded(parts.volatile, entered)
+    parts.volatile.several(throttle.succeeded(entered))
     return WithCodes(signed_in, codes)
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from idp.flows.people import Caller, Person, load
 from idp.parts import Parts
+from idp.ports import Forget, Verb
 from keys.tokens import open_flow, seal_flow
 
 KIND: Final = "pending"
@@ -57,7 +58,12 @@ def find(parts: Parts, caller: Caller) -> tuple[Pending, Person] | None:
 
 def forget(parts: Parts, caller: Caller) -> None:
     """It is done, or the citizen chose another account."""
-    parts.volatile.forget(KIND, _key(caller))
+    parts.volatile.several((forgetting(caller),))
+
+
+def forgetting(caller: Caller) -> Verb:
+    """The verb of :func:`forget`, for who has more to do."""
+    return Forget(KIND, _key(caller))
 
 
 def _key(caller: Caller) -> bytes:

@@ -112,19 +112,17 @@ def identifier(parts: Parts, name: Name) -> Identifier | None:
 
 def load(parts: Parts, account_id: bytes) -> Person | None:
     """The account, opened; None when there is none, it was erased, or its key is gone: after the same reads."""
-    account = parts.store.one(Account, id=account_id)
+    account, password = parts.store.pair(Account, Password, "id", id=account_id) or (None, None)
     try:
         citizen = parts.vault.citizen(account_id)
     except KeyGone:
         citizen = None
-    password = parts.store.one(Password, account_id=account_id)
     return Person(account, citizen, password) if account and citizen and account.status != "erased" else None
 
 
 def no_person(parts: Parts) -> None:
-    """The reads of :func:`load` for a name that nobody has, but for the key: whoever records the failure opens nobody's instead of a citizen's."""
-    parts.store.one(Account, id=NOBODY)
-    parts.store.one(Password, account_id=NOBODY)
+    """The read of :func:`load` for a name that nobody has, but for the key: whoever records the failure opens nobody's instead of a citizen's."""
+    parts.store.pair(Account, Password, "id", id=NOBODY)
 
 
 def no_names(parts: Parts) -> None:
@@ -207,10 +205,10 @@ def _record(parts: Parts, caller: Caller, fact: Fact, about: Citizen, personal: 
     return record(fact, at=caller.now, entropy=parts.entropy, person=about, personal=personal)
 
 
-def rehashed(parts: Parts, person: Person, password: str) -> list[Write]:
-    """The write that renews a hash made with older parameters; the password itself does not change, nor when it was set."""
-    row, phc = person.password, person.phc()
-    if row is None or phc is None or not parts.hasher.stale(phc):
+def rehashed(parts: Parts, person: Person, phc: str, password: str) -> list[Write]:
+    """The write that renews ``phc``, a hash that may be made with older parameters; the password itself does not change, nor when it was set."""
+    row = person.password
+    if row is None or not parts.hasher.stale(phc):
         return []
     version = row.row_version + 1
     sealed = person.citizen.seal("password", "phc", row.account_id, version, parts.hasher.hash(password).encode())

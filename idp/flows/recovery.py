@@ -158,7 +158,7 @@ def change(
     if not isinstance(parts.store.commit(writes), Committed):
         return Over()
     throttle.clear(parts.volatile, person.account.id)
-    throttle.remember(parts.volatile, caller.browser, person.account.id, caller.now)
+    parts.volatile.several((throttle.remembering(caller.browser, person.account.id, caller.now),))
     return SignedIn(started.token, started.session)
 
 

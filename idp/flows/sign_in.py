@@ -12,7 +12,7 @@ from idp.flows import erasure, pending, sessions
 from idp.flows.people import Caller, Person, attempt, event, meant, note_failure, rehashed, seen, totp
 from idp.flows.sessions import Where, alive
 from idp.parts import Parts
-from idp.ports import Committed, Write
+from idp.ports import Committed, Put, Write
 from idp.records import Session
 from keys.tokens import Opaque
 
@@ -57,9 +57,10 @@ def with_password(parts: Parts, caller: Caller, typed: str, password: str) -> Ou
     entered = attempt(parts, caller, who.subject, who.person)
     if isinstance(entered, Throttled):
         return entered
-    right = _verify(parts, entered, who.person, password)
     person = who.person
-    if person is None or not right or not person.active:
+    phc = person.phc() if person is not None else None
+    right = _verify(parts, entered, phc, password)
+    if person is None or phc is None or not right or not person.active:
         reason = "unknown_identifier" if person is None else "account_disabled" if right else "wrong_password"
         note_failure(parts, caller, person, reason)
         return Failed()
@@ -68,14 +69,19 @@ def with_password(parts: Parts, caller: Caller, typed: str, password: str) -> Ou
         enrolled = totp(parts, person.account.id) is not None
         pending.keep(parts, caller, person, "sign-in" if enrolled else "enrol")
         return NeedSecondFactor() if enrolled else NeedEnrolment()
-    throttle.succeeded(parts.volatile, entered)
-    return begin_session(parts, caller, person, (PASSWORD,), rehashed(parts, person, password))
+    return begin_session(parts, caller, person, (PASSWORD,), rehashed(parts, person, phc, password), entered)
 
 
 def begin_session(
-    parts: Parts, caller: Caller, person: Person, proofs: tuple[str, ...], writes: list[Write]
+    parts: Parts,
+    caller: Caller,
+    person: Person,
+    proofs: tuple[str, ...],
+    writes: list[Write],
+    entered: Attempt | None = None,
 ) -> SignedIn:
     """Start or renew the session of a person who just proved who they are, in one batch with ``writes`` (none of which may conflict).
+    ``entered``: the try that succeeded.
 
     A deletion of the account that still waits is cancelled by it. Raises Unavailable when one has just begun.
     """
@@ -89,9 +95,14 @@ def begin_session(
         started, done = _begin(parts, caller, person, proofs, writes, None, again=False)
     if not isinstance(done, Committed):
         raise Unavailable("session")
-    parts.volatile.put("sign-in", _same_key(caller, person), started.session.id, SAME_SIGN_IN_S)
-    throttle.remember(parts.volatile, caller.browser, person.account.id, person.password_changed_at)
-    pending.forget(parts, caller)
+    parts.volatile.several(
+        (
+            *(throttle.succeeded(entered) if entered is not None else ()),
+            Put("sign-in", _same_key(caller, person), started.session.id, SAME_SIGN_IN_S),
+            throttle.remembering(caller.browser, person.account.id, person.password_changed_at),
+            pending.forgetting(caller),
+        )
+    )
     return SignedIn(started.token, started.session)
 
 
@@ -109,9 +120,9 @@ def _begin(
     return started, parts.store.commit([*writes, *started.writes, *new])
 
 
-def _verify(parts: Parts, entered: Attempt, person: Person | None, password: str) -> bool:
+def _verify(parts: Parts, entered: Attempt, phc: str | None, password: str) -> bool:
     try:
-        return parts.hasher.verify(person.phc() if person else None, password)
+        return parts.hasher.verify(phc, password)
     except Unavailable:
         throttle.undecided(parts.volatile, entered)
         raise

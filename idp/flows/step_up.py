@@ -114,8 +114,7 @@ def _finish(
     if base.pending is not None:
         if not isinstance(parts.store.commit(use), Committed):
             return _wrong(parts, caller, base.person, reason, error)
-        throttle.succeeded(parts.volatile, entered)
-        return begin_session(parts, caller, base.person, (PASSWORD, ONE_TIME_PASSWORD), [])
+        return begin_session(parts, caller, base.person, (PASSWORD, ONE_TIME_PASSWORD), [], entered)
     assert base.session is not None
     methods, where = stepped_up(base.session.amr), Where(caller.device, caller.remote)
     started = sessions.step_up(parts, base.person.citizen, base.session, methods, acr(methods), caller.now, where)
@@ -123,7 +122,7 @@ def _finish(
     told = record(fact, at=caller.now, entropy=parts.entropy, person=base.person.citizen)
     done = parts.store.commit([*use, *started.writes, *seen(parts, caller, told, base.person.citizen)])
     if isinstance(done, Committed):
-        throttle.succeeded(parts.volatile, entered)
+        parts.volatile.several(throttle.succeeded(entered))
         return SignedIn(started.token, started.session)
     return _wrong(parts, caller, base.person, reason, error) if done.index == 0 else Ended()
 

@@ -5,6 +5,7 @@ redis-py's pool lends the connections; the exchange is ours: a connection whose 
 single-use verb must not be asked for twice.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import redis
@@ -48,27 +49,32 @@ class RedisLine:
 
     def call(self, *command: bytes | str | int) -> Any:
         """The reply to one command."""
+        reply = self.calls((command,))[0]
+        if isinstance(reply, redis.ResponseError):
+            raise reply
+        return reply
+
+    def calls(self, commands: Sequence[tuple[bytes | str | int, ...]]) -> list[Any]:
+        """The replies to commands that are sent in one piece; that of a wrong-typed key is its ``redis.ResponseError``."""
         try:
             connection: Any = self._pool.get_connection()
         except redis.RedisError as error:
             raise Unavailable("volatile store") from error
         whole = False
         try:
-            connection.send_command(*command)
-            reply = connection.read_response()
+            connection.send_packed_command(connection.pack_commands(commands))
+            replies = [_reply(connection) for _ in commands]
             whole = True
-            return reply
-        except redis.ResponseError as error:
-            whole = True
-            if wrong_type(error):
-                raise
-            raise Unavailable("volatile store") from error
         except redis.RedisError as error:
             raise Unavailable("volatile store") from error
         finally:
             if not whole:
                 connection.disconnect()
             self._pool.release(connection)
+        for reply in replies:
+            if isinstance(reply, redis.ResponseError) and not wrong_type(reply):
+                raise Unavailable("volatile store") from reply
+        return replies
 
     def birth(self) -> int:
         """When this Redis began empty, microseconds; begun now when nobody had said (a flush)."""
@@ -96,6 +102,14 @@ class RedisLine:
         except BaseException:
             connection.disconnect()
             raise
+
+
+def _reply(connection: Any) -> Any:
+    """One reply; the next are read whatever it says."""
+    try:
+        return connection.read_response()
+    except redis.ResponseError as error:
+        return error
 
 
 def wrong_type(error: redis.ResponseError) -> bool:

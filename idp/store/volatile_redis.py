@@ -1,14 +1,15 @@
-"""The Volatile port on Redis. One key per verb (Cluster-safe), one round trip per verb, every key hashed and typed.
+"""The Volatile port on Redis. One key per command (Cluster-safe), one round trip per verb, every key hashed and typed.
 
 What lies under a key but was not put there by these verbs (another type, a damaged value) is deleted and does not exist; a claim fails closed.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import redis
 
 from idp.errors import Unavailable
-from idp.ports import Clock, Consumed
+from idp.ports import Bump, Clock, Consumed, Forget, Put, Verb
 from idp.store.redis_line import RedisLine
 from idp.store.volatile_entry import CLAIM, COUNTER, VALUE, name, unwrap, wrap
 
@@ -35,8 +36,7 @@ class RedisVolatile:
 
     def put(self, kind: str, key: bytes, value: bytes, ttl_s: int) -> None:
         """``Volatile.put``."""
-        digest = name(kind, key)
-        self._line.call("SET", _key(VALUE, digest), wrap(digest, value), "EX", ttl_s)
+        self._line.call(*_command(Put(kind, key, value, ttl_s)))
 
     def peek(self, kind: str, key: bytes) -> bytes | None:
         """``Volatile.peek``."""
@@ -73,15 +73,24 @@ class RedisVolatile:
                     return int(count or 0)
                 self._drop(entry)
                 continue
-            count = self._entry(COUNTER, digest, "EVAL", _BUMP, 1, entry, by, window_s * 1000)
+            count = self._entry(COUNTER, digest, *_command(Bump(kind, key, window_s, by)))
             if count is not None:
                 return int(count)
         raise Unavailable("volatile store")
 
     def forget(self, kind: str, key: bytes) -> None:
         """``Volatile.forget``: value, claim and counter of this key, which share a slot."""
-        digest = name(kind, key)
-        self._line.call("DEL", *(_key(use, digest) for use in (VALUE, CLAIM, COUNTER)))
+        self._line.call(*_command(Forget(kind, key)))
+
+    def several(self, verbs: Sequence[Verb]) -> list[int]:
+        """``Volatile.several``: sent in one piece, each a command of its own."""
+        counts: list[int] = []
+        for verb, reply in zip(verbs, self._line.calls([_command(verb) for verb in verbs]), strict=True):
+            if isinstance(verb, Bump):
+                counts.append(self.bump(*verb) if isinstance(reply, redis.ResponseError) else int(reply))
+            elif isinstance(reply, redis.ResponseError):
+                raise Unavailable("volatile store") from reply
+        return counts
 
     def birth(self) -> int:
         """``Volatile.birth``: renewed by a flush and by every new run of the server."""
@@ -120,6 +129,17 @@ class RedisVolatile:
 
     def _drop(self, key: bytes) -> None:
         self._line.call("DEL", key)
+
+
+def _command(verb: Verb) -> tuple[bytes | str | int, ...]:
+    digest = name(verb.kind, verb.key)
+    match verb:
+        case Put():
+            return "SET", _key(VALUE, digest), wrap(digest, verb.value), "EX", verb.ttl_s
+        case Bump():
+            return "EVAL", _BUMP, 1, _key(COUNTER, digest), verb.by, verb.window_s * 1000
+        case Forget():
+            return "DEL", *(_key(use, digest) for use in (VALUE, CLAIM, COUNTER))
 
 
 def _key(use: bytes, digest: bytes) -> bytes:

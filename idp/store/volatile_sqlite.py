@@ -7,13 +7,13 @@ noticed before the next verb.
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from idp.errors import Unavailable
-from idp.ports import Clock, Consumed
+from idp.ports import Bump, Clock, Consumed, Forget, Put, Verb
 from idp.store.sqlite_file import SqliteFile, path_of
 from idp.store.volatile_entry import CLAIM, COUNTER, VALUE, name, unwrap, wrap
 
@@ -68,9 +68,7 @@ class SqliteVolatile:
 
     def put(self, kind: str, key: bytes, value: bytes, ttl_s: int) -> None:
         """``Volatile.put``."""
-        entry = VALUE + name(kind, key)
-        with self._alone() as connection:
-            connection.execute(_PUT, (entry, wrap(entry, value), self._clock() + ttl_s * _SECOND))
+        self.several((Put(kind, key, value, ttl_s),))
 
     def peek(self, kind: str, key: bytes) -> bytes | None:
         """``Volatile.peek``."""
@@ -110,18 +108,33 @@ class SqliteVolatile:
 
     def bump(self, kind: str, key: bytes, window_s: int, by: int = 1) -> int:
         """``Volatile.bump``."""
-        entry, now = COUNTER + name(kind, key), self._clock()
         if by == 0:
-            rows = self._rows(_COUNT, [entry, now])
+            rows = self._rows(_COUNT, [COUNTER + name(kind, key), self._clock()])
             return int(rows[0][0]) if rows else 0
-        with self._alone() as connection:
-            return int(connection.execute(_BUMP, (entry, by, now + window_s * _SECOND, now)).fetchall()[0][0])
+        return self.several((Bump(kind, key, window_s, by),))[0]
 
     def forget(self, kind: str, key: bytes) -> None:
         """``Volatile.forget``: value, claim and counter of this key."""
-        entry = name(kind, key)
+        self.several((Forget(kind, key),))
+
+    def several(self, verbs: Sequence[Verb]) -> list[int]:
+        """``Volatile.several``, all or none of them."""
+        asked = [(verb, name(verb.kind, verb.key)) for verb in verbs]
+        counts: list[int] = []
         with self._alone() as connection:
-            connection.execute(_FORGET, (VALUE + entry, CLAIM + entry, COUNTER + entry))
+            now = self._clock()
+            for verb, entry in asked:
+                match verb:
+                    case Put():
+                        placed = VALUE + entry
+                        row = (placed, wrap(placed, verb.value), now + verb.ttl_s * _SECOND)
+                        connection.execute(_PUT, row)
+                    case Bump():
+                        counted = (COUNTER + entry, verb.by, now + verb.window_s * _SECOND, now)
+                        counts.append(int(connection.execute(_BUMP, counted).fetchall()[0][0]))
+                    case Forget():
+                        connection.execute(_FORGET, (VALUE + entry, CLAIM + entry, COUNTER + entry))
+        return counts
 
     def birth(self) -> int:
         """``Volatile.birth``."""

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from redis.connection import AbstractConnection
 
 from idp.errors import Unavailable
-from idp.ports import Add, Committed, Conflict, Consumed, Insert, Op, Store, Update, Write
+from idp.ports import Add, Bump, Committed, Conflict, Consumed, Insert, Op, Store, Update, Write
 from idp.records import (
     Account,
     Department,
@@ -514,6 +514,7 @@ def test_planted_values_are_ignored_and_deleted(redis: Redis, redis_url: str, cl
         (lambda: node.consume("k", b"k"), (Consumed.UNKNOWN, None)),
         (lambda: node.bump("k", b"k", 60), 1),
         (lambda: node.bump("k", b"k", 60, by=0), 0),
+        (lambda: node.several([Bump("k", b"other", 60), Bump("k", b"k", 60)])[1], 1),
     ]
     with redis.client() as client:
         for number, (act, expected) in enumerate(acts):

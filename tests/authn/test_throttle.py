@@ -42,7 +42,7 @@ def test_success_begins_anew_and_half_a_success_does_not(volatile: Volatile) -> 
     assert fail(volatile, 3) == [True, True, False]
     entered = enter(volatile, WHO, "10.1.1.1", known=BROWSER)
     assert isinstance(entered, Attempt)
-    succeeded(volatile, entered)
+    volatile.several(succeeded(entered))
     assert fail(volatile, 1) == [False]
     throttle.clear(volatile, WHO)
     assert fail(volatile, 6) == [True] * 6
@@ -53,7 +53,7 @@ def test_a_right_password_clears_no_codes(volatile: Volatile) -> None:
     throttle.clear(volatile, WHO)
     entered = enter(volatile, WHO, "10.1.1.1")
     assert isinstance(entered, Attempt)
-    succeeded(volatile, entered)
+    volatile.several(succeeded(entered))
     refused = enter(volatile, WHO, "10.1.1.1", factor=True)
     assert isinstance(refused, Throttled) and refused.rule == "factor"
 
@@ -75,7 +75,7 @@ def test_an_address_is_bounded_over_accounts(volatile: Volatile, clock: FakeCloc
 
 
 def test_knowing_a_browser_ends_with_the_password(volatile: Volatile) -> None:
-    throttle.remember(volatile, BROWSER, WHO, 7)
+    volatile.several((throttle.remembering(BROWSER, WHO, 7),))
     assert throttle.is_known(volatile, BROWSER, WHO, 7)
     assert not throttle.is_known(volatile, BROWSER, WHO, 8)
     assert not throttle.is_known(volatile, BROWSER, b"c" * 16, 7)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from idp.cli.serving import METRICS_PREFIX, metrics_folder
+from idp.cli.serving import METRICS_PREFIX, TUNABLES, huge_pages, metrics_folder
 from tests.faults.ground import Gone, Load, Served
 from tests.kit.process import alive, wait_until
 
@@ -40,6 +40,11 @@ def slow(served: Served, seconds: float) -> Callable[[], int]:
 
     threading.Thread(target=release).start()
     return ask
+
+
+def test_workers_have_huge_pages_unless_the_operator_tunes_glibc() -> None:
+    assert set(huge_pages({})) == {TUNABLES} and "hugetlb=1" in huge_pages({})[TUNABLES]
+    assert huge_pages({TUNABLES: ""}) == {}
 
 
 def test_requests_under_way_finish_while_the_balancer_is_told(served: Served) -> None:

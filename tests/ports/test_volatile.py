@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.ports import Consumed, Volatile
+from idp.ports import Bump, Consumed, Forget, Put, Verb, Volatile
 from idp.store.volatile_sqlite import SqliteVolatile
 from tests.kit.clock import START, FakeClock
 from tests.kit.redis import Redis
@@ -62,6 +62,31 @@ def test_bump_counts_and_zero_reads(volatile: Volatile) -> None:
     assert volatile.bump("rate", b"k", 60, by=0) == 6
     volatile.forget("rate", b"k")
     assert volatile.bump("rate", b"k", 60) == 1
+
+
+def test_several_verbs_in_one_journey_do_what_each_does(volatile: Volatile) -> None:
+    volatile.put("known", b"old", b"v", 60)
+    verbs: list[Verb] = [
+        Bump("rate", b"a", 60),
+        Put("known", b"k", b"w", 60),
+        Bump("rate", b"a", 60, 5),
+        Bump("rate", b"b", 60, -1),
+    ]
+    assert volatile.several([*verbs, Forget("known", b"old")]) == [1, 6, -1]
+    assert (volatile.peek("known", b"k"), volatile.peek("known", b"old")) == (b"w", None)
+    assert volatile.several([Forget("rate", b"a"), Bump("rate", b"a", 60)]) == [1]
+    assert volatile.several([]) == []
+
+
+def test_several_journeys_at_once_lose_no_count(volatiles: Volatiles) -> None:
+    nodes = [volatiles.open() for _ in range(4)]
+    both = [Bump("rate", b"a", 60), Bump("rate", b"b", 60)]
+    with ThreadPoolExecutor(20) as pool:
+        counts = list(pool.map(lambda n: nodes[n % 4].several(both if n % 2 else both[::-1]), range(80)))
+    assert max(map(max, counts)) == 80
+    assert [nodes[0].bump("rate", key, 60, by=0) for key in (b"a", b"b")] == [80, 80]
+    for node in nodes:
+        node.close()
 
 
 def test_kinds_uses_and_keys_do_not_meet(volatile: Volatile) -> None:

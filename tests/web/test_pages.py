@@ -1,15 +1,18 @@
 """The frame of the pages: errors, languages, what is never reachable from outside."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from flask import Flask
 from werkzeug.test import TestResponse
 
 from idp.errors import Unavailable
 from idp.ports import Insert
 from idp.records import ClientLogo
+from idp.web.theme import install, render_kept
 from tests.journeys.test_authorize import query
 from tests.kit.house import ISSUER, House
 
@@ -151,6 +154,41 @@ def test_the_start_page_knows_who_is_signed_in_only_masked(house: House) -> None
     assert 'id="to-sign-in"' in stranger.text
     known = house.signed_in(house.citizen("li.wei@example.cn")).get("/", base_url=ISSUER)
     assert 'id="to-account"' in known.text and "li.wei@example.cn" not in known.text
+
+
+def test_a_sign_in_page_made_once_serves_each_visit_with_its_own_proof(house: House) -> None:
+    """RFC 9700 §4.7: what stands in a form is this browser's and this journey's, whoever asked for the same page before."""
+    tax, fund = house.register(client_name="Tax"), house.register(client_name="Fund")
+    seen = [house.authorize(house.browser(), app).text for app in (tax, tax, fund)]
+    own = [set(re.findall(r'name="(?:handle|proof)" value="([^"]+)"', page)) for page in seen]
+    assert all(len(mine) == 2 for mine in own) and len(own[0] | own[1] | own[2]) == 6
+    for mine, page in zip(own, seen, strict=True):
+        others = set().union(*own) - mine
+        assert not any(value in page for value in others)
+        assert not any(place in page for place in render_kept.PLACES)
+    plain = [re.sub("|".join(map(re.escape, mine)), "", page) for mine, page in zip(own, seen, strict=True)]
+    assert plain[0] == plain[1] != plain[2]
+    assert "Fund" in seen[2] and "Fund" not in seen[1]
+
+
+def test_a_page_with_what_somebody_typed_is_never_kept(house: House) -> None:
+    person = house.browser()
+    form = house.authorize(person, house.register(), login_hint="planted@example.cn")
+    assert "planted@example.cn" in form.text
+    assert not any("planted" in made for made in render_kept._made.values())
+    assert not any("planted" in part for key in render_kept._made for part in key)
+
+
+def test_a_page_that_holds_the_letter_of_a_place_is_made_anew() -> None:
+    letter, app = render_kept.PLACES[0], Flask(__name__)
+    install(app)
+    with app.test_request_context():
+        pages = [
+            render_kept("sign_in.html", "en", [proof], hidden={"proof": proof}, service={"name": f"Tax {letter}"})
+            for proof in ("first", "second")
+        ]
+    assert [page.count(letter) for page in pages] == [1, 1]
+    assert 'value="first"' in pages[0] and 'value="second"' in pages[1]
 
 
 def test_a_logo_is_served_from_here_and_named_on_the_pages(house: House) -> None:

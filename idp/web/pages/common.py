@@ -1,6 +1,6 @@
 """What every page shares: the frame with language, service and policy; error pages; the request as the edge read it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -18,7 +18,7 @@ from idp.protocol.respond import ToClient, add_query
 from idp.records import Account, ClientLogo
 from idp.web.cookies import BROWSER, LANGUAGE, SESSION, name, set_cookie
 from idp.web.edge import FOR_PEOPLE
-from idp.web.theme import LANGUAGES, choose_language, locale_name, render
+from idp.web.theme import LANGUAGES, choose_language, locale_name, render, render_kept
 from idp.web.wire import Request, page_policy
 from idp.web.wording import PROBLEMS
 
@@ -84,19 +84,23 @@ def page(
     ui_locales: str | None = None,
     locale: str | None = None,
     here: str | None = None,
+    alike: Collection[str] | None = None,
     **context: Any,
 ) -> Response:
     """One page in the reader's language.
 
     ``form_action``: sources where a form's chain may end besides us (:func:`form_source`); ``locale``: the account's language; ``here``: path
-    (with its query) of the GET page that stands for this one, for the language links; by default this page's own when it was a GET.
+    (with its query) of the GET page that stands for this one, for the language links; by default this page's own when it was a GET; ``alike``:
+    the page says nothing of a person, shows no reference, and is the same for everyone but for these values (``idp.web.theme.render_kept``).
     """
     lang = language(ui_locales, locale)
-    context.setdefault("reference", current().reference)
+    if alike is None:
+        context.setdefault("reference", current().reference)
     context.setdefault("language_links", language_links(here))
     if callable(context.get("service")):
         context["service"] = context["service"](lang)
-    response = Response(render(template, lang, **context), status, content_type="text/html; charset=utf-8")
+    html = render(template, lang, **context) if alike is None else render_kept(template, lang, alike, **context)
+    response = Response(html, status, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = page_policy(form_action, frame_src)
     response.headers["Content-Language"] = lang
     if request.args.get("lang") in LANGUAGES:

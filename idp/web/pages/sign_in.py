@@ -87,6 +87,8 @@ def _form(
     here: Visit, errors: Mapping[str, str], values: Mapping[str, str], *, status: int = 200, reason: str = ""
 ) -> Response:
     to = step_up.place_to(here)
+    hidden = here.hidden(PATH, to=to)
+    of_nobody = not errors and not values and here.caller.session is None
     return show(
         here,
         "sign_in.html",
@@ -94,7 +96,8 @@ def _form(
         errors=errors,
         own=here.opened.path if here.opened else here.path(PATH, to=to),
         action=PATH,
-        hidden=here.hidden(PATH, to=to),
+        hidden=hidden,
+        alike=[hidden[name] for name in ("handle", "proof") if name in hidden] if of_nobody else None,
         values=values,
         reason=to if to == CONSOLE else reason,
         known="",

@@ -8,7 +8,7 @@ values. May be called by ``idp.web`` alone.
 """
 
 from idp.web.theme.assets import StaticFile, asset, static_file, static_files
-from idp.web.theme.environment import DEFAULT_PATHS, LANGUAGE_KEY, install, make_environment, render
+from idp.web.theme.environment import DEFAULT_PATHS, LANGUAGE_KEY, install, make_environment, render, render_kept
 from idp.web.theme.formats import date_text, day_begins, instant_iso, instant_text
 from idp.web.theme.language import ENGLISH, HANS, LANGUAGES, choose_language, locale_name
 
@@ -29,6 +29,7 @@ __all__ = [
     "locale_name",
     "make_environment",
     "render",
+    "render_kept",
     "static_file",
     "static_files",
 ]

@@ -1,5 +1,6 @@
 """Jinja and Flask-Babel, set up once."""
 
+from collections.abc import Collection
 from contextvars import ContextVar
 from datetime import date
 from functools import lru_cache
@@ -102,6 +103,41 @@ def render(name: str, language: str, /, **context: Any) -> str:
             return render_template(name, **{**_CONTEXT, **context, "lang": language, "links": links})
     finally:
         _SPOKEN.reset(spoken)
+
+
+class Pages:
+    """Whole pages that say nothing of a person, each rendered once for the same context; what differs from visit to visit (a form's proof, a
+    journey's handle) is put in its place. Bounded: emptied when full.
+    """
+
+    MOST = 256
+    PLACES = "\ue000\ue001\ue002"
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, str, str], str] = {}
+
+    def __call__(self, name: str, language: str, own: Collection[str], /, **context: Any) -> str:
+        """As :func:`render`. ``own``: at most three values of this visit alone, URL-safe, which stand in ``context``."""
+        key = (name, language, self._without(own, repr(context)))
+        made = self._made.get(key)
+        if made is None:
+            html = render(name, language, **context)
+            if any(place in html for place in self.PLACES):  # a service's name may hold any letter
+                return html
+            if len(self._made) >= self.MOST:
+                self._made.clear()
+            made = self._made[key] = self._without(own, html)
+        for place, value in zip(self.PLACES, own, strict=False):
+            made = made.replace(place, value)
+        return made
+
+    def _without(self, own: Collection[str], text: str) -> str:
+        for place, value in zip(self.PLACES, own, strict=False):
+            text = text.replace(value, place)
+        return text
+
+
+render_kept = Pages()
 
 
 def _said(text: str, /, **values: Any) -> Markup:
