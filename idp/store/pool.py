@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -50,6 +51,40 @@ def connect(url: str, **settings: str) -> Connection:
     return connection
 
 
+class Slots:
+    """So many may be taken at once; who waits longest is next. (A semaphore wakes one that waits, and lets whoever comes by be faster: under load
+    some waited for seconds.)"""
+
+    def __init__(self, size: int) -> None:
+        self._lock, self._free = threading.Lock(), size
+        self._line = deque[threading.Lock]()
+
+    def take(self, wait_s: float) -> bool:
+        """Whether one was free in time."""
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return True
+            gate = threading.Lock()
+            gate.acquire()
+            self._line.append(gate)
+        if gate.acquire(timeout=wait_s):
+            return True
+        with self._lock:
+            if gate in self._line:
+                self._line.remove(gate)
+                return False
+        return True  # given just now
+
+    def give(self) -> None:
+        """Give one back: to who waits longest."""
+        with self._lock:
+            if self._line:
+                self._line.popleft().release()
+            else:
+                self._free += 1
+
+
 class Pool:
     """At most ``size`` connections. The latest returned is the first lent, so that few stay warm."""
 
@@ -59,7 +94,7 @@ class Pool:
 
     def _reset(self) -> None:
         self._pid = os.getpid()
-        self._slots = threading.BoundedSemaphore(self._size)
+        self._slots = Slots(self._size)
         self._idle: list[Connection] = []
 
     @contextmanager
@@ -71,7 +106,7 @@ class Pool:
         if os.getpid() != self._pid:
             self._reset()  # after a fork: the parent's connections are the parent's
         slots = self._slots
-        if not slots.acquire(timeout=self._wait_s):
+        if not slots.take(self._wait_s):
             raise Unavailable(self._part)
         try:
             connection, used = self._take()
@@ -80,7 +115,7 @@ class Pool:
             finally:
                 self._give(connection)
         finally:
-            slots.release()
+            slots.give()
 
     def _take(self) -> tuple[Connection, bool]:
         try:
