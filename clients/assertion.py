@@ -1,9 +1,11 @@
 """The client assertion of ``private_key_jwt``, judged claim by claim (RFC 7523 §3)."""
 
+from typing import Any
+
 import msgspec
 
 from clients.key_material import ClientKeys
-from clients.signed import BadSigned, decode_json, open_signed, peek_payload
+from clients.signed import BadSigned, open_signed, peek_payload, read_json
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 §2.2
 MAX_LIFE_S = 600
@@ -30,21 +32,17 @@ class Claims(msgspec.Struct, frozen=True):
     jti: str
     iat: int | float | None = None
     nbf: int | float | None = None
-    response_type: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    redirect_uri: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    response_type: Any = msgspec.UNSET
+    redirect_uri: Any = msgspec.UNSET
 
 
 class _Subject(msgspec.Struct, frozen=True):
     sub: str
 
 
-_claims = msgspec.json.Decoder(Claims)
-_subject = msgspec.json.Decoder(_Subject)
-
-
 def peek_subject(assertion: str) -> str:
     """The ``sub``, unverified: it tells which client to look up. Raises :class:`BadSigned`."""
-    return decode_json(_subject, peek_payload(assertion), "claims").sub
+    return read_json(peek_payload(assertion), _Subject, "claims").sub
 
 
 def verify_assertion(
@@ -54,7 +52,7 @@ def verify_assertion(
 
     ``alg`` is the registered algorithm or ``None`` for any supported; ``audiences`` begins with the issuer; ``now_s`` in seconds.
     """
-    claims = decode_json(_claims, open_signed(assertion, keys, alg=alg, types=_TYPES), "claims")
+    claims = read_json(open_signed(assertion, keys, alg=alg, types=_TYPES), Claims, "claims")
     if claims.response_type is not msgspec.UNSET or claims.redirect_uri is not msgspec.UNSET:
         # A request object went through a browser: whoever saw it there must not be the client with it (RFC 8725 §2.8, §3.12).
         raise BadSigned("typ")

@@ -7,8 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-import msgspec
-
+from clients import strict_json
 from clients.errors import ClientError, bad_metadata
 from clients.key_material import BadKeys, ClientKeys, parse_jwks
 from clients.logos import BadLogo, reencode_logo
@@ -149,8 +148,8 @@ def fetch_jwks(outbound: Outbound, uri: str) -> ClientKeys:
     """The key set behind a ``jwks_uri``. Raises ``invalid_client_metadata``."""
     body = _document(outbound, "jwks_uri", uri)
     try:
-        return parse_jwks(msgspec.json.decode(body))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return parse_jwks(strict_json.read(body))
+    except strict_json.NotStrict:
         raise bad_metadata("jwks_uri must answer a JSON Web Key Set", "jwks_syntax") from None
     except BadKeys as bad:
         raise bad_metadata(f"jwks_uri {bad.text}", f"jwks_{bad.reason}") from None

@@ -3,13 +3,11 @@
 from collections.abc import Iterable
 from hashlib import sha256
 
-import msgspec
-
+from clients import strict_json
 from clients.errors import bad_metadata
 from clients.uris import BadUri, parse
 
 _LABEL = "yimen-sector/1"
-_list_of_strings = msgspec.json.Decoder(list[str])
 
 
 def sector_id(department_id: str, host: str | None) -> bytes:
@@ -41,8 +39,8 @@ def sector_host(sector_identifier_uri: str | None) -> str | None:
 def check_sector_document(document: bytes, redirect_uris: Iterable[str]) -> None:
     """The document behind ``sector_identifier_uri`` must be a JSON array that holds every redirect URI (OIDC Registration §5)."""
     try:
-        listed = set(_list_of_strings.decode(document))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        listed = set(strict_json.read_as(document, list[str]))
+    except strict_json.NotStrict:
         raise bad_metadata(
             "sector_identifier_uri must answer a JSON array of redirect URIs", "sector_document"
         ) from None

@@ -13,6 +13,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
+from clients import strict_json
 from clients.key_material import SIGNATURE_KEYS, ClientKey, ClientKeys
 
 CLIENT_ALGS = ("ES256", "RS256", "PS256", "Ed25519", "EdDSA")
@@ -66,14 +67,13 @@ def _stand_ins() -> dict[str, ClientKey]:
 
 
 _STAND_INS = _stand_ins()
-_header = msgspec.json.Decoder(Header)
 
 
-def decode_json(decoder: msgspec.json.Decoder[T], data: bytes, reason: str) -> T:
-    """``data`` in the decoder's shape, whatever was sent. Raises :class:`BadSigned`."""
+def read_json(data: bytes, shape: type[T], reason: str) -> T:
+    """``data`` in ``shape``, read strictly: a proof says one thing or nothing (ATTACKS A161). Raises :class:`BadSigned`."""
     try:
-        return decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return strict_json.read_as(data, shape)
+    except strict_json.NotStrict:
         raise BadSigned(reason) from None
 
 
@@ -92,7 +92,7 @@ def _segments(token: str, max_length: int) -> tuple[bytes, bytes]:
 
 def peek_header(token: str, *, max_length: int = MAX_LENGTH) -> Header:
     """The header, unverified: its ``kid`` tells which key to look for. Raises :class:`BadSigned`."""
-    return decode_json(_header, _segments(token, max_length)[0], "header")
+    return read_json(_segments(token, max_length)[0], Header, "header")
 
 
 def peek_payload(token: str, *, max_length: int = MAX_LENGTH) -> bytes:

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from idp.audit import merkle, note, proof, tiles
 from idp.audit.merkle import ProofError, leaf_hash, root_of, subtree
@@ -170,7 +171,7 @@ def check_export(read: Read, lines: Iterable[bytes], keys: Sequence[Verifier] = 
 
     Raises Bad, NoteError, ProofError.
     """
-    manifest = json.loads(read("manifest.json"))
+    manifest = json.loads(read("manifest.json"), object_pairs_hook=_once)
     trusted = list(keys) or [note.verifier(line) for line in read("keys").decode().split("\n") if line]
     head, signers = note.opened(read("checkpoint").decode(), manifest["origin"], trusted)
     wanted = range(manifest["from"], manifest["to"])
@@ -189,7 +190,9 @@ def check_export(read: Read, lines: Iterable[bytes], keys: Sequence[Verifier] = 
         raise Bad(wanted.start + count, "the event is left out")
     first = proof.parse(read("first.tlog-proof").decode()) if count else None
     if first is not None:
-        proof.verify(first, bytes.fromhex(json.loads(first.extra)["entry"]), head.origin, trusted)
+        proof.verify(
+            first, bytes.fromhex(json.loads(first.extra, object_pairs_hook=_once)["entry"]), head.origin, trusted
+        )
         if first.index != wanted.start:
             raise Bad(wanted.start, "the events do not begin where the export says")
     return {
@@ -207,10 +210,18 @@ def check_export(read: Read, lines: Iterable[bytes], keys: Sequence[Verifier] = 
 
 def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, Row]]:
     for line in lines:
-        value = json.loads(line)
+        value = json.loads(line, object_pairs_hook=_once)
         digests = [bytes.fromhex(field["digest"]) for field in value["fields"]]
         row = Row(bytes.fromhex(value["salt"]), value["head"].encode(), digests, bytes.fromhex(value["entry"]))
         yield value["index"], row
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A member that stands there twice would be read as one event here and as another by another reader (RFC 8259 §4)."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a member came twice")
+    return found
 
 
 def _hashes(tile: bytes | bytearray) -> Iterator[bytes]:

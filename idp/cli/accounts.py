@@ -1,10 +1,10 @@
 """``idp accounts``: citizens and staff."""
 
-import json
 from pathlib import Path
 
 import click
 
+from clients import strict_json
 from idp.cli.common import opened, show, verb
 
 ROLES = ("auditor", "approver", "operator")
@@ -29,9 +29,9 @@ def add(file: Path, as_json: bool) -> None:
     from idp.flows.staff import enter_accounts
 
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise click.BadParameter(f"{file} is not JSON: {error}") from error
+        document = strict_json.read(file.read_bytes())
+    except strict_json.NotStrict as error:
+        raise click.BadParameter(f"{file} {error}") from error
     with opened() as parts:
         made = enter_accounts(parts, document if isinstance(document, list) else [document])
         show([{"account": account_id.hex()} for account_id in made], as_json)

@@ -1,10 +1,10 @@
 """``idp clients``: departmental systems as relying parties."""
 
-import json
 from pathlib import Path
 
 import click
 
+from clients import strict_json
 from clients.model import Client, from_json, public_metadata
 from idp.cli.common import fail, iso, opened, show, verb
 from idp.records import ClientKeySeen, ClientRefusal, ClientRow, LogoutDelivery
@@ -257,9 +257,9 @@ def _owner(named: object, option: str | None) -> str:
 
 def _read(file: Path) -> dict[str, object]:
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise click.BadParameter(f"{file} is not JSON: {error}") from error
+        document = strict_json.read(file.read_bytes())
+    except strict_json.NotStrict as error:
+        raise click.BadParameter(f"{file} {error}") from error
     if not isinstance(document, dict):
         raise click.BadParameter(f"{file} must hold one JSON object")
     return document

@@ -1,11 +1,11 @@
 """``idp receipts``: check a citizen's receipt, offline."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
+from clients import strict_json
 from idp.cli.common import fail, opened, show, verb
 from idp.release.receipts import NotAReceipt, check
 from keys.jose import VerifyKeys
@@ -82,8 +82,8 @@ def keys(as_json: bool) -> None:
 def _keys(jwks: Path | None, issuer: str | None) -> tuple[VerifyKeys, str | None]:
     if jwks is not None:
         try:
-            document = json.loads(jwks.read_text(encoding="utf-8"))
-        except ValueError:
+            document = strict_json.read(jwks.read_bytes())
+        except strict_json.NotStrict:
             document = None
         found = VerifyKeys.from_jwks(document) if isinstance(document, dict) else VerifyKeys(())
         if not len(found):

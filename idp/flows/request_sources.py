@@ -8,7 +8,7 @@ import msgspec
 
 from clients.documents import KeysUnavailable
 from clients.model import Client
-from clients.signed import BadSigned, open_signed, peek_header
+from clients.signed import BadSigned, open_signed, peek_header, read_json
 from idp.errors import Code, Refusal
 from idp.flows import asking, authorize_refusals
 from idp.flows.left_out import left_out
@@ -138,9 +138,9 @@ def _verified(parts: Parts, client: Client, token: str) -> dict[str, Any]:
     except (BadSigned, KeysUnavailable) as error:
         raise refused("could not be verified", error.reason) from None
     try:
-        return msgspec.json.decode(payload, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise refused("is not a JSON object", "claims") from None
+        return read_json(payload, dict[str, Any], "claims")
+    except BadSigned as error:
+        raise refused("is not one JSON object with each member once", error.reason) from None
 
 
 def _use_up(client: Client, proven: request_object.RequestObject) -> tuple[Write, ...]:

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
+from clients import strict_json
 from clients.model import Client
 from idp.errors import Code, Refusal
-from idp.protocol import strict_json
 
 TYPE: Final = "service_item"
 SUPPORTED: Final = (TYPE,)

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from idp.protocol import strict_json, verified_claims, wishes
+from clients import strict_json
+from idp.protocol import verified_claims, wishes
 from idp.protocol.verified_claims import MEMBER, Offered, VerifiedRequest
 from idp.protocol.wishes import Malformed, Wish, inside
 

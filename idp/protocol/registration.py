@@ -1,8 +1,8 @@
 """Bodies and answers of client registration (RFC 7591 §3, RFC 7592 §2): strict JSON in, what a client may see of itself out."""
 
-import json
 from typing import Any
 
+from clients import strict_json
 from clients.model import Client, public_metadata
 from idp.errors import Code, Refusal
 
@@ -18,9 +18,8 @@ def read_body(body: bytes) -> dict[str, Any]:
     if len(body) > MAX_BODY_BYTES:
         raise _bad("The document is larger than 64 kB.", "metadata_too_large")
     try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=_members_once, parse_constant=_no_constant)
-        json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+        value = strict_json.read(body)
+    except strict_json.NotStrict:
         raise _bad("The body must be one JSON object in UTF-8, each member once.", "metadata_json") from None
     if not isinstance(value, dict):
         raise _bad("The body must be a JSON object.", "metadata_json")
@@ -36,17 +35,6 @@ def answer(client: Client, issuer: str, registration_token: str | None, secret: 
         document["registration_access_token"] = registration_token
     document["registration_client_uri"] = f"{issuer}/register?client_id={client.client_id}"
     return document
-
-
-def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member came twice")
-    return members
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(name)
 
 
 def _bad(public: str, reason: str) -> Refusal:

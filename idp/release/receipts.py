@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from clients import strict_json
 from idp.release.model import Texts, Value
 from idp.release.told import DENIED, EXCHANGED, GIVEN, INFORMED, RELEASED, WITHDRAWN, Told
 from keys.errors import TokenInvalid
@@ -208,8 +209,8 @@ def _read(text: str) -> tuple[str, Any]:
     if not text.startswith("{"):
         return text, None
     try:
-        document = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+        document = strict_json.read(text)
+    except strict_json.NotStrict:
         raise NotAReceipt("form") from None
     jws = document.get("jws")
     if not isinstance(jws, str) or not jws:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from clients import strict_json
 from idp.release.items import BadItem, Entry, plain, read_entry
 from idp.release.model import AttributeKind, ServiceItem
 
@@ -71,9 +72,9 @@ def item_document(item: ServiceItem) -> dict[str, Any]:
 
 def _members(data: bytes, name: str) -> list[Any]:
     try:
-        document = msgspec.json.decode(_bounded(data))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadItem("The file is not JSON.") from None
+        document = strict_json.read(_bounded(data))
+    except strict_json.NotStrict as error:
+        raise BadItem(f"The file {error}.") from None
     found = document.get(name) if isinstance(document, dict) else None
     if not isinstance(found, list) or len(found) > MAX_ROWS:
         raise BadItem(f"The file must hold one object with a list of at most {MAX_ROWS} {name}.")

@@ -414,10 +414,10 @@ def key_pair(alg: str = "ES256") -> LocalSigner:
     return load_signer(root, new_signing_key(root, alg, 1, START))
 
 
-def sign(signer: LocalSigner, header: Mapping[str, Any], claims: Mapping[str, Any] | bytes) -> str:
-    """A compact JWS with any header."""
-    payload = claims if isinstance(claims, bytes) else msgspec.json.encode(claims)
-    signed = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in (msgspec.json.encode(header), payload))
+def sign(signer: LocalSigner, header: Mapping[str, Any] | bytes, claims: Mapping[str, Any] | bytes) -> str:
+    """A compact JWS with any header; bytes as they are."""
+    parts = (part if isinstance(part, bytes) else msgspec.json.encode(part) for part in (header, claims))
+    signed = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
     return (signed + b"." + base64.urlsafe_b64encode(signer.sign(signed)).rstrip(b"=")).decode()
 
 

@@ -123,6 +123,7 @@ def altered() -> dict[str, tuple[str, str]]:
         "words": ("receipt", "form"),
         "JSON that is none": ("{", "form"),
         "a deep file": ('{"a":' * 5000, "form"),
+        "a file with two signed forms": (f'{{"jws": "{other}", "jws": "{jws}"}}', "form"),
         "a list": ('{"jws": ["x"]}', "form"),
         "a huge file": ("x" * 600_000, "form"),
         "a critical header": (sign(SIGNER, {"alg": "ES256", "kid": SIGNER.kid, "typ": TYP, "crit": ["x"], "x": 1}, claims), "form"),

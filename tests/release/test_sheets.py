@@ -40,6 +40,8 @@ GOOD_CSV = sheets.items_csv([ITEM]).decode()
         (b'{"items": [{}]}', "json"),
         (b'{"items": [1]}', "json"),
         (b"\xff", "json"),
+        (b'{"items": [], "items": []}', "json"),
+        (b'{"items": []} []', "json"),
         (b'{"items":' + b"[" * 5000, "json"),
         (b" " * (sheets.MAX_BYTES + 1), "json"),
         (b"", "csv"),
