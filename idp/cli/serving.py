@@ -38,6 +38,9 @@ STOP_S = 25
 """Requests under way have so long to finish; with the background worker's end this stays under the 30 s of service managers."""
 HEAD_MS = 10_000
 """A caller that has not sent its headers by then is let go: it holds a connection, and the end of a worker."""
+MAX_HEAD = 128 * 1024
+"""Request line and header fields of one request; the server answers 431 beyond, before a worker's thread sees any of it. Half of it is for
+the address, which may carry a signed request object of 64 kB."""
 STEADY_S = 5.0
 MOST_EARLY_DEATHS = 5
 METRICS_PREFIX = "yimen-metrics-"
@@ -120,7 +123,7 @@ class Supervisor(MPServer):
             factory=True,
             respawn_failed_workers=True,
             workers_kill_timeout=STOP_S,
-            http1_settings=HTTP1Settings(header_read_timeout=HEAD_MS),
+            http1_settings=HTTP1Settings(header_read_timeout=HEAD_MS, max_buffer_size=MAX_HEAD),
             log_access=False,
             log_level="error",  # type: ignore[arg-type]
             websockets=False,

@@ -19,6 +19,9 @@ Operation = Callable[[Request], Answer | ToPage]
 StartResponse = Callable[..., Any]
 MAX_BODY = 128 * 1024
 MAX_HEADER = 32 * 1024
+"""One header field; cookies of other services on the same host travel in one."""
+MAX_HEADERS = 64 * 1024
+"""What all of them hold together. The server itself takes no head (request line, names and all) above ``idp.cli.serving.MAX_HEAD``."""
 OUTCOME, REFERENCE, REMOTE, NOW, REQUEST = (
     "yimen.outcome",
     "yimen.reference",
@@ -135,8 +138,8 @@ class Edge:
             return 400, "There is no such method.", "bad_request", ()
         if environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
             return 415, "Encoded bodies are not accepted.", "bad_request", ()
-        if len(environ.get("HTTP_COOKIE", "")) > MAX_HEADER or len(environ.get("HTTP_AUTHORIZATION", "")) > MAX_HEADER:
-            return 431, "A header is too large.", "bad_request", ()
+        if len("".join([text for text in environ.values() if type(text) is str])) > MAX_HEADER and _swollen(environ):
+            return 431, "The request header fields are too large.", "bad_request", ()
         return None
 
     def _remote(self, environ: Mapping[str, Any]) -> str:
@@ -203,6 +206,12 @@ def _wrong(
             return Answer(status, "text", f"{text}\n".encode(), headers)
         return ToPage(Trouble(problem, status, "invalid_request"), headers)
     return json_answer(status, {"error": "invalid_request", "error_description": text}, headers)
+
+
+def _swollen(environ: Mapping[str, Any]) -> bool:
+    """Whether one header field or all together are larger than anything that is meant for us (RFC 6585 §5)."""
+    fields = [len(v) for k, v in environ.items() if k.startswith(("HTTP_", "CONTENT_")) and isinstance(v, str)]
+    return max(fields, default=0) > MAX_HEADER or sum(fields) > MAX_HEADERS
 
 
 def _for_people(environ: Mapping[str, Any], path: str) -> bool:

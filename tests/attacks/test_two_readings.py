@@ -182,7 +182,10 @@ def test_a_key_set_in_two_readings(reaching: House, authority: Authority, what: 
     house, key = reaching, key_pair()
     whole = packed({"keys": [dict(key.public_jwk)]})
     bad = again(whole, "keys", []) if what == "two sets" else TWICE[what](whole)
-    method = {"token_endpoint_auth_method": "private_key_jwt", "grant_types": ["client_credentials"]}
+    method: dict[str, Any] = {
+        "token_endpoint_auth_method": "private_key_jwt",
+        "grant_types": ["client_credentials"],
+    }
     with site(reply(whole), authority) as good, site(reply(bad), authority) as server:
         for port, status in ((server.port, 401), (good.port, 200)):
             uri = f"https://127.0.0.1:{port}/jwks"

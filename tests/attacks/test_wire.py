@@ -62,6 +62,26 @@ def test_giant_headers_are_not_read(house: House, path: str, header: str) -> Non
     assert house.request("GET", path, headers={header: values[header]}).status_code != 431
 
 
+@pytest.mark.attack("A163")
+@pytest.mark.parametrize("header", ["X-Any", "Accept", "User-Agent", "X-Forwarded-For", "Content-Type", "Origin"])
+@pytest.mark.parametrize("path", ["/authorize", "/token", "/jwks", "/sign-in", "/static/x", "/nowhere"])
+def test_no_header_is_a_giant(house: House, path: str, header: str) -> None:
+    """Whatever its name, nobody means a header of 32 kB for us, nor 64 kB of headers together (RFC 6585 §5)."""
+    for method in ("GET", "POST"):
+        assert house.request(method, path, headers={header: "a" * 33_000}).status_code == 431
+        assert house.request(method, path, headers={header: "a" * 32_000}).status_code != 431
+        many = {f"X-{number}": "a" * 1000 for number in range(64)}
+        assert house.request(method, path, headers={**many, header: "a" * 2000}).status_code == 431
+        assert house.request(method, path, headers={**many, "X-0": "", header: "a"}).status_code != 431
+
+
+@pytest.mark.attack("A163")
+def test_a_long_address_is_no_long_header(house: House) -> None:
+    """A request object by value may fill the query; it is judged as a parameter (RFC 9101 §5)."""
+    asked = house.request("GET", "/authorize", query_string={"client_id": "x", "request": "a" * 60_000})
+    assert asked.status_code == 400
+
+
 @pytest.mark.attack("A164")
 @pytest.mark.parametrize(
     "lengths",

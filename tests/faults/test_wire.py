@@ -61,6 +61,9 @@ REQUESTS: dict[str, bytes] = {
     "bytes in the query of an operation": b"GET /authorize?client_id=\xe9\xff HTTP/1.1\r\nHost: HOST\r\n\r\n",
     "bytes in the path": b"GET /\xff\xfe HTTP/1.1\r\nHost: HOST\r\n\r\n",
     "a method in small letters": b"get /jwks HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    "a header of 33 kB": GET + b"X-A: " + b"a" * 33_000 + b"\r\n\r\n",
+    "a header of 380 kB": GET + b"X-A: " + b"a" * 380_000 + b"\r\n\r\n",
+    "names of 380 kB": GET + b"".join(b"X-%d" % n + b"a" * 30_000 + b": 1\r\n" for n in range(13)) + b"\r\n",
     "an endless header": GET + b"X-A: " + b"a" * 2_000_000 + b"\r\n\r\n",
     "very many headers": GET + b"" + b"".join(b"X-%d: 1\r\n" % n for n in range(5000)) + b"\r\n",
     "an upgrade": b"GET /jwks HTTP/1.1\r\nHost: evil.example\r\n" + UPGRADE,
@@ -87,3 +90,28 @@ def test_what_the_wire_brings(make_served: Callable[..., Served]) -> None:
     assert wrong == {}
     cookie = b"GET /account HTTP/1.1\r\nHost: HOST\r\nCookie: yimen-session=\xff\xfe; yimen-browser=\xe9\r\n\r\n"
     assert statuses(exchange(served, cookie)) == [303]  # to the sign-in page
+
+
+LENGTHS: dict[str, bytes] = {
+    "a shorter length": b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "a longer length": b"Content-Length: 500\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "the length behind": b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n",
+    "the length of the chunks": b"Content-Length: 12\r\nTransfer-Encoding: chunked\r\n\r\n",
+}
+
+
+@pytest.mark.attack("A164")
+def test_a_length_beside_chunks_ends_the_connection(make_served: Callable[..., Served]) -> None:
+    """The chunks count, once, and nothing that came behind is a request: the server drops the length and closes after its answer, as RFC
+    9112 §6.3 and §6.1 have it, so no front that went by the length can have another request answered here. Without a length beside them
+    the same bytes are two requests."""
+    served = make_served()
+    served.start(1)
+    body = b"7\r\ntoken=x\r\n0\r\n\r\n"
+    for what, lengths in LENGTHS.items():
+        answer = exchange(served, POST + lengths + body + PIPELINED)
+        assert statuses(answer) == [401], (what, answer)
+        assert b"connection: close" in answer.lower().partition(b"\r\n\r\n")[0], what
+        hidden = b"%x\r\n" % len(PIPELINED.replace(b"HOST", served.config.host.encode())) + PIPELINED + b"\r\n0\r\n\r\n"
+        assert statuses(exchange(served, POST + lengths + hidden + PIPELINED)) == [401], what
+    assert statuses(exchange(served, POST + b"Transfer-Encoding: chunked\r\n\r\n" + body + PIPELINED)) == [401, 404]
