@@ -122,7 +122,7 @@ def _settle(
     fields = _uris(wire, server)
     fields |= msgspec.structs.asdict(grants)
     fields |= settle_keys(wire, grants.token_endpoint_auth_method, server)
-    fields |= settle_display(wire, metadata)
+    fields |= settle_display(wire, metadata, server)
     fields |= _demands(wire)
     return fields
 

@@ -5,22 +5,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from clients.errors import bad_metadata
-from clients.metadata_uris import check_page_uri
+from clients.metadata_uris import check_called_uri, check_page_uri
 from clients.metadata_wire import LOCALIZED, Wire, read_localized
+from clients.profile import ServerProfile
 
 MAX_NAME = 100
 MAX_CONTACTS = 10
 MAX_CONTACT = 254
 
 
-def settle_display(wire: Wire, metadata: Mapping[str, Any]) -> dict[str, Any]:
+def settle_display(wire: Wire, metadata: Mapping[str, Any], server: ServerProfile) -> dict[str, Any]:
     """The group's members, plain and per language. Raises ``invalid_client_metadata``."""
     fields: dict[str, Any] = {"contacts": _contacts(wire.contacts or ())}
     tables = read_localized(metadata)
     for member in LOCALIZED:
         plain = getattr(wire, member)
         for value in (*tables[member].values(), *(() if plain is None else (plain,))):
-            _check(member, value)
+            _check(member, value, server)
         fields[member] = (plain or "") if member == "client_name" else plain
         fields[f"{member}_localized"] = tables[member]
     for member in ("software_id", "software_version"):
@@ -31,9 +32,11 @@ def settle_display(wire: Wire, metadata: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _check(member: str, value: str) -> None:
+def _check(member: str, value: str, server: ServerProfile) -> None:
     if member == "client_name":
         _check_text(member, value, MAX_NAME)
+    elif member == "logo_uri":  # fetched by the provider, never by a browser (ATTACKS A093)
+        check_called_uri(member, value, server)
     else:
         check_page_uri(member, value)
 

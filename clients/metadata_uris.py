@@ -9,7 +9,7 @@ from clients.uris import BadUri, Uri, parse
 
 
 def check_page_uri(member: str, value: str) -> Uri:
-    """A page or image that people see: https, or http on the developer's own machine (RFC 7591 §2, ATTACKS A092)."""
+    """A page that people see: https, or http on the developer's own machine (RFC 7591 §2, ATTACKS A092)."""
     uri = _parse(member, value)
     if not uri.host or not (uri.scheme == "https" or (uri.scheme == "http" and uri.loopback)):
         raise bad_metadata(f"{member} must be an https URI", "uri_scheme")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from clients.errors import ClientError
 from clients.model import Client
 from clients.refusals import LastRefusal, redirect_refusal
 from clients.refusals import refusal as line
@@ -108,6 +109,21 @@ def dropped(
         return _not_kept(parts, client, now, reference, stranger=False)
     registered = f"{_scope(client)} ({why})" if why else _scope(client)
     row = line(at=now, code=DROPPED, reason=reason, received=received, registered=registered)
+    return _entered(parts, client, row, now, reference, trim=written == 1)
+
+
+def logo_lost(parts: Parts, client: Client, why: ClientError, now: int, reference: str) -> list[Write]:
+    """As :func:`dropped` for a logo that could not be fetched or used: what the fetch met beside the registered address."""
+    written = _written(parts, client, None)
+    if not written:
+        return _not_kept(parts, client, now, reference, stranger=False)
+    row = line(
+        at=now,
+        code=DROPPED,
+        reason=why.reason,
+        received=why.private or why.public,
+        registered=client.logo_uri or "",
+    )
     return _entered(parts, client, row, now, reference, trim=written == 1)
 
 

@@ -6,6 +6,7 @@ once honour its count. Secrets and tokens are shown once; hashes stay.
 
 import hmac
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,9 +26,9 @@ from idp.audit.events import (
     RegistrationRefused,
     record,
 )
-from idp.errors import Code, Refusal
+from idp.errors import Code, Refusal, Unavailable
 from idp.flows import addresses, client_rows, strangers
-from idp.flows.error_list import lines
+from idp.flows.error_list import lines, logo_lost
 from idp.flows.offer import server_profile
 from idp.parts import Parts
 from idp.ports import Add, Conflict, Delete, Insert, Op, Update, Write
@@ -63,8 +64,11 @@ class Known:
         return f"Known({self.client!r})"
 
 
-def register(parts: Parts, bearer: str | None, metadata: Mapping[str, Any], now: int, remote: str = "") -> Entered:
-    """POST /register. ``bearer``: the initial access token; ``now`` microseconds; ``remote``: the caller's address.
+def register(
+    parts: Parts, bearer: str | None, metadata: Mapping[str, Any], now: int, remote: str = "", reference: str = ""
+) -> Entered:
+    """POST /register. ``bearer``: the initial access token; ``now`` microseconds; ``remote``: the caller's address; ``reference``: of the
+    request.
 
     Raises Refusal(invalid_token) when a token is needed and this one gives no right (any more), ClientError for the metadata; where
     registration is open, Refusal(temporarily_unavailable) for an address that registers very many. Raises Unavailable while nothing is issued.
@@ -74,12 +78,14 @@ def register(parts: Parts, bearer: str | None, metadata: Mapping[str, Any], now:
         if parts.config.open_registration and strangers.over(parts, strangers.REGISTERING, remote):
             raise strangers.later("registering_too_often")
         policy, first = _open(parts, now)
-        return enter(parts, metadata, policy, how="dynamic", now=now, first=first, self_service=True)
+        return enter(
+            parts, metadata, policy, how="dynamic", now=now, first=first, self_service=True, reference=reference
+        )
     right = _right(parts, bearer, now)
     policy = msgspec.json.decode(right.policy, type=Policy)
     where = {"hash": right.hash, "uses_left": Op(">", 0), "expires_at": Op(">", now)}
     use = Update(InitialAccessToken, where, {"uses_left": Add(-1)})
-    return enter(parts, metadata, policy, how="dynamic", now=now, first=(use,), self_service=True)
+    return enter(parts, metadata, policy, how="dynamic", now=now, first=(use,), self_service=True, reference=reference)
 
 
 def enter(
@@ -91,8 +97,10 @@ def enter(
     now: int,
     first: Sequence[Write] = (),
     self_service: bool = False,
+    reference: str = "",
 ) -> Entered:
-    """Judge and store a new client in one batch behind ``first`` (writes that must hold). ``self_service``: with a registration token.
+    """Judge and store a new client in one batch behind ``first`` (writes that must hold). ``self_service``: with a registration token;
+    ``reference``: of the request, if one is answered.
 
     Raises ClientError for the metadata, Refusal(invalid_token) when ``first`` no longer holds.
     """
@@ -112,7 +120,7 @@ def enter(
     if isinstance(parts.store.commit(writes), Conflict):
         raise no_right("initial_token_spent")
     parts.generations.reread()
-    _keep_logo(parts, client, now)
+    _keep_logo(parts, client, now, reference)
     return Entered(client, _shown(secret), _shown(token))
 
 
@@ -129,7 +137,7 @@ def known(parts: Parts, client_id: str | None, bearer: str | None) -> Known:
     return Known(client, row.version, bearer or "")
 
 
-def update(parts: Parts, found: Known, metadata: Mapping[str, Any], now: int) -> Entered:
+def update(parts: Parts, found: Known, metadata: Mapping[str, Any], now: int, reference: str = "") -> Entered:
     """PUT: the full replacement, judged as a new registration (RFC 7592 §2.2); the registration access token is made anew.
 
     Raises ClientError, Refusal(invalid_request) for another secret than the present one, Refusal(invalid_token) when another change won.
@@ -151,7 +159,7 @@ def update(parts: Parts, found: Known, metadata: Mapping[str, Any], now: int) ->
         raise no_right("changed_meanwhile")
     parts.generations.reread()
     if changed.logo_uri != old.logo_uri:
-        _keep_logo(parts, changed, now)
+        _keep_logo(parts, changed, now, reference)
     return Entered(changed, _shown(secret), token.token)
 
 
@@ -242,13 +250,15 @@ def _members(old: Client, new: Client) -> tuple[str, ...]:
     return tuple(n for n in names if getattr(old, n) != getattr(new, n))
 
 
-def _keep_logo(parts: Parts, client: Client, now: int) -> None:
-    """Best effort, after the client is stored: its pages do without a logo that can't be had."""
+def _keep_logo(parts: Parts, client: Client, now: int, reference: str) -> None:
+    """Best effort, after the client is stored: its pages do without a logo that can't be had, and its list says why."""
     if client.logo_uri is None:
         return
     try:
         png = fetch_logo(parts.registration_outbound, client.logo_uri)
-    except ClientError:
+    except ClientError as error:
+        with suppress(Unavailable):
+            parts.store.commit(logo_lost(parts, client, error, now, reference))
         return
     parts.store.commit([Insert(ClientLogo(client.client_id, png, now), on_conflict="replace")])
 

@@ -833,8 +833,10 @@ PRIVATE_HOSTS = [
 ]
 
 
-@pytest.mark.attack("A098", "A099", "A100")
-@pytest.mark.parametrize("member", ["jwks_uri", "sector_identifier_uri", "backchannel_logout_uri"])
+@pytest.mark.attack("A093", "A098", "A099", "A100")
+@pytest.mark.parametrize(
+    "member", ["jwks_uri", "sector_identifier_uri", "backchannel_logout_uri", "logo_uri", "logo_uri#zh-Hans"]
+)
 @pytest.mark.parametrize("host", PRIVATE_HOSTS)
 def test_a098_addresses_inside_cannot_be_registered(member, host):
     """What the provider calls lies outside, unless the operator says otherwise (RFC 7591 §5)."""

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from clients.outbound import SteadyOutbound
 from idp.flows.provision import add_initial_token
-from idp.records import ClientRow, Event, InitialAccessToken
+from idp.records import ClientRefusal, ClientRow, Event, InitialAccessToken
 from tests.clients.ground import Authority, reply, silent_listener, site, visitors
 from tests.kit.house import REDIRECT, House, bearer
 
@@ -76,9 +76,11 @@ def test_the_count_holds_under_fifty_at_once(any_house: House) -> None:
     assert len(house.events("client.registered")) == 3
 
 
-@pytest.mark.attack("A098", "A099", "A100")
+@pytest.mark.attack("A093", "A098", "A099", "A100")
 @pytest.mark.parametrize("uri", INTERNAL)
-@pytest.mark.parametrize("member", ["jwks_uri", "sector_identifier_uri", "backchannel_logout_uri"])
+@pytest.mark.parametrize(
+    "member", ["jwks_uri", "sector_identifier_uri", "backchannel_logout_uri", "logo_uri", "logo_uri#en"]
+)
 def test_addresses_inside(house: House, member: str, uri: str) -> None:
     """What we would call must be https and outside; refused by its spelling, before any packet (RFC 7591 §5)."""
     answer = post(house, right(house), **{member: uri})
@@ -147,6 +149,31 @@ def test_ports_cannot_be_told_apart(reaching: House, authority: Authority) -> No
             texts.add(answer.data)
     assert len(texts) == 1
     assert min(times[0], times[2]) >= 0.4
+
+
+@pytest.mark.attack("A093")
+def test_a_logo_that_cannot_be_had_is_told_to_who_looks_after_the_client(reaching: House, authority: Authority) -> None:
+    """The client stands without it, and its list says what the fetch met beside the registered address (RFC 7591 §2)."""
+    house, token = reaching, right(reaching, uses=9)
+    with site(reply(b"x", 404), authority) as away, site(reply(b"<svg/>"), authority) as drawn:
+        met = {
+            f"https://127.0.0.1:{away.port}/logo.png": ("logo_uri_unavailable", "status_404"),
+            f"https://127.0.0.1:{drawn.port}/logo.svg": (
+                "logo_unreadable",
+                "logo_uri must be a PNG, JPEG, GIF or WebP image",
+            ),
+        }
+        for uri, (reason, received) in met.items():
+            made = post(house, token, logo_uri=uri).get_json()
+            changed = {**META, "client_id": made["client_id"]}
+            path = f"/register?client_id={made['client_id']}"
+            made = call(house, "PUT", path, made["registration_access_token"], changed).get_json()
+            again = call(house, "PUT", path, made["registration_access_token"], {**changed, "logo_uri": uri})
+            assert again.status_code == 200
+            lines = house.parts.store.find(ClientRefusal, {"client_id": made["client_id"]})
+            told = {(line.code, line.reason, line.received, line.registered) for line in lines}
+            assert told == {("dropped", reason, received, uri)} and len(lines) == 2
+            assert all(line.reference for line in lines)
 
 
 @pytest.mark.attack("A102")

@@ -273,7 +273,7 @@ def test_private_key_jwt_needs_a_key_that_signs(key, alg, reason):
     assert refusal(**members).reason == reason
 
 
-@pytest.mark.parametrize("member", ["jwks_uri", "backchannel_logout_uri"])
+@pytest.mark.parametrize("member", ["jwks_uri", "backchannel_logout_uri", "logo_uri"])
 def test_the_operators_list_opens_private_hosts_and_http(member):
     for uri in ("http://localhost:8001/x", "https://10.2.3.4/x", "http://10.2.3.4/x"):
         assert refusal(**{member: uri}).code == "invalid_client_metadata"

@@ -22,7 +22,7 @@ def operations(parts: Parts) -> Mapping[str, Mapping[str, Operation]]:
 
     def post(request: Request) -> Answer:
         bearer = from_header(request.header("Authorization"))
-        entered = flow.register(parts, bearer, _body(request), request.now, request.remote)
+        entered = flow.register(parts, bearer, _body(request), request.now, request.remote, request.reference)
         return shown(201, entered.client, entered.registration_token, entered.secret)
 
     def get(request: Request) -> Answer:
@@ -32,7 +32,7 @@ def operations(parts: Parts) -> Mapping[str, Mapping[str, Operation]]:
     def put(request: Request) -> Answer:
         found = _known(parts, request)
         try:
-            entered = flow.update(parts, found, _body(request), request.now)
+            entered = flow.update(parts, found, _body(request), request.now, request.reference)
         except (ClientError, Refusal) as refused:
             flow.note_refused(parts, found.client, refused, request.now, request.reference)
             raise
