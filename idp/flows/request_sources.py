@@ -15,7 +15,7 @@ from idp.flows.left_out import left_out
 from idp.parts import Parts
 from idp.ports import Insert, Write
 from idp.protocol import authorize as law
-from idp.protocol import claims_request, request_object
+from idp.protocol import claims_request, request_object, resource
 from idp.protocol.params import Params
 from idp.protocol.request import AuthorizeRequest
 from idp.protocol.request_object import refused
@@ -75,6 +75,7 @@ def read(
 ) -> tuple[AuthorizeRequest, tuple[bytes, ...] | None]:
     """Stage B: the request, its claims limited to what the client may ask for, and the accounts that its hints accept. Raises Refusal."""
     request = law.what(source.params, client, uri)
+    resource.check(source.params, parts.config.issuer)
     if request.claims != claims_request.NOTHING:
         allowed = asking.limited(parts, client, request)
         if gone := left_out(parts, client, request, allowed):

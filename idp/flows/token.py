@@ -26,6 +26,7 @@ from idp.flows.declined import Declined, declined, ended
 from idp.flows.released import Released, allowed, for_id_token, over
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Update, Write
+from idp.protocol import resource
 from idp.protocol import token as law
 from idp.protocol.exchange import GRANT_TYPE as EXCHANGE
 from idp.protocol.params import Params
@@ -65,7 +66,7 @@ def token(parts: Parts, form: Params, authorization: str | None, now: int, remot
         if grant_type == EXCHANGE:
             return exchanges.use(parts, by, form, now)
         law.check_grant_type(grant_type, by.client)
-        law.check_resource(form, parts.config.issuer)
+        resource.check(form, parts.config.issuer)
         law.check_details(form)
         outcome = _JOURNEYS[grant_type](parts, asked)
     except Refusal as refusal:

@@ -91,12 +91,6 @@ def check_grant_type(grant_type: str, client: Client) -> None:
         )
 
 
-def check_resource(form: Params, issuer: str) -> None:
-    """RFC 8707 §2: the one resource that tokens are for is the issuer. Raises Refusal(invalid_target)."""
-    if "resource" in form and form.get("resource") != issuer:
-        raise Refusal(Code.INVALID_TARGET, "The resource is not one of this provider.", reason="resource")
-
-
 def check_details(form: Params) -> None:
     """RFC 9396 §6: a token request may narrow what was granted; we do not offer it, and never give more than was asked for unsaid."""
     if "authorization_details" in form:

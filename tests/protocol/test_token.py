@@ -6,6 +6,7 @@ import pytest
 
 from clients.model import Client
 from idp.errors import Code, Refusal
+from idp.protocol import resource
 from idp.protocol import token as law
 from idp.protocol.params import parse
 from tests.kit.house import VERIFIER, challenge
@@ -159,7 +160,7 @@ def test_scope_of_a_client_refused(form: str, scope: tuple[str, ...]) -> None:
 )
 def test_resource(form: str, fine: bool) -> None:
     if fine:
-        law.check_resource(parse(form), "https://id.example")
+        resource.check(parse(form), "https://id.example")
         return
     with pytest.raises(Refusal, match="invalid_target"):
-        law.check_resource(parse(form), "https://id.example")
+        resource.check(parse(form), "https://id.example")
