@@ -39,9 +39,9 @@ class Presented(msgspec.Struct, frozen=True, kw_only=True):
         return f"Presented({self.method}, {self.client_id})"
 
 
-def failed(reason: str) -> ClientError:
+def failed(reason: str, received: object = None, expected: str = "") -> ClientError:
     """``invalid_client``: one text for every cause (RFC 6749 §5.2); ``reason`` is for the log and the client's own error list."""
-    return ClientError(ClientErrorCode.INVALID_CLIENT, "Client authentication failed", reason)
+    return ClientError(ClientErrorCode.INVALID_CLIENT, "Client authentication failed", reason, "", received, expected)
 
 
 def _malformed(public: str, reason: str) -> ClientError:
@@ -125,7 +125,7 @@ def _assertion(assertion: str | None, kind: str | None, client_id: str | None) -
     try:
         subject = peek_subject(assertion)
     except BadSigned as bad:
-        raise failed(f"assertion_{bad.reason}") from None
+        raise failed(f"assertion_{bad.reason}", bad.received, bad.expected) from None
     _check_client_id(subject)
     if client_id is not None and client_id != subject:
         raise failed("client_id_differs")
@@ -181,7 +181,7 @@ def judge_assertion(
         )
     except BadSigned as bad:
         _check_owner(client, shown, method="private_key_jwt")
-        raise failed(f"assertion_{bad.reason}") from None
+        raise failed(f"assertion_{bad.reason}", bad.received, bad.expected) from None
     _check_owner(client, shown, method="private_key_jwt")
     return assertion
 

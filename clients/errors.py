@@ -22,15 +22,26 @@ class ClientError(Exception):
     """A rule's no.
 
     ``code`` travels on the wire; ``public`` is one plain sentence for whoever asked; ``reason`` a short stable word for tests and
-    metrics; ``private`` the detail for the protected log, still without secrets.
+    metrics; ``private`` the detail for the protected log, still without secrets; ``received`` the member at fault as it came, and ``expected``
+    what would have been right: for the client's own list, once the first is made fit to be shown.
     """
 
-    def __init__(self, code: ClientErrorCode, public: str, reason: str = "", private: str = "") -> None:
+    def __init__(
+        self,
+        code: ClientErrorCode,
+        public: str,
+        reason: str = "",
+        private: str = "",
+        received: object = None,
+        expected: str = "",
+    ) -> None:
         super().__init__(code.value)
         self.code = code
         self.public = plain(public)
         self.reason = reason or code.value
         self.private = private
+        self.received = received
+        self.expected = expected
 
     def __repr__(self) -> str:
         return f"ClientError({self.code.value}, {self.reason})"

@@ -107,6 +107,10 @@ class ClientKeys(msgspec.Struct, frozen=True):
         """Whether a key of that name is in the set."""
         return any(key.kid == kid for key in self.keys)
 
+    def names(self) -> str:
+        """Each key's name and shape, for people."""
+        return ", ".join(" ".join((key.kid or "(no kid)", *(part for part in key.shape if part))) for key in self.keys)
+
     def signs(self, algorithms: Iterable[str]) -> bool:
         """Whether some key can verify one of ``algorithms``."""
         usable = [key for key in self.keys if key.use != "enc"]

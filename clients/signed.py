@@ -18,16 +18,20 @@ from clients.key_material import SIGNATURE_KEYS, ClientKey, ClientKeys
 
 CLIENT_ALGS = ("ES256", "RS256", "PS256", "Ed25519", "EdDSA")
 MAX_LENGTH = 8192
+_COMPACT = "header.payload.signature, each base64url (RFC 7515 section 7.1)"
 
 T = TypeVar("T")
 
 
 class BadSigned(ValueError):
-    """``reason`` is a short stable word; nothing of what was received is in it."""
+    """``reason`` is a short stable word; nothing of what was received is in it. ``received`` is the member that was at fault, as it came and
+    unproven; ``expected`` what would have been right. Neither is for whoever asked."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, received: object = None, expected: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.received = received
+        self.expected = expected
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -73,21 +77,21 @@ def read_json(data: bytes, shape: type[T], reason: str) -> T:
     """``data`` in ``shape``, read strictly: a proof says one thing or nothing (ATTACKS A161). Raises :class:`BadSigned`."""
     try:
         return strict_json.read_as(data, shape)
-    except strict_json.NotStrict:
-        raise BadSigned(reason) from None
+    except strict_json.NotStrict as error:
+        raise BadSigned(reason, None, f"one JSON object with each member once; this {error}") from None
 
 
 def _segments(token: str, max_length: int) -> tuple[bytes, bytes]:
     """Header and payload; the length is judged before anything is decoded."""
     if len(token) > max_length:
-        raise BadSigned("too_long")
+        raise BadSigned("too_long", len(token), f"at most {max_length} characters")
     parts = token.split(".")
     if len(parts) != 3 or not all(parts) or not token.isascii():
-        raise BadSigned("syntax")
+        raise BadSigned("syntax", None, _COMPACT)
     try:
         return urlsafe_b64decode(parts[0].encode()), urlsafe_b64decode(parts[1].encode())
     except ValueError:
-        raise BadSigned("syntax") from None
+        raise BadSigned("syntax", None, _COMPACT) from None
 
 
 def peek_header(token: str, *, max_length: int = MAX_LENGTH) -> Header:
@@ -114,24 +118,27 @@ def open_signed(
     this purpose (RFC 8725 §3.11). Without a fitting key a stand-in is tried, so that the work is the same.
     """
     header = peek_header(token, max_length=max_length)
-    _check_header(header, types)
+    _check_header(header, types, alg)
     key = keys.verifier(header.alg, header.kid) if keys is not None and alg in {None, header.alg} else None
     genuine = _verify(token, header.alg, key or _STAND_INS[header.alg])
+    named = (header.alg, header.kid)
+    if key is None and alg not in {None, header.alg}:
+        raise BadSigned("alg", header.alg, alg or "")
     if key is None:
-        raise BadSigned("key" if alg in {None, header.alg} else "alg")
+        raise BadSigned("key", named, keys.names() if keys is not None else "")
     if not genuine:
-        raise BadSigned("signature")
+        raise BadSigned("signature", named, keys.names() if keys is not None else "")
     return peek_payload(token, max_length=max_length)
 
 
-def _check_header(header: Header, types: frozenset[str | None]) -> None:
+def _check_header(header: Header, types: frozenset[str | None], alg: str | None) -> None:
     """The algorithm is the verifier's choice (RFC 8725 §3.1); no extension is understood (RFC 7515 §4.1.11, RFC 7797)."""
     if header.alg not in CLIENT_ALGS:
-        raise BadSigned("alg")
+        raise BadSigned("alg", header.alg, alg or " ".join(CLIENT_ALGS))
     if header.crit is not msgspec.UNSET or header.b64 is not msgspec.UNSET:
-        raise BadSigned("crit")
+        raise BadSigned("crit", header.crit if header.crit is not msgspec.UNSET else "b64", "no crit and no b64")
     if header.typ not in types:
-        raise BadSigned("typ")
+        raise BadSigned("typ", header.typ, " ".join(sorted(name for name in types if name)))
 
 
 def _verify(token: str, alg: str, key: ClientKey) -> bool:

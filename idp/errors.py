@@ -5,7 +5,9 @@ protected log only and still holds no secret, token or personal value. Where a r
 stage it was made in (``idp.protocol.respond``), never by the rule that made it.
 """
 
+import re
 from enum import StrEnum
+from typing import Final
 
 
 class Code(StrEnum):
@@ -48,22 +50,53 @@ class Code(StrEnum):
     INVALID_TARGET = "invalid_target"
 
 
+_OF_A_MACHINE: Final = re.compile(r"(?!\d{7,}$)[A-Za-z0-9._~:/+-]{1,200}")
+
+_NO_TIME: Final = 2**33
+"""Seconds in the year 2242; telephone numbers of people lie beyond."""
+
+
+def shown(value: object) -> str:
+    """What a client's own list may hold of a value that came with a request: identifiers, addresses and times as they are, of anything else
+    only its form, since a mistaken app may have put a person's data there."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value if _OF_A_MACHINE.fullmatch(value) else f"(a text of {len(value)} characters)"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value) if abs(value) < _NO_TIME else "(a number too large for seconds)"
+    if isinstance(value, list | tuple):
+        return " ".join(shown(member) for member in value[:5] if member is not None)
+    return f"(a {'truth value' if isinstance(value, bool) else 'JSON object'})"
+
+
 class Refusal(Exception):
     """A rule's no. Raised inside, turned into an answer at the border.
 
     ``code`` is the wire code; ``public`` one plain English sentence without quotes or backslashes (RFC 6749 §5.2 character set);
-    ``private`` the reason for the protected log; ``reason`` a short stable word that tests and metrics may count (``pkce_missing``);
+    ``private`` the reason for the protected log; ``received`` and ``expected`` stand side by side in the client's own list, the first as
+    :func:`shown`; ``reason`` a short stable word that tests and metrics may count (``pkce_missing``);
     ``retry_after_s`` when the caller should come back.
     """
 
     def __init__(
-        self, code: Code, public: str, *, reason: str = "", private: str = "", retry_after_s: int | None = None
+        self,
+        code: Code,
+        public: str,
+        *,
+        reason: str = "",
+        private: str = "",
+        received: object = None,
+        expected: str = "",
+        retry_after_s: int | None = None,
     ) -> None:
         super().__init__(code.value)
         self.code = code
         self.public = public
         self.reason = reason or code.value
         self.private = private
+        self.received = shown(received)
+        self.expected = expected
         self.retry_after_s = retry_after_s
 
     def __repr__(self) -> str:

@@ -231,7 +231,14 @@ def _counted(parts: Parts, who: str, remote: str) -> bool:
 
 
 def _refusal(error: ClientError) -> Refusal:
-    return Refusal(Code(error.code.value), error.public, reason=error.reason, private=error.private)
+    return Refusal(
+        Code(error.code.value),
+        error.public,
+        reason=error.reason,
+        private=error.private,
+        received=error.received,
+        expected=error.expected,
+    )
 
 
 def consume(parts: Parts, authenticated: AuthenticatedClient) -> None:

@@ -72,7 +72,6 @@ EVIDENCE: Final[dict[str, tuple[str, Registered]]] = {
     "grant_type_missing": ("grant_type", _grant_types),
     "grant_type": ("grant_type", _grant_types),
     "grant_type_unregistered": ("grant_type", _grant_types),
-    "resource": ("resource", lambda _: ""),
 }
 """Reason → the parameter that it is about, and what was registered for it. None of these holds data about a person."""
 _CLAIMS: Final = '{"userinfo": {"…": null}, "id_token": {"…": {"essential": true}}}'
@@ -130,6 +129,8 @@ def logo_lost(parts: Parts, client: Client, why: ClientError, now: int, referenc
 def told(client: Client, params: Params | None, refusal: Refusal, now: int) -> LastRefusal:
     """What the line says."""
     code, reason = refusal.code.value, refusal.reason
+    if refusal.received or refusal.expected:
+        return line(at=now, code=code, reason=reason, received=refusal.received, registered=refusal.expected)
     if params is None:
         return line(at=now, code=code, reason=reason)
     if reason in _REDIRECTS:

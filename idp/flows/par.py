@@ -8,7 +8,7 @@ from idp.audit.events import RequestPushed, record
 from idp.errors import Code, Refusal
 from idp.flows import asking, request_sources, strangers
 from idp.flows.client_auth import REPLAYED, AuthenticatedClient, Call, authenticate, refuse_replay, refused, settle
-from idp.flows.request_sources import Pushed
+from idp.flows.request_sources import Pushed, Source
 from idp.parts import Parts
 from idp.ports import Conflict, Write
 from idp.protocol import authorize as law
@@ -36,26 +36,33 @@ class Reference:
 def push(parts: Parts, form: Params, authorization: str | None, now: int, remote: str, reference: str) -> Reference:
     """POST /par. ``now`` microseconds. Raises Refusal, with ``retry_after_s`` over the client's quota."""
     known = authenticate(parts, form, authorization, now, "par", remote, reference)
+    counted = form
     try:
         _within_quota(parts, known.client, form, remote)
-        pushed, writes = _judged(parts, known.client, form, now, reference)
+        source = _source(parts, known.client, form, now)
+        counted = source.params
+        pushed, writes = _judged(parts, known.client, source, now, reference)
         event = record(RequestPushed(client_id=known.client.client_id), at=now, entropy=parts.entropy)
         done = parts.store.commit([*known.writes, *writes, event])
         if isinstance(done, Conflict):
             refuse_replay(done.index, known, 0)
             raise request_sources.replayed()
     except Refusal as refusal:
-        _note(parts, known, form, refusal, Call("par", now, remote, reference))
+        _note(parts, known, counted, refusal, Call("par", now, remote, reference))
         raise
     return Reference(request_sources.keep(parts, pushed), request_sources.life_s(parts))
 
 
-def _judged(parts: Parts, client: Client, form: Params, now: int, reference: str) -> tuple[Pushed, tuple[Write, ...]]:
-    """Stages A and B, at once (RFC 9126 §2.1)."""
+def _source(parts: Parts, client: Client, form: Params, now: int) -> Source:
+    """What counts of the push (RFC 9126 §2.1, §3)."""
     if "request_uri" in form:
         raise Refusal(Code.INVALID_REQUEST, "A pushed request holds no request_uri.", reason="request_uri_in_push")
     law.signed_where_required(form, client)
-    source = request_sources.opened(parts, client, form, now)
+    return request_sources.opened(parts, client, form, now)
+
+
+def _judged(parts: Parts, client: Client, source: Source, now: int, reference: str) -> tuple[Pushed, tuple[Write, ...]]:
+    """Stages A and B, at once (RFC 9126 §2.1)."""
     uri = law.redirect_uri(source.params, client)
     request, expected = request_sources.read(parts, client, source, uri, now, reference)
     asking.check(parts, client, request)

@@ -136,12 +136,15 @@ def _verified(parts: Parts, client: Client, token: str) -> dict[str, Any]:
     try:
         keys = parts.client_keys.keys_for(client, peek_header(token, max_length=_MAX_OBJECT).kid)
         payload = open_signed(token, keys, alg=client.request_object_signing_alg, types=_TYPES, max_length=_MAX_OBJECT)
-    except (BadSigned, KeysUnavailable) as error:
-        raise refused("could not be verified", error.reason) from None
+    except KeysUnavailable as error:
+        raise refused("could not be verified", error.reason, None, client.jwks_uri or "jwks or jwks_uri") from None
+    except BadSigned as error:
+        raise refused("could not be verified", error.reason, error.received, error.expected) from None
     try:
         return read_json(payload, dict[str, Any], "claims")
     except BadSigned as error:
-        raise refused("is not one JSON object with each member once", error.reason) from None
+        what = "is not one JSON object with each member once"
+        raise refused(what, error.reason, error.received, error.expected) from None
 
 
 def _use_up(client: Client, proven: request_object.RequestObject) -> tuple[Write, ...]:
@@ -154,7 +157,7 @@ def _use_up(client: Client, proven: request_object.RequestObject) -> tuple[Write
 
 def replayed() -> Refusal:
     """The object's ``jti`` was seen before."""
-    return refused("was used before", "replayed")
+    return refused("was used before", "replayed", None, "a jti that was not used before")
 
 
 def _hinted_sub(parts: Parts, client: Client, hint: str) -> str:

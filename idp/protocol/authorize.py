@@ -51,7 +51,10 @@ def signed_where_required(params: Params, client: Client) -> None:
     """Plain parameters of a client that signs its requests prove nothing (RFC 9101 §10.5)."""
     if client.require_signed_request_object and "request" not in params and "request_uri" not in params:
         raise Refusal(
-            Code.INVALID_REQUEST_OBJECT, "This client must sign its requests.", reason="request_object_missing"
+            Code.INVALID_REQUEST_OBJECT,
+            "This client must sign its requests.",
+            reason="request_object_missing",
+            expected="request or request_uri (require_signed_request_object)",
         )
 
 

@@ -37,37 +37,44 @@ def read(claims: Mapping[str, Any], client: Client, issuer: str, now_s: int) -> 
     return RequestObject(Params(_parameters(claims)), _jti(claims), exp)
 
 
-def refused(what: str, reason: str) -> Refusal:
-    """The one refusal of a request object (RFC 9101 §7)."""
-    return Refusal(Code.INVALID_REQUEST_OBJECT, f"The request object {what}.", reason=f"request_object_{reason}")
+def refused(what: str, reason: str, received: object = None, expected: str = "") -> Refusal:
+    """The one refusal of a request object (RFC 9101 §7); ``received`` and ``expected`` are for the client's own list."""
+    return Refusal(
+        Code.INVALID_REQUEST_OBJECT,
+        f"The request object {what}.",
+        reason=f"request_object_{reason}",
+        received=received,
+        expected=expected,
+    )
 
 
 def _issued_by(claims: Mapping[str, Any], client: Client) -> None:
     """``client_id`` is the client that asks and so is ``iss`` (RFC 9101 §4, §5; OIDC Core §6.1)."""
     if claims.get("iss") != client.client_id:
-        raise refused("was not issued by this client", "iss")
+        raise refused("was not issued by this client", "iss", claims.get("iss"), client.client_id)
     if claims.get("client_id") != client.client_id:
-        raise refused("names another client_id", "client_id")
+        raise refused("names another client_id", "client_id", claims.get("client_id"), client.client_id)
 
 
 def _meant_for(claims: Mapping[str, Any], issuer: str) -> None:
     """``aud`` holds the issuer (RFC 9101 §4)."""
     audience = claims.get("aud")
     if issuer not in (audience if isinstance(audience, list) else [audience]):
-        raise refused("is meant for another server", "aud")
+        raise refused("is meant for another server", "aud", audience, issuer)
 
 
 def _in_time(claims: Mapping[str, Any], now_s: int) -> int:
     """``exp`` is there, ahead, and not far; ``nbf`` and ``iat`` not ahead and not old (RFC 9101 §10.2; RFC 7519 §4.1)."""
     exp = _date(claims, "exp")
     if exp is None or exp <= now_s:
-        raise refused("has expired or has no exp", "exp")
+        raise refused("has expired or has no exp", "exp", exp, f"later than {now_s}")
     if exp > now_s + MAX_LIFE_S + LEEWAY_S:
-        raise refused("lives longer than an hour", "exp_far")
+        raise refused("lives longer than an hour", "exp_far", exp, f"at most {now_s + MAX_LIFE_S + LEEWAY_S}")
     for name in ("nbf", "iat"):
         at = _date(claims, name)
         if at is not None and not now_s - MAX_LIFE_S <= at <= now_s + LEEWAY_S:
-            raise refused("is not valid yet or is too old", name)
+            expected = f"from {now_s - MAX_LIFE_S} to {now_s + LEEWAY_S}"
+            raise refused("is not valid yet or is too old", name, at, expected)
     return exp
 
 
@@ -76,20 +83,21 @@ def _date(claims: Mapping[str, Any], name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**40:
-        raise refused(f"has a malformed {name}", name)
+        raise refused(f"has a malformed {name}", name, value, "seconds since 1970 as a number")
     return int(value)
 
 
 def _not_nested(claims: Mapping[str, Any]) -> None:
     """No request inside a request (RFC 9101 §4)."""
     if "request" in claims or "request_uri" in claims:
-        raise refused("holds another request", "nested")
+        inner = "request" if "request" in claims else "request_uri"
+        raise refused("holds another request", "nested", inner, "neither request nor request_uri")
 
 
 def _jti(claims: Mapping[str, Any]) -> str | None:
     jti = claims.get("jti")
     if jti is not None and not (isinstance(jti, str) and 0 < len(jti) <= _MAX_JTI):
-        raise refused("has a malformed jti", "jti")
+        raise refused("has a malformed jti", "jti", jti, f"a text of 1 to {_MAX_JTI} characters")
     return jti
 
 
@@ -104,11 +112,11 @@ def _text(name: str, value: Any) -> str:
             len(value) > (16_384 if name in ("claims", "authorization_details", "id_token_hint") else 4096)
             or "\x00" in value
         ):
-            raise refused("holds a value that is too long", "value")
+            raise refused("holds a value that is too long", "value", (name, value), "a shorter text without NUL")
         return value
     if isinstance(value, bool) or not isinstance(value, int | dict | list):
-        raise refused("holds a value of the wrong form", "value")
+        raise refused("holds a value of the wrong form", "value", (name, value), "a text, a whole number or JSON")
     try:
         return str(value) if isinstance(value, int) else json.dumps(value, ensure_ascii=False)
     except RecursionError:
-        raise refused("holds a value that is nested too deeply", "value") from None
+        raise refused("holds a value that is nested too deeply", "value", name, "less depth") from None

@@ -12,5 +12,9 @@ def check(params: Params, issuer: str) -> None:
     """The one resource that may be named is the issuer (§2). Raises Refusal(invalid_target)."""
     if "resource" in params and params.get("resource") != issuer:
         raise Refusal(
-            Code.INVALID_TARGET, "The resource is not one of this provider.", reason="resource", private=issuer
+            Code.INVALID_TARGET,
+            "The resource is not one of this provider.",
+            reason="resource",
+            received=params.get("resource") or "several",
+            expected=issuer,
         )
