@@ -139,6 +139,9 @@ def test_language_switch_is_remembered(citizens):
     li.sign_in_first()
     li.press(".ym-languages__link")
     assert li.page.locator("html").get_attribute("lang") == "en"
+    li.open("/account")
+    li.press("#write-so")
+    assert li.page.locator("#written-in").count() == 0 and li.page.url.endswith("/account")
     li.open("/account/security")
     assert li.heading() == "Sign-in and security"
     li.press(".ym-languages__link")

@@ -26,6 +26,12 @@ def offered(page: TestResponse) -> list[str]:
     return [html.unescape(link) for link in OFFER.findall(page.text)]
 
 
+def written_to(person: Person, language: str) -> None:
+    """The person chooses the language of this browser and of what we write to them."""
+    if 'id="written-in"' in person.get(f"/account?lang={language}").text:
+        person.submit()
+
+
 def heading(person: Person) -> str:
     found = re.search(r"<h1[^>]*>(.*?)</h1>", person.page.text, re.DOTALL)
     assert found is not None, person.page.text
@@ -168,7 +174,8 @@ def test_a_visit_speaks_one_language(house: House, language: str, how: str) -> N
     before = Person(house)
     before.sign_in()
     chosen_now = how.startswith("chosen")
-    before.get(f"/account?lang={OTHER[language] if chosen_now else language}")
+    for said in (OTHER[language],) if chosen_now else (OTHER[language], language):
+        written_to(before, said)
     person = Person(house)
     person.accepts = OTHER[language]
     if chosen_now:
@@ -204,7 +211,7 @@ def test_a_consent_speaks_the_language_of_the_sign_in(house: House, language: st
     house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
     before, person = Person(house), Person(house)
     before.sign_in()
-    before.get(f"/account?lang={OTHER[language]}")
+    written_to(before, OTHER[language])
     person.get(f"/sign-in?lang={language}")
     authorize(person, house.register(), scope="openid profile")
     person.submit(username="li.wei", password=PASSWORD)
@@ -212,9 +219,32 @@ def test_a_consent_speaks_the_language_of_the_sign_in(house: House, language: st
 
 
 @pytest.mark.parametrize("path", ["/account", "/account/totp", "/account/recovery-codes", "/account/data"])
-def test_a_switch_on_any_own_page_is_remembered_for_the_account(li_wei: Person, path: str) -> None:
+def test_a_link_switches_this_browser_and_nothing_of_the_account(li_wei: Person, path: str) -> None:
+    """RFC 9110 §9.2.1: a GET is safe, also one that another site makes a browser send"""
     li_wei.get(f"{path}?lang=en")
+    assert li_wei.get(path).headers["Content-Language"] == "en"
+    elsewhere = Person(li_wei.house)
+    elsewhere.sign_in()
+    assert elsewhere.get("/account").headers["Content-Language"] == "zh-Hans"
+    assert li_wei.house.events("account.changed") == []
+
+
+def test_a_form_switches_the_account(li_wei: Person) -> None:
+    """Offered where what we write is in another language than the page; then messages and other browsers speak it too"""
+    assert 'id="written-in"' not in li_wei.get("/account").text
+    asked = li_wei.get("/account?lang=en").text
+    assert "We write to you in another language:" in asked and '<span lang="zh-Hans">简体中文</span>' in asked
+    assert 'id="written-in"' not in li_wei.submit().text and li_wei.page.request.path == "/account"
     elsewhere = Person(li_wei.house)
     elsewhere.sign_in()
     assert elsewhere.get("/account").headers["Content-Language"] == "en"
-    assert len(li_wei.house.events("account.changed")) == 1
+    (told,) = li_wei.house.events("account.changed")
+    assert told["what"] == "locale"
+
+
+def test_a_form_that_was_not_made_for_the_session_switches_this_browser_alone(li_wei: Person) -> None:
+    """OWASP ASVS 3.5.1"""
+    for forged in ({}, {"proof": "x"}):
+        li_wei.post("/language", {"language": "en", "next": "/account", **forged})
+    assert li_wei.page.headers["Content-Language"] == "en"
+    assert li_wei.house.events("account.changed") == []

@@ -92,6 +92,7 @@ def test_language_is_kept_for_browser_and_account(li_wei: Person) -> None:
     li_wei.sign_in()
     assert 'lang="en"' in li_wei.get("/account?lang=en").text
     assert "Where I am signed in" in li_wei.get("/account").text
+    li_wei.submit()
     elsewhere = Person(li_wei.house)
     elsewhere.sign_in()
     assert "Where I am signed in" in elsewhere.get("/account").text

@@ -18,6 +18,7 @@ from idp.web.cookies import LANGUAGE, set_cookie
 from idp.web.pages.catalogue_words import spoken
 from idp.web.pages.common import (
     LANGUAGE_AGE_S,
+    NAMES,
     language,
     parts_of_app,
     problem_page,
@@ -30,6 +31,7 @@ from idp.web.theme import LANGUAGES, locale_name
 from idp.web.wording import CLAIMS, DONE
 
 HOME, SESSIONS, SERVICES = "/account", "/account/sessions", "/account/services"
+LANGUAGE_FORM = "/language"
 KEPT_SHOWN_US = 10 * 60 * 1_000_000
 """So long after the sign-in that cancelled a deletion the account's first page says so."""
 View = Callable[[Visit, Person, Session], Response]
@@ -59,7 +61,7 @@ def blueprint(parts: Parts) -> Blueprint:
     def withdraw() -> Response:
         return own_form(parts, SERVICES, _withdraw)
 
-    @pages.post("/language")
+    @pages.post(LANGUAGE_FORM)
     def speak() -> Response:
         return _speak(visit(parts, bound=False))
 
@@ -128,8 +130,18 @@ def _home(here: Visit, person: Person, session: Session) -> Response:
         services_state=used,
         approver="approver" in person.account.roles.split(),
         console=console_home(person),
+        written_in=_written_in(here, person, session),
         **common,
     )
+
+
+def _written_in(here: Visit, person: Person, session: Session) -> dict[str, Any] | None:
+    """The language of our messages, where it isn't the page's: a link chooses for this browser, only a form for the account (RFC 9110 §9.2.1)."""
+    theirs, read = person.account.locale or here.parts.config.default_locale, language(None, person.account.locale)
+    if theirs == read or theirs not in NAMES:
+        return None
+    hidden = here.hidden(LANGUAGE_FORM, session.token_hash, language=read, next=HOME)
+    return {"tag": theirs, "label": NAMES[theirs], "action": LANGUAGE_FORM, "hidden": hidden}
 
 
 def _sessions(here: Visit, person: Person, session: Session, status: int = 200) -> Response:
@@ -207,13 +219,13 @@ def _withdraw(here: Visit, person: Person, session: Session) -> Response:
 
 
 def _speak(here: Visit) -> Response:
-    """Choose a language for this browser and, when signed in, the account; back to a path of our own."""
+    """Choose a language for this browser and, by the form that was made for this session, the account; back to a path of our own."""
     chosen, back = field("language"), field("next")
     own = back.startswith("/") and not back.startswith(("//", "/\\")) and back.isprintable() and "\\" not in back
     answer = see_other(back if own else "/")
     if chosen in LANGUAGES:
-        person = owner(here)
-        if person is not None:
+        person, session = owner(here), here.caller.session
+        if person is not None and session is not None and here.proven(LANGUAGE_FORM, session.token_hash):
             flow.set_locale(here.parts, here.caller, person, chosen)
         answer.headers.add(*set_cookie(here.parts.config, LANGUAGE, chosen, LANGUAGE_AGE_S))
     return answer

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, request
+from flask import Response
 
 from idp.authn.device import device_label
 from idp.authn.throttle import Throttled
 from idp.flows import interactions, proofs, sessions
-from idp.flows.account import set_locale
 from idp.flows.interactions import Lost, Opened
 from idp.flows.people import Caller, Person, load
 from idp.flows.sign_in import SignedIn
@@ -29,7 +28,6 @@ from idp.web.pages.common import (
     see_other,
     speak_to,
 )
-from idp.web.theme import LANGUAGES
 from idp.web.wording import FIELD_ERRORS
 from keys.tokens import token_hash
 
@@ -172,15 +170,11 @@ def renewed(here: Visit, outcome: SignedIn) -> Visit:
 
 
 def owner(here: Visit) -> Person | None:
-    """The person of the living session, whom the answer speaks to from here on. A language that they just chose is remembered."""
+    """The person of the living session, whom the answer speaks to from here on."""
     session = here.caller.session
     person = load(here.parts, session.account_id) if session is not None else None
     if session is None or person is None:
         return None
-    chosen = request.args.get("lang")
-    if chosen in LANGUAGES and chosen != person.account.locale:
-        set_locale(here.parts, here.caller, person, chosen)
-        person = load(here.parts, session.account_id) or person
     speak_to(person.account)
     return person
 
