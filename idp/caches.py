@@ -262,17 +262,27 @@ class SigningKeys:
         self._cache: Cache[str, SigningRing] = Cache(generations, "key", self._load, size=1)
 
     def signer(self, alg: str) -> Signer:
-        """The active signer of ``alg``. Raises Unavailable when there is none: never another algorithm in its place; and while ``halted``."""
+        """The active signer of ``alg``. Raises as :meth:`signers`."""
+        return self.signers(alg)[0]
+
+    def signers(self, *algs: str) -> tuple[Signer, ...]:
+        """The active signer of each of ``algs`` for one answer; none for one that is not signed.
+
+        Raises Unavailable when one is missing: never another algorithm in its place; and while ``halted``, whatever is asked for.
+        """
         self.check_issuing()
-        try:
-            return self._ring().signer(alg)
-        except MissingKey:
-            raise Unavailable(f"signing key for {alg}") from None
+        return tuple(self._signer(alg) for alg in algs)
 
     def check_issuing(self) -> None:
         """Raises Unavailable while nothing may leave the house: the log is in alarm, and its operator said to stop."""
         if self._halted is not None and self._halted():
             raise Unavailable("audit log (alarm)")
+
+    def _signer(self, alg: str) -> Signer:
+        try:
+            return self._ring().signer(alg)
+        except MissingKey:
+            raise Unavailable(f"signing key for {alg}") from None
 
     @property
     def algorithms(self) -> tuple[str, ...]:

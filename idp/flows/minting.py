@@ -33,11 +33,10 @@ class Signers:
 
 def signers(parts: Parts, client: Client, scope: str, now: int) -> Signers:
     """Raises Unavailable when one is missing, Refusal when the ID token can't be encrypted as registered: nothing is consumed then."""
-    access = parts.keys.signer(access_token.ALG)
     if "openid" not in scope.split():
-        return Signers(access, None)
-    to = recipient(parts, client, "id_token", now)
-    return Signers(access, parts.keys.signer(client.id_token_signed_response_alg), to)
+        return Signers(parts.keys.signer(access_token.ALG), None)
+    access, id_token_ = parts.keys.signers(access_token.ALG, client.id_token_signed_response_alg)
+    return Signers(access, id_token_, recipient(parts, client, "id_token", now))
 
 
 def subject_of(parts: Parts, grant: Grant) -> str:

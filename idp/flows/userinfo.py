@@ -62,13 +62,13 @@ def userinfo(parts: Parts, tokens: AccessTokens, token: str, now: int) -> Docume
 def release(parts: Parts, grant: Grant, scope: tuple[str, ...], now: int) -> Document | Signed:
     """The release itself, for a living grant under a token of ``scope``: the vault is opened for what the plan names, the event is on disk, then
     the answer is signed and encrypted as registered. Raises as :func:`userinfo`."""
-    parts.keys.check_issuing()
     client = parts.clients.get(grant.client_id)
     citizen = standing.citizen_of(parts, grant.account_id)
     if client is None or citizen is None:
         raise invalid("citizen_gone")
     alg = client.userinfo_signed_response_alg
-    signer = parts.keys.signer(alg) if alg is not None else None
+    signers = parts.keys.signers(*filter(None, (alg,)))
+    signer = signers[0] if signers else None
     to = or_recorded(parts, client, "userinfo", "userinfo", now)
     told = _released(parts, client, grant, citizen, scope, to, now)
     claims = {"sub": subject_of(parts, grant), **told}

@@ -208,6 +208,8 @@ def test_deleted_rows_raise_the_alarm_at_the_next_event_and_work_goes_on_once_ac
     app, web, browser = house.machine(), house.register(), house.signed_in(house.citizen())
     token = house.tokens(web, house.citizen("zhang.min", password=PASSWORD))["access_token"]
     house.code(browser, web)
+    signed = house.register(userinfo_signed_response_alg="ES256", introspection_signed_response_alg="ES256")
+    signed_token = house.tokens(signed, house.citizen("wang.fang"))["access_token"]
     written(house, 60)
     keeping = keeper(house)
     keeping.tick()
@@ -220,6 +222,8 @@ def test_deleted_rows_raise_the_alarm_at_the_next_event_and_work_goes_on_once_ac
     stopped = policy == "stop"
     assert answer.status_code == (503 if stopped else 200)
     assert house.userinfo(token).status_code == (503 if stopped else 200)
+    assert house.userinfo(signed_token).status_code == (503 if stopped else 200)
+    assert house.as_client(signed, "/introspect", {"token": token}).status_code == (503 if stopped else 200)
     assert house.authorize(browser, web).status_code == (503 if stopped else 303)
     with pytest.raises(Unavailable if stopped else Refusal):  # with no token at all
         register(house.parts, None, {}, house.clock())
@@ -234,6 +238,32 @@ def test_deleted_rows_raise_the_alarm_at_the_next_event_and_work_goes_on_once_ac
     with pytest.raises(Bad) as bad:
         verify(house.parts, log_signer(house.parts))
     assert bad.value.index == 50, "what is gone stays named"
+
+
+def test_every_answer_asks_once_whether_anything_may_leave(house, monkeypatch):
+    """Signed or not: once, before anything is written"""
+    asked = []
+    monkeypatch.setattr(house.parts.keys, "_halted", lambda: asked.append(1))
+    account, plain = house.citizen(), house.register()
+    signed = house.register(userinfo_signed_response_alg="ES256", introspection_signed_response_alg="ES256")
+    machine = house.machine()
+
+    def once(status, call):
+        asked.clear()
+        answer = call()
+        assert (answer.status_code, len(asked)) == (status, 1), answer.text
+        return answer
+
+    for app in (plain, signed):
+        code, _ = house.grant(app, account)
+        tokens = once(200, lambda app=app, code=code: house.redeem(app, code)).get_json()
+        once(200, lambda tokens=tokens: house.userinfo(tokens["access_token"]))
+        once(200, lambda app=app, tokens=tokens: house.refresh(app, tokens["refresh_token"]))
+    once(200, lambda: house.as_client(signed, "/introspect", {"token": tokens["access_token"]}))
+    once(200, lambda: house.as_client(machine, "/token", {"grant_type": "client_credentials"}))
+    browser = house.signed_in(account)
+    house.code(browser, plain)
+    once(303, lambda: house.authorize(browser, plain))
 
 
 @pytest.mark.attack("A155", "F28")
