@@ -84,7 +84,8 @@ class InitialAccessToken(Record, frozen=True):
 class Account(Record, frozen=True):
     """One citizen's account. ``roles`` is a space-separated subset of auditor, approver, operator; ``status`` active, disabled or erased.
 
-    ``locale`` is a BCP 47 tag or None; ``pairwise_version`` the version of the pairwise key its subjects are made with.
+    ``locale`` is a BCP 47 tag or None; ``pairwise_version`` the version of the pairwise key its subjects are made with; ``factor_always_since``:
+    from when on its owner wants the second factor at every sign-in, None: only where something asks for it.
     """
 
     id: bytes
@@ -95,6 +96,7 @@ class Account(Record, frozen=True):
     version: int
     created_at: int
     updated_at: int
+    factor_always_since: int | None = None
 
 
 class Identifier(Record, frozen=True):

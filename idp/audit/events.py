@@ -130,8 +130,21 @@ class FactorEnrolled(Fact, frozen=True, kw_only=True):
     factor: str
 
 
+class FactorAlways(Fact, frozen=True, kw_only=True):
+    """From now on the citizen wants to be asked for the second factor at every sign-in."""
+
+    KIND = "account.factor_always"
+
+
+class FactorEased(Fact, frozen=True, kw_only=True):
+    """The citizen wants the second factor no longer at every sign-in: only where a service or a page asks for it."""
+
+    KIND = "account.factor_eased"
+
+
 class FactorRemoved(Fact, frozen=True, kw_only=True):
-    """A second factor was removed. ``by``: citizen or cli; ``reason`` as staff gave it, one of the stable words."""
+    """A second factor was removed, and with it the wish to be asked for it always. ``by``: citizen or cli; ``reason`` as staff gave it, one of the
+    stable words."""
 
     KIND = "account.factor_removed"
     factor: str

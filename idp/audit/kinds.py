@@ -40,6 +40,7 @@ _WATCH: Final = frozenset(
         "code.replayed",
         "token.refresh_replayed",
         "account.factor_removed",
+        "account.factor_eased",
         "account.factor_missing",
         "account.recovery_code_used",
         "account.erased",

@@ -46,6 +46,8 @@ _OCSF: Mapping[str, tuple[int, int]] = {
     "account.password_changed": (_ACCOUNT, 3),
     "account.factor_enrolled": (_ACCOUNT, 10),
     "account.factor_removed": (_ACCOUNT, 11),
+    "account.factor_always": (_ACCOUNT, 99),
+    "account.factor_eased": (_ACCOUNT, 99),
     "client.registered": (_ENTITY, 1),
     "client.changed": (_ENTITY, 3),
     "client.removed": (_ENTITY, 4),

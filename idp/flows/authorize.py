@@ -15,13 +15,13 @@ from idp.errors import Code, Refusal
 from idp.flows import asking, authorize_refusals, consent, interactions, request_sources, strangers, withheld
 from idp.flows.comparing import PER_DAY, bounded, pushed_alone, within_bound
 from idp.flows.interactions import Interaction, Opened
-from idp.flows.people import totp
+from idp.flows.people import factor_due
 from idp.flows.sessions import live_with_account
 from idp.flows.verified import kept
 from idp.parts import Parts
 from idp.ports import Conflict, Insert, Write
-from idp.protocol import acr, interaction, respond
 from idp.protocol import authorize as law
+from idp.protocol import interaction, respond
 from idp.protocol.interaction import Deny, Facts, Issue, Step
 from idp.protocol.params import Params
 from idp.protocol.request import AuthorizeRequest
@@ -196,13 +196,16 @@ def look(
     session, account = found
     given = parts.store.one(Consent, account_id=account.id, client_id=client.client_id)
     here = held.consented if held is not None else None
+    wanted = interaction.factor_wanted(request, client.require_second_factor)
+    factor = factor_due(parts, account, session.acr, wanted)
     facts = Facts(
         now=caller.now,
         account_id=account.id,
         acr=session.acr,
         auth_at=session.auth_at,
         staff=bool(account.roles),
-        factor=_may_step_up(request, client, session, account) and totp(parts, account.id) is not None,
+        factor=factor is not None and factor.enrolled,
+        factor_always=account.factor_always_since is not None,
         second_factor_wanted=client.require_second_factor,
         expected=expected,
         fresh=held is not None and _signed_in_here(held, session),
@@ -236,11 +239,6 @@ def _no_longer_allowed(parts: Parts, asked: _Asked, caller: Caller) -> ToClient 
     except Refusal as refusal:
         return _deny(parts, asked, refusal, caller)
     return None
-
-
-def _may_step_up(request: AuthorizeRequest, client: Client, session: Session, account: Account) -> bool:
-    wanted = account.roles or client.require_second_factor or request.essential_acr or request.voluntary_acr
-    return bool(wanted) and acr.rank(session.acr) < acr.rank(acr.TWO_FACTORS)
 
 
 def _signed_in_here(held: Interaction, session: Session) -> bool:

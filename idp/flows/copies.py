@@ -69,6 +69,7 @@ def take(parts: Parts, caller: Caller, person: Person, form: str, lang: str) -> 
             "password_changed_at": person.password_changed_at or None,
             "authenticator_app": people.totp(parts, account.id) is not None,
             "recovery_codes_left": people.codes_left(parts, account.id),
+            "asked_at_every_sign_in_since": account.factor_always_since,
         },
         "identifiers": _identifiers(parts, person),
         "attributes": _attributes(parts, person),

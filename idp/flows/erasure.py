@@ -141,7 +141,8 @@ def _erase(parts: Parts, account_id: bytes, how: str, reason: str, now: int) -> 
 
 def _forgotten(account: Account, now: int) -> list[Write]:
     """The account row stays, so that its id is never used again, and holds nothing."""
-    emptied = {"status": "erased", "roles": "", "locale": None, "version": account.version + 1, "updated_at": now}
+    nothing = {"roles": "", "locale": None, "factor_always_since": None}
+    emptied = {"status": "erased", **nothing, "version": account.version + 1, "updated_at": now}
     return [
         Update(Account, {"id": account.id, "version": account.version}, emptied),
         *(Delete(kind, {"account_id": account.id}) for kind in OF_THE_PERSON),

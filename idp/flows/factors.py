@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from idp.audit.events import FactorEnrolled, FactorRemoved, SteppedUp
+from idp.audit.events import FactorAlways, FactorEased, FactorEnrolled, FactorRemoved, SteppedUp
 from idp.authn import throttle
 from idp.authn import totp as law
 from idp.authn.assurance import ONE_TIME_PASSWORD, PASSWORD, acr, stepped_up
@@ -15,9 +15,9 @@ from idp.flows.sessions import Started, Where
 from idp.flows.sign_in import Failed, NeedSecondFactor, SignedIn, begin_session
 from idp.flows.step_up import Ended, secret_of
 from idp.parts import Parts
-from idp.ports import Committed, Delete, Insert, Op, Update, Write
+from idp.ports import Add, Committed, Delete, Insert, Op, Update, Write
 from idp.protocol.acr import TWO_FACTORS
-from idp.records import RecoveryCode, Session, Totp
+from idp.records import Account, RecoveryCode, Session, Totp
 
 FRESH_S: Final = 300
 """A sensitive change asks for a proof no older than this (OWASP ASVS 7.5.1)."""
@@ -135,7 +135,7 @@ def remove(parts: Parts, caller: Caller, person: Person) -> SignedIn | Ended:
     where = Where(caller.device, caller.remote)
     started = sessions.step_up(parts, person.citizen, caller.session, PASSWORD, acr(PASSWORD), caller.now, where)
     writes: list[Write] = [
-        *removal(person.account.id),
+        *removal(person.account.id, caller.now),
         *started.writes,
         *sessions.end_all(parts, person.account.id, "factor_reset", caller.now, keep=caller.session),
         *seen(parts, caller, _removed(parts, caller, person), person.citizen),
@@ -150,12 +150,34 @@ def _removed(parts: Parts, caller: Caller, person: Person) -> Insert:
     return event(parts, caller, FactorRemoved(factor="totp", by="citizen"), person.citizen)
 
 
-def removal(account_id: bytes) -> list[Write]:
-    """The writes that take away a confirmed second factor (it must be there) and its recovery codes."""
+def removal(account_id: bytes, now: int) -> list[Write]:
+    """The writes that take away a confirmed second factor (it must be there), its recovery codes, and the wish to be asked for it always."""
     return [
         Delete(Totp, {"account_id": account_id, "confirmed_at": Op("!=", None)}, rows=1),
         Delete(RecoveryCode, {"account_id": account_id}),
+        Update(Account, {"id": account_id}, {"factor_always_since": None, "version": Add(1), "updated_at": now}),
     ]
+
+
+def ask_always(parts: Parts, caller: Caller, person: Person, always: bool) -> bool:
+    """Ask for the second factor at every sign-in from now on, or only where something wants it; told to the citizen. True when it is so now.
+
+    Whoever calls made sure of a :func:`fresh` proof before it is asked for less often.
+    """
+    account = person.account
+    if totp(parts, account.id) is None:
+        return False
+    if always == (account.factor_always_since is not None):
+        return True
+    changed = {"factor_always_since": caller.now if always else None, "version": Add(1), "updated_at": caller.now}
+    fact = (FactorAlways if always else FactorEased)(reference=caller.reference)
+    writes: list[Write] = [
+        # The version has moved where the factor was removed meanwhile.
+        Update(Account, {"id": account.id, "version": account.version}, changed),
+        *seen(parts, caller, event(parts, caller, fact, person.citizen), person.citizen),
+        *notices.to_person(parts, person, "totp_always" if always else "totp_eased", caller.now),
+    ]
+    return isinstance(parts.store.commit(writes), Committed)
 
 
 def _enrolled(parts: Parts, caller: Caller, person: Person, writes: list[Write]) -> SignedIn | None:

@@ -51,6 +51,17 @@ TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "zh-Hans": ("已移除身份验证器", "您账号的身份验证器应用和恢复码刚刚被移除。" + _HELP["zh-Hans"]),
         "en": ("Authenticator app removed", "The authenticator app and the recovery codes of your account were just removed. " + _HELP["en"]),
     },
+    "totp_always": {
+        "zh-Hans": ("每次登录都需第二重验证", "您的账号刚刚设为每次登录都要输入身份验证器的验证码。" + _HELP["zh-Hans"]),
+        "en": ("Second step at every sign-in", "Your account now asks for the code of your authenticator app at every sign-in. " + _HELP["en"]),
+    },
+    "totp_eased": {
+        "zh-Hans": ("不再每次登录都需第二重验证", "您的账号刚刚设为仅在服务要求时才需输入身份验证器的验证码。" + _HELP["zh-Hans"]),
+        "en": (
+            "No second step at every sign-in any more",
+            "Your account now asks for the code of your authenticator app only when a service wants it. " + _HELP["en"],
+        ),
+    },
     "codes_made": {
         "zh-Hans": ("已生成新的恢复码", "您的账号刚刚生成了新的恢复码，旧的恢复码已失效。" + _HELP["zh-Hans"]),
         "en": ("New recovery codes", "New recovery codes were just made for your account; the old ones no longer work. " + _HELP["en"]),

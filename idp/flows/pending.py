@@ -1,6 +1,7 @@
 """Between a right password and the second factor: who it is, kept for one browser and one flow, worth nothing anywhere else.
 
-Staff have no session before both factors are proved, and a fresh proof before a sensitive change needs both; what is in between stands here.
+Staff, and citizens who chose it, have no session before both factors are proved, and a fresh proof before a sensitive change needs both; what is
+in between stands here.
 """
 
 from typing import Final, Literal

@@ -12,6 +12,8 @@ from idp.authn.throttle import Attempt, Throttled
 from idp.flows import addresses
 from idp.parts import Parts
 from idp.ports import Insert, Op, Update, Write
+from idp.protocol import second_factor as factor_rule
+from idp.protocol.interaction import StepUp
 from idp.records import Account, Identifier, Password, RecoveryCode, Session, Totp
 from idp.release.vault import NOBODY, Citizen, KeyGone
 from keys.errors import SealBroken
@@ -146,6 +148,18 @@ def totp(parts: Parts, account_id: bytes) -> Totp | None:
     """The confirmed second factor."""
     row = parts.store.one(Totp, account_id=account_id)
     return row if row is not None and row.confirmed_at is not None else None
+
+
+def factor_due(
+    parts: Parts, account: Account, held: str, wanted: factor_rule.Wanted = factor_rule.UNASKED
+) -> StepUp | None:
+    """The second factor that this account has to prove now, where ``held`` (an ``acr``) is reached. It is looked for only where it would matter."""
+    staff, always = bool(account.roles), account.factor_always_since is not None
+    if factor_rule.due(held, factor_rule.Holder(staff, True, always), wanted) is None:
+        return None
+    enrolled = totp(parts, account.id) is not None
+    reason = factor_rule.due(held, factor_rule.Holder(staff, enrolled, always), wanted)
+    return StepUp(reason, enrolled) if reason is not None else None
 
 
 def codes_left(parts: Parts, account_id: bytes) -> int:

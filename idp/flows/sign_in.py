@@ -9,7 +9,7 @@ from idp.authn.assurance import PASSWORD, acr, amr
 from idp.authn.throttle import Attempt, Throttled
 from idp.errors import Unavailable
 from idp.flows import erasure, pending, sessions
-from idp.flows.people import Caller, Person, attempt, event, meant, note_failure, rehashed, seen, totp
+from idp.flows.people import Caller, Person, attempt, event, factor_due, meant, note_failure, rehashed, seen
 from idp.flows.sessions import Where, alive
 from idp.parts import Parts
 from idp.ports import Committed, Put, Write
@@ -64,12 +64,15 @@ def with_password(parts: Parts, caller: Caller, typed: str, password: str) -> Ou
         reason = "unknown_identifier" if person is None else "account_disabled" if right else "wrong_password"
         note_failure(parts, caller, person, reason)
         return Failed()
-    if person.staff:
-        throttle.undecided(parts.volatile, entered)
-        enrolled = totp(parts, person.account.id) is not None
-        pending.keep(parts, caller, person, "sign-in" if enrolled else "enrol")
-        return NeedSecondFactor() if enrolled else NeedEnrolment()
-    return begin_session(parts, caller, person, (PASSWORD,), rehashed(parts, person, phc, password), entered)
+    renewed = rehashed(parts, person, phc, password)
+    factor = factor_due(parts, person.account, acr(PASSWORD))
+    if factor is None:
+        return begin_session(parts, caller, person, (PASSWORD,), renewed, entered)
+    throttle.undecided(parts.volatile, entered)
+    if renewed:
+        parts.store.commit(renewed)
+    pending.keep(parts, caller, person, "sign-in" if factor.enrolled else "enrol")
+    return NeedSecondFactor() if factor.enrolled else NeedEnrolment()
 
 
 def begin_session(

@@ -138,7 +138,7 @@ def reset_factor(parts: Parts, typed: str, reason: str, *, now: int) -> bool:
     _commit(
         parts,
         [
-            *removal(person.account.id),
+            *removal(person.account.id, now),
             *sessions.end_all(parts, person.account.id, "factor_reset", now),
             record(fact, at=now, entropy=parts.entropy, person=person.citizen),
             *notices.to_person(parts, person, "totp_removed", now),

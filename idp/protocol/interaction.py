@@ -11,6 +11,7 @@ import msgspec
 
 from idp.errors import Code, Refusal
 from idp.protocol import acr
+from idp.protocol import second_factor as factor_rule
 from idp.protocol.request import AuthorizeRequest
 
 SECOND: Final = 1_000_000
@@ -44,7 +45,7 @@ class CreateAccount:
 
 @dataclass(frozen=True, slots=True)
 class StepUp:
-    """The second factor. Reasons: staff, client, essential_acr, acr_values. ``enrolled`` False: there is none yet, and there must be."""
+    """The second factor. Reasons: those of ``second_factor.due``. ``enrolled`` False: there is none yet, and there must be."""
 
     reason: str
     enrolled: bool = True
@@ -78,9 +79,10 @@ Step = SignIn | SelectAccount | CreateAccount | StepUp | Consent | Deny | Issue
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known. Times in microseconds.
 
-    ``account_id`` None: nobody is signed in. ``acr``, ``auth_at``: the session's. ``staff``: has a role. ``factor``: has a second factor.
-    ``second_factor_wanted``: the client's registration. ``expected``: accounts that hints accept. ``fresh``: signed in within this
-    interaction; ``selected``, ``switching``: its account page. ``consent``: the reason to ask for consent, None when it is given.
+    ``account_id`` None: nobody is signed in. ``acr``, ``auth_at``: the session's. ``staff``: has a role. ``factor``: has a second factor;
+    ``factor_always``: chose to be asked for it always; ``second_factor_wanted``: the client's registration. ``expected``: accounts that hints
+    accept. ``fresh``: signed in within this interaction; ``selected``, ``switching``: its account page. ``consent``: the reason to ask for
+    consent, None when it is given.
     """
 
     now: int
@@ -89,6 +91,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     auth_at: int = 0
     staff: bool = False
     factor: bool = False
+    factor_always: bool = False
     second_factor_wanted: bool = False
     expected: tuple[bytes, ...] | None = None
     fresh: bool = False
@@ -147,31 +150,24 @@ def account_selected(request: AuthorizeRequest, facts: Facts) -> Step | None:
     return SelectAccount() if "select_account" in request.prompt and not (facts.selected or facts.fresh) else None
 
 
-def staff_factor(_: AuthorizeRequest, facts: Facts) -> Step | None:
-    """Staff always prove two factors."""
-    return StepUp("staff", enrolled=facts.factor) if facts.staff and not _two(facts) else None
+def second_factor(request: AuthorizeRequest, facts: Facts) -> Step | None:
+    """The role, the citizen's own choice, the client's registration or the request wants it."""
+    holder = factor_rule.Holder(facts.staff, facts.factor, facts.factor_always)
+    reason = factor_rule.due(facts.acr, holder, factor_wanted(request, facts.second_factor_wanted))
+    return StepUp(reason, enrolled=facts.factor) if reason is not None else None
 
 
-def client_factor(_: AuthorizeRequest, facts: Facts) -> Step | None:
-    """The client registered that whoever has a second factor is asked for it."""
-    return StepUp("client") if facts.second_factor_wanted and facts.factor and not _two(facts) else None
+def factor_wanted(request: AuthorizeRequest, by_client: bool) -> factor_rule.Wanted:
+    """Who wants a second factor in this request. ``acr_values`` is a wish, never an error: no page, no step up (OIDC Core §3.1.2.1)."""
+    wish = () if request.silent else request.voluntary_acr
+    return factor_rule.Wanted(client=by_client, essential=request.essential_acr, voluntary=wish)
 
 
 def essential_acr(request: AuthorizeRequest, facts: Facts) -> Step | None:
-    """One of the essential levels is reached, or can be, or the request fails (OIDC Core §5.5.1.1)."""
+    """One of the essential levels is reached, or the request fails: a factor that would reach it was asked for before (OIDC Core §5.5.1.1)."""
     if acr.holds(facts.acr, request.essential_acr):
         return None
-    if facts.factor and not _two(facts):
-        return StepUp("essential_acr")
     return Deny(Code.UNMET_AUTHENTICATION_REQUIREMENTS, "acr_unmet")
-
-
-def voluntary_acr(request: AuthorizeRequest, facts: Facts) -> Step | None:
-    """``acr_values`` is a wish: step up where a page may be shown and it helps; never an error (OIDC Core §3.1.2.1)."""
-    wanted = request.voluntary_acr
-    if request.silent or acr.holds(facts.acr, wanted) or not facts.factor or _two(facts):
-        return None
-    return StepUp("acr_values") if acr.obtainable(wanted, acr.TWO_FACTORS) else None
 
 
 def consented(_: AuthorizeRequest, facts: Facts) -> Step | None:
@@ -188,10 +184,8 @@ CHECKS: Final[tuple[Callable[[AuthorizeRequest, Facts], Step | None], ...]] = (
     expected_account,
     prompt_login,
     young_enough,
-    staff_factor,
-    client_factor,
+    second_factor,
     essential_acr,
-    voluntary_acr,
     consented,
 )
 
@@ -230,7 +224,3 @@ def refusal(code: Code, reason: str) -> Refusal:
 def silently(step: SignIn | SelectAccount | CreateAccount | StepUp | Consent) -> Refusal:
     """What a page would have asked, as the error of ``prompt=none`` (OIDC Core §3.1.2.6)."""
     return refusal(_SILENT[type(step)], step.reason)
-
-
-def _two(facts: Facts) -> bool:
-    return acr.rank(facts.acr) >= acr.rank(acr.TWO_FACTORS)

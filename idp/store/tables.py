@@ -17,7 +17,7 @@ from idp import records as r
 MAIN = sa.MetaData()
 KEYRING = sa.MetaData()
 
-MAIN_HEAD = "0008"
+MAIN_HEAD = "0009"
 KEYRING_HEAD = "0001"
 MAIN_VERSION_TABLE = "schema_version"
 KEYRING_VERSION_TABLE = "keyring_schema_version"

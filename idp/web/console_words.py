@@ -16,6 +16,8 @@ KINDS: dict[str, LazyString] = {
     "account.factor_missing": _("Staff without a second factor"),
     "account.factor_enrolled": _("Second factor set up"),
     "account.factor_removed": _("Second factor removed"),
+    "account.factor_always": _("Second factor wanted at every sign-in"),
+    "account.factor_eased": _("Second factor no longer wanted at every sign-in"),
     "account.recovery_code_used": _("Recovery code used"),
     "account.one_time_sent": _("One-time code or link made"),
     "account.copy_taken": _("Copy of own data taken"),

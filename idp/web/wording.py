@@ -262,7 +262,14 @@ FIELD_ERRORS: dict[str, LazyString] = {
 DONE: dict[str, tuple[LazyString, LazyString]] = {
     "account_created": (_("Your account is ready"), _("You are signed in.")),
     "password_changed": (_("Your password is changed"), _("All other devices are signed out.")),
-    "factor_added": (_("The authenticator app is set up"), _("From now on we can ask for its code when you sign in.")),
+    "factor_always": (
+        _("You are asked for the second step at every sign-in"),
+        _("Your password alone opens nothing any more. Keep your recovery codes: they help if you lose your phone."),
+    ),
+    "factor_eased": (
+        _("You are no longer asked for the second step at every sign-in"),
+        _("We still ask for it when a service wants it, and before your own account opens."),
+    ),
     "factor_removed": (_("The authenticator app is removed"), _("Your account is protected by the password alone.")),
     "sessions_ended": (_("Signed out there"), _("The chosen devices are signed out.")),
     "withdrawn": (_("The authorization is withdrawn"), _("The service was told. It has to ask you again.")),
@@ -356,6 +363,8 @@ COPY_EVENTS: dict[str, LazyString] = {
     "account.password_changed": _("The password was set"),
     "account.factor_enrolled": _("A second factor was set up"),
     "account.factor_removed": _("A second factor was removed"),
+    "account.factor_always": _("You asked for the second step at every sign-in"),
+    "account.factor_eased": _("You asked for the second step no longer at every sign-in"),
     "account.factor_missing": _("Your staff account has no second factor"),
     "account.recovery_code_used": _("A recovery code was used"),
     "account.one_time_sent": _("A code was sent"),

@@ -87,3 +87,52 @@ def test_staff_sign_in_with_the_printed_secret(citizens, demo):
     expect(wang.page).to_have_url(demo.issuer + "/account")
     wang.open("/account/security")
     assert wang.page.locator("#remove-totp").count() == 0, "the role requires it"
+
+
+@pytest.mark.parametrize(
+    "face",
+    [
+        pytest.param({"locale": "zh-CN", "phone": True}, id="zh-phone"),
+        pytest.param({"locale": "en", "phone": True}, id="en-phone"),
+        pytest.param({"locale": "en", "javascript": False}, id="en-plain"),
+    ],
+)
+def test_asked_at_every_sign_in_by_choice(citizens, face):
+    li = citizens(**face)
+    secret, codes = set_up(li)
+    expect(li.page).to_have_url(li.demo.issuer + "/account/second-step")
+    li.press("#ask-when-wanted")
+    expect(li.page).to_have_url(li.demo.issuer + "/account/security")
+    before = citizens(li.account, **face)
+    before.use("tax")
+    li.press("#ask-always")
+    expect(li.page.locator("#change-done")).to_be_visible()
+
+    again = citizens(li.account, **face)
+    again.begin("tax")
+    again.sign_in()
+    again.type_totp(secret)
+    again.signed_in_at("tax")
+    before.begin("housing")
+    expect(before.page.locator("#totp")).to_be_visible()
+    before.press("a[href*='recovery-code']")
+    before.page.locator("#recovery_code").fill(codes[0])
+    before.press("#recovery-continue")
+    before.allow()
+    before.signed_in_at("housing")
+
+    li.press("#ask-always")
+    expect(li.page.locator("#change-done")).to_be_visible()
+    third = citizens(li.account, **face)
+    third.begin("tax")
+    third.sign_in()
+    third.signed_in_at("tax")
+
+
+def test_the_choice_is_offered_at_the_end_of_setting_up(citizens):
+    li = citizens(locale="en")
+    set_up(li)
+    li.press("#ask-always")
+    expect(li.page).to_have_url(li.demo.issuer + "/account/security?done=second-step")
+    expect(li.page.locator("#ask-always")).to_have_text("Turn off")
+    assert sum("每次登录" in text for text in li.messages(li.account.email)) == 1

@@ -94,6 +94,12 @@ WISH_2 = asking(claims=parse(f'{{"id_token": {{"acr": {{"values": ["{TWO_FACTORS
         (PLAIN, facts(second_factor_wanted=True, factor=True), StepUp("client")),
         (PLAIN, facts(second_factor_wanted=True), Issue(ONE_FACTOR)),
         (PLAIN, facts(second_factor_wanted=True, factor=True, acr=TWO_FACTORS), Issue(TWO_FACTORS)),
+        (PLAIN, facts(factor_always=True, factor=True), StepUp("always")),
+        (PLAIN, facts(factor_always=True), Issue(ONE_FACTOR)),
+        (PLAIN, facts(factor_always=True, factor=True, acr=TWO_FACTORS), Issue(TWO_FACTORS)),
+        (prompting("none"), facts(factor_always=True, factor=True), StepUp("always")),
+        (prompting("login"), facts(factor_always=True, factor=True), SignIn("prompt_login")),
+        (PLAIN, facts(consent="first", factor_always=True, factor=True), StepUp("always")),
         # acr
         (ESSENTIAL_2, facts(factor=True), StepUp("essential_acr")),
         (ESSENTIAL_2, IN, Deny(Code.UNMET_AUTHENTICATION_REQUIREMENTS, "acr_unmet")),

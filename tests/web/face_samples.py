@@ -277,6 +277,13 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
             "totp": True,
             "codes_left": 7,
         },
+        "always": {
+            "identifiers": ["l***@example.cn"],
+            "totp": True,
+            "totp_always": True,
+            "codes_left": 7,
+            "said": DONE["factor_always"],
+        },
         "off": {"identifiers": ["l***@example.cn"], "totp": False},
         "staff": {"totp": True, "totp_required": True, "codes_left": 1},
         "error": {"totp": True, "codes_left": 0, "errors": {"": FIELD_ERRORS["form_expired"]}},
@@ -289,6 +296,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
         },
         "error": {"qr_url": "/qr.svg", "secret": "JBSW Y3DP EHPK 3PXP", "errors": {"totp": FIELD_ERRORS["code_wrong"]}},
     },
+    "second_step": {"normal": {}},
     "recovery_codes": {
         "normal": {"codes": [f"k7qf-{n}m2p-xw4t" for n in range(10)]},
         "error": {
@@ -337,6 +345,7 @@ PLAIN = (
     "security",
     "change_password",
     "reauthenticate",
+    "second_step",
     "recovery_codes",
     "new_codes",
     "outbox",

@@ -12,7 +12,7 @@ from idp.flows import erasure, people
 from idp.flows.account import Service
 from idp.flows.people import Person
 from idp.parts import Parts
-from idp.protocol.acr import TWO_FACTORS
+from idp.protocol.second_factor import Wanted
 from idp.records import Session
 from idp.web.cookies import LANGUAGE, set_cookie
 from idp.web.pages.catalogue_words import spoken
@@ -77,7 +77,8 @@ def own_page(parts: Parts, view: View, *, touch: bool = True, to: str = "") -> R
     session, person = here.caller.session, owner(here)
     if session is None or person is None:
         return see_other(here.path("/sign-in", to=to))
-    if session.acr != TWO_FACTORS and people.totp(parts, person.account.id) is not None:
+    factor = people.factor_due(parts, person.account, session.acr, Wanted(own_page=True))
+    if factor is not None and factor.enrolled:
         return see_other(here.path("/sign-in/totp", to=to))
     return view(here, person, session)
 

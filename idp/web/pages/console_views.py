@@ -193,6 +193,7 @@ def _subject(here: Visit, found: Subject, lang: str) -> dict[str, Any]:
         "since": moment_of(found.account.created_at),
         "password": moment_of(found.password_at) if found.password_at else None,
         "totp": moment_of(found.totp_at) if found.totp_at else None,
+        "always": moment_of(found.account.factor_always_since) if found.account.factor_always_since else None,
         "codes": found.codes,
         "sessions": [
             {

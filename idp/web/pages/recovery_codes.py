@@ -45,10 +45,11 @@ def blueprint(parts: Parts) -> Blueprint:
         session = here.caller.session
         if session is None or not here.proven(KEPT, session.token_hash):
             return problem_page("expired", 403)
-        codes = open_flow(parts.ring, _LABEL, field("codes"))
+        codes, set_up = open_flow(parts.ring, _LABEL, field("codes")), bool(field("set_up"))
         if not field("saved") and codes is not None:
-            return _page(here, tuple(codes.decode().split()), missing=True)
-        return see_other(here.opened.path if here.opened else "/account/security")
+            return _page(here, tuple(codes.decode().split()), set_up=set_up, missing=True)
+        after = "/account/second-step" if set_up else "/account/security"
+        return see_other(here.opened.path if here.opened else after)
 
     return pages
 
@@ -58,10 +59,11 @@ def shown_once(here: Visit, outcome: WithCodes) -> Response:
     after, session = renewed(here, outcome.signed_in), outcome.signed_in.session
     if here.opened is not None:
         interactions.note_signed_in(here.parts, here.opened, session.account_id, session.auth_at, here.caller.now)
-    return with_session(_page(after, outcome.codes), here.parts, outcome.signed_in)
+    return with_session(_page(after, outcome.codes, set_up=True), here.parts, outcome.signed_in)
 
 
-def _page(here: Visit, codes: tuple[str, ...], *, missing: bool = False) -> Response:
+def _page(here: Visit, codes: tuple[str, ...], *, set_up: bool = False, missing: bool = False) -> Response:
+    """``set_up``: they came with a factor that was just set up."""
     session = here.caller.session
     assert session is not None
     sealed = seal_flow(here.parts.ring, _LABEL, " ".join(codes).encode(), here.parts.entropy)
@@ -72,6 +74,6 @@ def _page(here: Visit, codes: tuple[str, ...], *, missing: bool = False) -> Resp
         errors={"saved": "saved_missing"} if missing else {},
         once=True,
         action=KEPT,
-        hidden=here.hidden(KEPT, session.token_hash, codes=sealed),
+        hidden=here.hidden(KEPT, session.token_hash, codes=sealed, set_up="1" if set_up else ""),
         codes=codes,
     )

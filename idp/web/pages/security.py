@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from idp.authn.identifiers import masked
 from idp.authn.throttle import Throttled
@@ -22,10 +22,11 @@ from idp.web.pages.visit import Visit, field, onward, show, too_many, with_sessi
 from idp.web.wording import DONE
 
 PATH, PASSWORD, CONFIRM = "/account/security", "/account/password", "/account/confirm"
+OFFER = "/account/second-step"
 
 
 def blueprint(parts: Parts) -> Blueprint:
-    """``/account/security``, ``/account/password``, ``/account/confirm``."""
+    """``/account/security``, ``/account/second-step``, ``/account/password``, ``/account/confirm``."""
     pages = Blueprint("security", __name__)
 
     @pages.get(PATH)
@@ -33,8 +34,12 @@ def blueprint(parts: Parts) -> Blueprint:
         return own_page(parts, _security)
 
     @pages.post(PATH)
-    def remove() -> Response:
-        return own_form(parts, PATH, _remove)
+    def change_factor() -> Response:
+        return own_form(parts, PATH, lambda h, p, s: _always(h, p, s) if field("ask_always") else _remove(h, p, s))
+
+    @pages.get(OFFER)
+    def offer() -> Response:
+        return own_page(parts, _offer)
 
     @pages.get(PASSWORD)
     def password_form() -> Response:
@@ -56,13 +61,18 @@ def blueprint(parts: Parts) -> Blueprint:
 
 
 def _security(here: Visit, person: Person, session: Session) -> Response:
+    enrolled = people.totp(here.parts, person.account.id) is not None
+    always = enrolled and person.account.factor_always_since is not None
+    changed = enrolled and request.args.get("done") == "second-step"
     return show(
         here,
         "security.html",
         identifiers=[masked(name) for name in people.names(here.parts, person.citizen)],
         password_changed=person.password_changed_at or None,
-        totp=people.totp(here.parts, person.account.id) is not None,
+        said=DONE["factor_always" if always else "factor_eased"] if changed else None,
+        totp=enrolled,
         totp_required=person.staff,
+        totp_always=always,
         codes_left=people.codes_left(here.parts, person.account.id),
         **frame(here, person, session, PATH),
     )
@@ -75,6 +85,25 @@ def _remove(here: Visit, person: Person, session: Session) -> Response:
         return see_other(f"{CONFIRM}?to=security")
     outcome = factors.remove(here.parts, here.caller, person)
     return problem_page("expired", 400) if isinstance(outcome, Ended) else _done(here, "factor_removed", outcome)
+
+
+def _offer(here: Visit, person: Person, session: Session) -> Response:
+    """At the end of setting up: whoever may choose when the second factor is asked is told that they may."""
+    chosen = person.account.factor_always_since is not None or people.totp(here.parts, person.account.id) is None
+    if person.staff or chosen:
+        return see_other(PATH)
+    return show(here, "second_step.html", **{**frame(here, person, session, PATH), "own": OFFER})
+
+
+def _always(here: Visit, person: Person, session: Session) -> Response:
+    """Asking less often needs a fresh proof, as taking the factor away does; asking more often takes nothing away."""
+    always = field("ask_always") == "1"
+    if person.staff:
+        return see_other(PATH)
+    if not always and not factors.fresh(here.parts, session, here.caller.now):
+        return see_other(f"{CONFIRM}?to=security")
+    done = factors.ask_always(here.parts, here.caller, person, always)
+    return see_other(f"{PATH}?done=second-step") if done else problem_page("expired", 400)
 
 
 def _password(here: Visit, person: Person, session: Session, errors: Mapping[str, str], status: int = 200) -> Response:
