@@ -22,6 +22,11 @@ def minimum(password_min: int, password_min_2fa: int, second_factor: bool) -> in
     return password_min_2fa if second_factor else password_min
 
 
+def alone(password: str, password_min: int) -> bool:
+    """Whether a password that was accepted once is long enough without a second factor beside it."""
+    return len(prepare(password).decode("utf-8", "surrogatepass")) >= password_min
+
+
 def problem(
     password: str,
     *,

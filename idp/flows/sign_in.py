@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from idp.audit.events import SignedIn as SignedInEvent
-from idp.authn import throttle
+from idp.authn import passwords, throttle
 from idp.authn.assurance import PASSWORD, acr, amr
 from idp.authn.throttle import Attempt, Throttled
 from idp.errors import Unavailable
@@ -13,6 +13,7 @@ from idp.flows.people import Caller, Person, attempt, event, factor_due, meant, 
 from idp.flows.sessions import Where, alive
 from idp.parts import Parts
 from idp.ports import Committed, Put, Write
+from idp.protocol.second_factor import Wanted
 from idp.records import Session
 from keys.tokens import Opaque
 
@@ -65,7 +66,8 @@ def with_password(parts: Parts, caller: Caller, typed: str, password: str) -> Ou
         note_failure(parts, caller, person, reason)
         return Failed()
     renewed = rehashed(parts, person, phc, password)
-    factor = factor_due(parts, person.account, acr(PASSWORD))
+    wanted = Wanted(short_password=not passwords.alone(password, parts.config.password_min))
+    factor = factor_due(parts, person.account, acr(PASSWORD), wanted)
     if factor is None:
         return begin_session(parts, caller, person, (PASSWORD,), renewed, entered)
     throttle.undecided(parts.volatile, entered)

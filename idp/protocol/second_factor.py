@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from idp.protocol import acr
 
-Reason = Literal["staff", "always", "own_page", "client", "essential_acr", "acr_values"]
+Reason = Literal["staff", "always", "short_password", "own_page", "client", "essential_acr", "acr_values"]
 NOTHING: Final[tuple[str, ...]] = ()
 
 
@@ -20,9 +20,10 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Who wants it besides. ``own_page``: a page of the account itself; ``client``: its registration; the levels that a request lists as
-    essential, and as a wish."""
+    """What wants it besides. ``short_password``: the password just proved is good enough beside a second factor only; ``own_page``: a page
+    of the account itself; ``client``: its registration; the levels that a request lists as essential, and as a wish."""
 
+    short_password: bool = False
     own_page: bool = False
     client: bool = False
     essential: tuple[str, ...] = NOTHING
@@ -47,6 +48,8 @@ def due(held: str, holder: Holder, wanted: Wanted = UNASKED) -> Reason | None:
 def _of_citizen(held: str, holder: Holder, wanted: Wanted) -> Reason | None:
     if holder.always:
         return "always"
+    if wanted.short_password:
+        return "short_password"
     if wanted.own_page:
         return "own_page"
     if wanted.client:

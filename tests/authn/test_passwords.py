@@ -6,7 +6,7 @@ import pytest
 from idp.authn.breached import BreachList
 from idp.authn.chinese import units
 from idp.authn.hashing import prepare
-from idp.authn.passwords import minimum, problem
+from idp.authn.passwords import alone, minimum, problem
 
 GOOD = "harbour lantern seven quilts"
 
@@ -50,6 +50,7 @@ def test_policy(password: str, expected: str | None) -> None:
 def test_lengths_with_a_second_factor(length: int) -> None:
     password = "k7#Vq!zR" + "".join(chr(0x4E00 + 37 * n) for n in range(length - 8))
     assert problem(password, least=minimum(15, 8, second_factor=True), second_factor=True) is None
+    assert alone(password, 15) == (length >= 15)
     assert (problem(password, least=minimum(15, 8, second_factor=False)) is None) == (length >= 15)
     assert problem("password", least=8, second_factor=True) == "password_weak"
 

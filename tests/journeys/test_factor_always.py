@@ -263,3 +263,17 @@ def test_a_session_that_began_while_the_switch_was_turned_is_asked_too(li_wei: O
     assert asked(at_app(old, li_wei.app))
     old.get("/account")
     assert asked(old)
+
+
+@pytest.mark.attack("A128")
+def test_a_password_that_is_short_because_of_the_factor_never_stands_alone(li_wei: Owner) -> None:
+    """Eight characters are enough beside a second factor only: no session by them alone (SP 800-63B §3.1.1.2)."""
+    short = "kT4-mQ9z"
+    assert "15" in li_wei.first.get("/account/password").text
+    li_wei.first.submit(password=PASSWORD, new_password=short, repeat_password=short)
+    assert 'id="change-done"' in li_wei.first.page.text and li_wei.since is None
+    other = at_app(li_wei.browser(), li_wei.app)
+    other.submit(username="li.wei", password=short)
+    assert asked(other) and other.cookie() is None
+    other.submit(totp=li_wei.code())
+    assert 'id="consent-allow"' in other.page.text

@@ -16,12 +16,13 @@ NEW_STAFF = Holder(staff=True)
 
 PLAIN = Wanted()
 OWN = Wanted(own_page=True)
+SHORT = Wanted(short_password=True)
 CLIENT = Wanted(client=True)
 ESSENTIAL = Wanted(essential=(TWO_FACTORS,))
 WISH = Wanted(voluntary=(TWO_FACTORS,))
 EITHER = Wanted(essential=(ONE_FACTOR, TWO_FACTORS), voluntary=(TWO_FACTORS, ONE_FACTOR))
 UNKNOWN = Wanted(essential=("urn:gold",), voluntary=("urn:gold",))
-ALL = Wanted(own_page=True, client=True, essential=(TWO_FACTORS,), voluntary=(TWO_FACTORS,))
+ALL = Wanted(short_password=True, own_page=True, client=True, essential=(TWO_FACTORS,), voluntary=(TWO_FACTORS,))
 
 
 @pytest.mark.parametrize(
@@ -35,12 +36,13 @@ ALL = Wanted(own_page=True, client=True, essential=(TWO_FACTORS,), voluntary=(TW
         # who has one is asked where something wants it
         (HAS, PLAIN, None),
         (HAS, OWN, "own_page"),
+        (HAS, SHORT, "short_password"),
         (HAS, CLIENT, "client"),
         (HAS, ESSENTIAL, "essential_acr"),
         (HAS, WISH, "acr_values"),
         (HAS, EITHER, None),
         (HAS, UNKNOWN, None),
-        (HAS, ALL, "own_page"),
+        (HAS, ALL, "short_password"),
         # or always, by their own choice
         (ALWAYS, PLAIN, "always"),
         (ALWAYS, ALL, "always"),

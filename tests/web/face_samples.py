@@ -187,7 +187,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
     "change_password": {
-        "normal": {"shortest": 8},
+        "normal": {"shortest": 8, "alone": 15},
         "error": {
             "errors": {"password": FIELD_ERRORS["password_wrong"], "new_password": FIELD_ERRORS["password_short"]}
         },

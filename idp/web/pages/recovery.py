@@ -121,6 +121,7 @@ def _form(here: Visit, ticket: str, errors: Mapping[str, str], status: int = 200
         hidden=here.hidden(PASSWORD, ticket=ticket),
         values={"username": known.username},
         shortest=secrets.least(here.parts, person),
+        alone=secrets.least(here.parts, None),
         ask_code=False,
     )
 

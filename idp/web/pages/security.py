@@ -113,6 +113,7 @@ def _password(here: Visit, person: Person, session: Session, errors: Mapping[str
         status=status,
         errors=errors,
         shortest=secrets.least(here.parts, person),
+        alone=secrets.least(here.parts, None),
         values=_whose(here, person),
         **frame(here, person, session, PASSWORD),
     )
