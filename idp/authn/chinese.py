@@ -1,4 +1,4 @@
-"""Words and shapes that Chinese passwords are made of: pinyin, numbers that sound like words, phone numbers, identity numbers, birthdays."""
+"""Words and shapes that Chinese passwords are made of: phrases, pinyin, numbers that sound like words, phone and identity numbers, birthdays."""
 
 import re
 from typing import Final
@@ -13,6 +13,9 @@ WORDS: Final = (
     "zhang", "wang", "liu", "chen", "yang", "zhao", "huang", "zhou", "zhu", "lin", "guo", "luo", "song", "tang", "zheng", "xie", "feng", "cao",
     "520", "521", "1314", "5201314", "1314520", "5211314", "7758521", "7758258", "5845201314", "584520", "201314", "520520", "521521", "147258369",
     "147852", "159357", "110110", "112233", "123123", "321321", "666666", "888888", "168168", "518518", "8888", "6666", "9999", "5188", "1688",
+    "我爱你", "我爱中国", "我爱我家", "一生一世", "一心一意", "生日快乐", "新年快乐", "节日快乐", "恭喜发财",
+    "万事如意", "心想事成", "身体健康", "一路平安", "一路顺风", "好好学习", "天天向上", "大吉大利", "中华人民共和国",
+    "为人民服务", "你好世界", "请输入密码", "我的密码", "不知道密码", "忘记密码", "一二三四五六七八九十",
     "qwe123", "abc123", "a123456", "a123456789", "zxcvbnm", "asd123", "wo", "ni", "ta", "ai", "hao", "yimen",
 )  # fmt: skip
 """The commonest first."""

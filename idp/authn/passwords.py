@@ -14,6 +14,7 @@ LEAST_SCORE_2FA: Final = 2
 LEAST_UNITS: Final = 8
 """Of the pieces that Chinese passwords are put together from (``idp.authn.chinese.units``)."""
 _METER_CHARS: Final = 72
+_PARTING = re.compile(r"[\s\-_.,/]+")
 _SPLIT = re.compile(r"[^0-9a-z\u4e00-\u9fff]+")
 
 
@@ -58,19 +59,24 @@ def problem(
 
 
 def context_words(context: Iterable[str]) -> tuple[str, ...]:
-    """The words of personal values that a password must not hold: at least four characters, or two where they are Chinese; the whole value too."""
+    """The words of personal values that a password must not hold: at least four characters, or two where they are Chinese; the whole value too, and
+    what stands before the ``@`` of an address."""
     found: dict[str, None] = {}
     for value in context:
         folded = value.casefold().strip().removeprefix("+86")
-        for word in (folded, *_SPLIT.split(folded)):
+        for word in (folded, folded.partition("@")[0], *_SPLIT.split(folded)):
             if len(word) >= 4 or (len(word) >= 2 and not word.isascii()):
                 found[word] = None
     return tuple(found)
 
 
 def _score(text: str, words: tuple[str, ...]) -> int:
-    """0 to 4 by zxcvbn over at most 72 characters: what comes after can't make it weaker, and the meter's work grows fast."""
+    """0 to 4 by zxcvbn over at most 72 characters: what comes after can't make it weaker, and the meter's work grows fast.
+
+    Of what is written with and without spaces and dashes the weaker counts: the meter doesn't see a repetition that they interrupt.
+    """
     head = text[:_METER_CHARS]
     from zxcvbn import zxcvbn  # its word lists are loaded with the first new password, not with every process
 
-    return int(zxcvbn(head, user_inputs=[*words, *WORDS])["score"])
+    forms = {head, _PARTING.sub("", head) or head}
+    return min(int(zxcvbn(form, user_inputs=[*words, *WORDS])["score"]) for form in forms)

@@ -79,7 +79,7 @@ def confirm(parts: Parts, caller: Caller, shown: str | None, code: str) -> Confi
         return entered
     if row.tries_left <= 0 or not one_time.guess(parts, row, code):
         note_failure(parts, caller, who.person, "wrong_reset_code")
-        return Wrong("code", "too_many" if row.tries_left <= 0 else "code_wrong")
+        return Wrong("code", "code_spent" if row.tries_left <= 0 else "code_wrong")
     ticket_id, ticket = one_time.ticket(parts, caller, PURPOSE, facts, row.account_id)
     if not isinstance(parts.store.commit([one_time.use(row), ticket]), Committed):
         return Over()

@@ -101,7 +101,7 @@ def confirm(parts: Parts, caller: Caller, shown: str | None, code: str) -> Confi
     if not code.strip():
         return Wrong("code", "code_missing")
     if row.tries_left <= 0:
-        return Wrong("code", "too_many")
+        return Wrong("code", "code_spent")
     if not one_time.guess(parts, row, code):
         return Wrong("code", "code_wrong")
     ticket_id, ticket = one_time.ticket(parts, caller, PURPOSE, facts, None)

@@ -238,6 +238,7 @@ FIELD_ERRORS: dict[str, LazyString] = {
     "code_expired": _("This code is too old. Ask for a new one"),
     "code_used": _("This code was used already. Wait for the next one"),
     "recovery_wrong": _("This recovery code is not right, or was used already"),
+    "code_spent": _("This code was tried too often. Have a new one sent"),
     "too_many": _("Too many attempts. Wait a while and try again"),
     "busy": _("Very many people are signing in. Try again in a moment"),
     "saved_missing": _("Confirm that you have kept the codes"),

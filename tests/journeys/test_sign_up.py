@@ -76,6 +76,20 @@ def test_wrong_code_then_right(house: House) -> None:
     assert 'id="set-password"' in person.page.text
 
 
+def test_a_code_that_was_tried_too_often_says_what_helps(house: House) -> None:
+    """Waiting does not help: another code does."""
+    person = Person(house)
+    person.get("/sign-up")
+    person.submit(identifier="wang.fang@example.cn")
+    right = last_code(house, "sign_up_code")
+    said = [person.submit(code="00000000" if right != "00000000" else "1").text for _ in range(6)]
+    assert ["请重新发送" in text for text in said] == [False] * 5 + [True]
+    person.submit(code=right)
+    assert person.page.status_code == 422
+    person.submit({"again": "1"}, form=1)
+    assert person.submit(code=last_code(house, "sign_up_code")).status_code == 200
+
+
 def test_another_code_ends_the_first(house: House) -> None:
     person = Person(house)
     person.get("/sign-up")
