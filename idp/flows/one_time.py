@@ -1,6 +1,6 @@
 """Short codes sent to an address: eight digits (26 bits), ten minutes, five tries, one use, one browser (OWASP ASVS 6.5, 6.6)."""
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -17,6 +17,8 @@ from idp.release.vault import Citizen, KeyGone
 from keys.errors import SealBroken
 from keys.tokens import hash_secret, open_flow, seal_flow, secret_matches
 
+RESET: Final = "reset"
+"""Purpose of what lets somebody set a new password."""
 TTL_S: Final = 600
 MINUTES: Final = TTL_S // 60
 TRIES: Final = 5
@@ -32,11 +34,13 @@ _SECOND: Final = 1_000_000
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What a code or ticket is about; sealed in the row. ``kind`` and ``value``: the canonical identifier it was asked for."""
+    """What a code or ticket is about; sealed in the row. ``kind`` and ``value``: the canonical identifier it was asked for; ``by``: what earned it,
+    a code or a password that is too short to stand alone."""
 
     kind: str
     value: str
     step: str = "code"
+    by: Literal["code", "password"] = "code"
 
     def __repr__(self) -> str:
         return f"Facts({self.kind})"

@@ -18,7 +18,7 @@ from idp.parts import Parts
 from idp.ports import Committed, Update, Write
 from idp.records import OneTime
 
-PURPOSE = "reset"
+PURPOSE = one_time.RESET
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,9 @@ def ticket_of(parts: Parts, caller: Caller, shown: str | None) -> tuple[Confirme
     """The confirmed account that a form names, to show the form again."""
     found = one_time.find(parts, caller, PURPOSE, shown, "ticket")
     person = load(parts, found[0].account_id) if found and found[0].account_id else None
-    return (Confirmed(shown or "", found[1].value), person) if found and person and person.active else None
+    if found is None or person is None or not person.active:
+        return None
+    return Confirmed(shown or "", found[1].value, found[1].by == "password"), person
 
 
 def finish(parts: Parts, caller: Caller, shown: str | None, password: str, repeated: str) -> Changed | Wrong | Over:
@@ -108,7 +110,7 @@ def finish(parts: Parts, caller: Caller, shown: str | None, password: str, repea
         other_resets(person.account.id),
         secrets.replace(parts, person, password, caller.now),
         *sessions.end_all(parts, person.account.id, "password_changed", caller.now),
-        *_changed(parts, caller, person, "reset"),
+        *_changed(parts, caller, person, "reset" if found[1].by == "code" else "change"),
         *notices.to_person(parts, person, "password_changed", caller.now),
     ]
     if not isinstance(parts.store.commit(writes), Committed):

@@ -6,9 +6,10 @@ from typing import Final
 from idp.audit.events import SignedIn as SignedInEvent
 from idp.authn import passwords, throttle
 from idp.authn.assurance import PASSWORD, acr, amr
+from idp.authn.identifiers import Identifier as Name
 from idp.authn.throttle import Attempt, Throttled
 from idp.errors import Unavailable
-from idp.flows import erasure, pending, sessions
+from idp.flows import erasure, one_time, pending, sessions
 from idp.flows.people import Caller, Person, attempt, event, factor_due, meant, note_failure, rehashed, seen
 from idp.flows.sessions import Where, alive
 from idp.parts import Parts
@@ -40,13 +41,20 @@ class NeedEnrolment:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedLongerPassword:
+    """The password was right, and no second factor stands beside it any more, without which it is too short. ``ticket``: the right to set another."""
+
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A wrong proof. ``error`` is the key of what the page may say: the same for every reason."""
 
     error: str = "credentials"
 
 
-Outcome = SignedIn | NeedSecondFactor | NeedEnrolment | Failed | Throttled
+Outcome = SignedIn | NeedSecondFactor | NeedEnrolment | NeedLongerPassword | Failed | Throttled
 
 
 def with_password(parts: Parts, caller: Caller, typed: str, password: str) -> Outcome:
@@ -65,9 +73,12 @@ def with_password(parts: Parts, caller: Caller, typed: str, password: str) -> Ou
         reason = "unknown_identifier" if person is None else "account_disabled" if right else "wrong_password"
         note_failure(parts, caller, person, reason)
         return Failed()
+    short = not passwords.alone(password, parts.config.password_min)
+    factor = factor_due(parts, person.account, acr(PASSWORD), Wanted(short_password=short))
+    if factor is None and short and who.name is not None:
+        throttle.undecided(parts.volatile, entered)
+        return _longer(parts, caller, person, who.name)
     renewed = rehashed(parts, person, phc, password)
-    wanted = Wanted(short_password=not passwords.alone(password, parts.config.password_min))
-    factor = factor_due(parts, person.account, acr(PASSWORD), wanted)
     if factor is None:
         return begin_session(parts, caller, person, (PASSWORD,), renewed, entered)
     throttle.undecided(parts.volatile, entered)
@@ -75,6 +86,14 @@ def with_password(parts: Parts, caller: Caller, typed: str, password: str) -> Ou
         parts.store.commit(renewed)
     pending.keep(parts, caller, person, "sign-in" if factor.enrolled else "enrol")
     return NeedSecondFactor() if factor.enrolled else NeedEnrolment()
+
+
+def _longer(parts: Parts, caller: Caller, person: Person, name: Name) -> NeedLongerPassword:
+    facts = one_time.Facts(name.kind, name.canonical, by="password")
+    row_id, ticket = one_time.ticket(parts, caller, one_time.RESET, facts, person.account.id)
+    if not isinstance(parts.store.commit([ticket]), Committed):
+        raise Unavailable("database")
+    return NeedLongerPassword(one_time.reference(parts, row_id))
 
 
 def begin_session(

@@ -31,10 +31,11 @@ class CodeSent:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """The address is the caller's: ask for name and password. ``username`` for password managers."""
+    """The address is the caller's: ask for name and password. ``username`` for password managers; ``longer``: the present one is too short."""
 
     ticket: str
     username: str
+    longer: bool = False
 
 
 @dataclass(frozen=True, slots=True)

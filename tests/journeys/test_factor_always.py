@@ -277,3 +277,29 @@ def test_a_password_that_is_short_because_of_the_factor_never_stands_alone(li_we
     assert asked(other) and other.cookie() is None
     other.submit(totp=li_wei.code())
     assert 'id="consent-allow"' in other.page.text
+
+
+@pytest.mark.parametrize("by", ["citizen", "cli"])
+def test_a_short_password_that_lost_its_factor_is_good_for_a_longer_one(li_wei: Owner, by: str) -> None:
+    """Nobody is locked out, and no session rests on eight characters alone (SP 800-63B §3.1.1.2)."""
+    short, house = "kT4-mQ9z", li_wei.house
+    li_wei.first.get("/account/password")
+    li_wei.first.submit(password=PASSWORD, new_password=short, repeat_password=short)
+    if by == "cli":
+        staff.reset_factor(house.parts, "li.wei", "lost", now=house.clock())
+    else:
+        li_wei.first.get("/account/security")
+        li_wei.first.submit(remove_totp="1")
+    other = at_app(li_wei.browser(), li_wei.app)
+    page = other.submit(username="li.wei", password=short)
+    assert 'id="too-short-alone"' in page.text and other.cookie() is None
+    again = other.submit(new_password="k" + short, repeat_password="k" + short)
+    assert again.status_code == 422 and 'id="too-short-alone"' in again.text
+    done = other.submit(new_password=NEW_PASSWORD, repeat_password=NEW_PASSWORD)
+    assert 'id="change-done"' in done.text and other.cookie() in (None, "")
+    assert [e["how"] for e in house.events("account.password_changed")] == ["change", "change"]
+    assert len(messages(house, "password_changed")) == 2
+    link = re.search(r'href="(/authorize/[^"]+)"', done.text)
+    assert link is not None
+    other.get(link[1])
+    assert 'id="consent-allow"' in other.submit(username="li.wei", password=NEW_PASSWORD).text

@@ -181,6 +181,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
     "forgot": {"normal": {}, "error": {"errors": {"identifier": FIELD_ERRORS["identifier_missing"]}}},
     "reset_password": {
         "normal": {"shortest": 15, "ask_code": True},
+        "longer": {"shortest": 15, "longer": True},
         "error": {
             "ask_code": True,
             "errors": {"code": FIELD_ERRORS["code_wrong"], "repeat_password": FIELD_ERRORS["password_differs"]},

@@ -86,7 +86,7 @@ def _confirm(here: Visit, ticket: str) -> Response:
     outcome = flow.confirm(here.parts, here.caller, ticket, field("code"))
     match outcome:
         case Confirmed():
-            return _form(here, outcome.ticket, {})
+            return new_password(here, outcome.ticket, {})
         case Wrong():
             return code_page(here, CODE, sent, outcome)
         case Throttled():
@@ -101,12 +101,13 @@ def _finish(here: Visit, ticket: str) -> Response:
         case Changed():
             return _done(here)
         case Wrong():
-            return _form(here, ticket, {outcome.field: outcome.error}, 422)
+            return new_password(here, ticket, {outcome.field: outcome.error}, 422)
         case Over():
             return over(here)
 
 
-def _form(here: Visit, ticket: str, errors: Mapping[str, str], status: int = 200) -> Response:
+def new_password(here: Visit, ticket: str, errors: Mapping[str, str], status: int = 200) -> Response:
+    """The page for whoever may set another password by the row that ``ticket`` names."""
     found: tuple[Confirmed, Person] | None = flow.ticket_of(here.parts, here.caller, ticket)
     if found is None:
         return over(here)
@@ -122,6 +123,7 @@ def _form(here: Visit, ticket: str, errors: Mapping[str, str], status: int = 200
         values={"username": known.username},
         shortest=secrets.least(here.parts, person),
         alone=secrets.least(here.parts, None),
+        longer=known.longer,
         ask_code=False,
     )
 

@@ -11,9 +11,9 @@ from idp.flows import interactions, pending, sessions
 from idp.flows import sign_in as flow
 from idp.flows.interactions import Opened
 from idp.flows.people import names
-from idp.flows.sign_in import Failed, NeedEnrolment, NeedSecondFactor, SignedIn
+from idp.flows.sign_in import Failed, NeedEnrolment, NeedLongerPassword, NeedSecondFactor, SignedIn
 from idp.parts import Parts
-from idp.web.pages import enrol, step_up
+from idp.web.pages import enrol, recovery, step_up
 from idp.web.pages.common import see_other
 from idp.web.pages.visit import Visit, field, onward, owner, show, too_many, visit
 from keys.tokens import same
@@ -112,6 +112,8 @@ def _judged(here: Visit, outcome: flow.Outcome, typed: str) -> Response:
             return see_other(here.path(step_up.PATH, to=step_up.place_to(here)))
         case NeedEnrolment():
             return see_other(here.path(enrol.STAFF))
+        case NeedLongerPassword(ticket):
+            return recovery.new_password(here, ticket, {})
         case Failed(error):
             return _form(here, {"password": error}, {"username": typed}, status=422)
         case Throttled():
