@@ -19,7 +19,8 @@ from idp.records import PurposeKey
 from idp.release.details import DetailKeys
 from idp.release.vault import Vault
 from idp.store.open import open_keyring, open_store, open_volatile
-from idp.store.schema import KEYRING_LINEAGE, MAIN_LINEAGE, clear, current, head, upgrade, vacant
+from idp.store.restoring import begin, bring_in, clear, finish, vacant
+from idp.store.schema import KEYRING_LINEAGE, MAIN_LINEAGE, alone, current, head, unfinished, upgrade
 from idp.web.access import Access
 from idp.web.cors import cors_headers
 from idp.web.edge import Edge, Operation
@@ -51,12 +52,16 @@ def system_clock() -> int:
     return time.time_ns() // 1000
 
 
-def open_parts(config: Config, *, clock: Clock = system_clock, entropy: Entropy = os.urandom) -> Parts:
-    """Open every store and key. Raises ConfigError, keys.errors.KeysError or Unavailable with a text that says what to do."""
+def open_parts(
+    config: Config, *, clock: Clock = system_clock, entropy: Entropy = os.urandom, restoring: bool = False
+) -> Parts:
+    """Open every store and key; ``restoring``: although a restore has not ended.
+
+    Raises ConfigError, keys.errors.KeysError or Unavailable with a text that says what to do."""
     _check_breach_list(config)
-    store = open_store(config.database_url)
+    store = open_store(config.database_url, restoring=restoring)
     store.check()
-    keyring = open_keyring(config.keyring_url)
+    keyring = open_keyring(config.keyring_url, restoring=restoring)
     keyring.check()
     volatile = open_volatile(config.volatile_url, clock)
     root = open_root(config.keys_url)
@@ -157,7 +162,7 @@ def prepare(
 
 
 def occupied(*urls: str) -> list[str]:
-    """Which of these SQL stores hold something already. Raises Unavailable."""
+    """Which of these SQL stores hold something already, if only what an unfinished restore left. Raises Unavailable."""
     return [url for url in urls if not vacant(url)]
 
 
@@ -165,6 +170,11 @@ def emptied(*urls: str) -> None:
     """Take away what was just put into stores that were not occupied. Raises OSError, Unavailable."""
     for url in urls:
         clear(url)
+
+
+begin_restore, load_copy, finish_restore = begin, bring_in, finish
+"""In this order, on each store; in between a store is served by nobody (``store.restoring``)."""
+alone_with, unfinished_restore = alone, unfinished
 
 
 def create_app(config: Config, parts: Parts | None = None, *, log: Callable[[bytes], object] | None = None) -> Edge:

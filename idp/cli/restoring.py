@@ -11,7 +11,17 @@ from typing import Any
 
 import click
 
-from idp.app import close_parts, emptied, occupied, open_parts
+from idp.app import (
+    alone_with,
+    begin_restore,
+    close_parts,
+    emptied,
+    finish_restore,
+    load_copy,
+    occupied,
+    open_parts,
+    unfinished_restore,
+)
 from idp.audit.entry import entry, unpack
 from idp.audit.verify import Bad
 from idp.config import Config
@@ -57,8 +67,14 @@ def bring_back(config: Config, main: Path, ring: Path | None) -> dict[str, Any]:
     and the main database alone comes back beside it.
 
     Raises ClickException when a store is not empty, before anything is written; whatever fails later leaves the stores as they were.
-    SQLite's files get their names last, the database's after the keyring's, so that nobody can serve a copy in which nothing was ended.
+    SQLite's files get their names last, PostgreSQL's databases are marked until the end, the keyring's before the main one's, so that nobody can
+    serve a copy in which nothing was ended. What a restore that was killed left is taken away first.
     """
+    with alone_with(config.database_url):
+        return _bring_back(config, main, ring)
+
+
+def _bring_back(config: Config, main: Path, ring: Path | None) -> dict[str, Any]:
     copies = ({} if ring is None else {config.keyring_url: ring}) | {config.database_url: main}
     _refuse_occupied(config, list(copies))
     put = {url: _aside(url) for url in copies}
@@ -67,8 +83,12 @@ def bring_back(config: Config, main: Path, ring: Path | None) -> dict[str, Any]:
     )
     mine = list[str]()
     try:
-        for url, copy in copies.items():
+        for url in reversed(
+            copies
+        ):  # the database's first: nobody takes an empty one beside the keyring for a new house
             mine.append(put[url])
+            begin_restore(put[url])
+        for url, copy in copies.items():
             _put(put[url], copy)
         report = _finished(aside)
         for url in copies:
@@ -81,7 +101,7 @@ def bring_back(config: Config, main: Path, ring: Path | None) -> dict[str, Any]:
 
 
 def _finished(config: Config) -> dict[str, Any]:
-    parts = open_parts(config)
+    parts = open_parts(config, restoring=True)
     try:
         return {**_read_all(parts), **end_again_all(parts), "log": _log(parts)}
     finally:
@@ -89,7 +109,7 @@ def _finished(config: Config) -> dict[str, Any]:
 
 
 def _refuse_occupied(config: Config, urls: list[str]) -> None:
-    there = occupied(*urls)
+    there = [url for url in occupied(*urls) if not unfinished_restore(url)]
     if config.database_url in there:
         raise click.ClickException(
             f"{_shown(config.database_url, 'the database')} exists, or what SQLite keeps beside it (-wal, -shm); "
@@ -102,6 +122,10 @@ def _refuse_occupied(config: Config, urls: list[str]) -> None:
         )
     if config.keyring_url not in urls and not occupied(config.keyring_url):
         raise click.ClickException("there is no keyring to keep; leave --keep-keyring out to bring back its copy")
+    if config.keyring_url not in urls and unfinished_restore(config.keyring_url):
+        raise click.ClickException(
+            "the keyring is what a restore that has not ended left; leave --keep-keyring out to bring back its copy"
+        )
 
 
 def _shown(url: str, name: str) -> str:
@@ -116,6 +140,7 @@ def _aside(url: str) -> str:
 
 def _name(aside: str, url: str) -> None:
     if aside == url:
+        finish_restore(url)
         return
     made, target = (Path(u.removeprefix("sqlite:///")) for u in (aside, url))
     with closing(sqlite3.connect(made)) as last:  # whoever closes last leaves everything in the one file
@@ -136,15 +161,12 @@ def _log(parts: Parts) -> str:
 
 def _put(url: str, copy: Path) -> None:
     if url.startswith("sqlite:///"):
-        emptied(url)  # what a restore that was killed left
         target = Path(url.removeprefix("sqlite:///"))
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.copyfile(copy, target)
         target.chmod(0o600)
         return
-    command = ["pg_restore", "--no-owner", "--exit-on-error", "--single-transaction", f"--dbname={url}", str(copy)]
-    done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603  an operator's own PostgreSQL programs
-    if done.returncode:
+    if not load_copy(url, copy):
         raise click.ClickException(
             "pg_restore refused; the database must exist and be empty, and the program be installed"
         )

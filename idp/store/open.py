@@ -10,8 +10,11 @@ POSTGRES = ("postgresql", "postgres")
 REDIS = ("redis", "rediss", "unix")
 
 
-def open_store(url: str) -> Store:
-    """The main store at ``sqlite:///path`` or ``postgresql://…``; nothing is connected yet. Raises ValueError for another scheme."""
+def open_store(url: str, *, restoring: bool = False) -> Store:
+    """The main store at ``sqlite:///path`` or ``postgresql://…``; nothing is connected yet. ``restoring``: although a restore into it has not ended.
+
+    Raises ValueError for another scheme.
+    """
     scheme = _scheme(url)
     if scheme in SQLITE:
         from idp.store.sqlite import SqliteStore
@@ -20,12 +23,12 @@ def open_store(url: str) -> Store:
     if scheme in POSTGRES:
         from idp.store.postgres import PostgresStore
 
-        return PostgresStore(url)
+        return PostgresStore(url, restoring=restoring)
     raise ValueError(f"a database URL begins with sqlite:/// or postgresql://, not {scheme}:")
 
 
-def open_keyring(url: str) -> Keyring:
-    """The keyring at ``sqlite:///path`` or ``postgresql://…``. Raises ValueError for another scheme."""
+def open_keyring(url: str, *, restoring: bool = False) -> Keyring:
+    """The keyring at ``sqlite:///path`` or ``postgresql://…``, as :func:`open_store`. Raises ValueError for another scheme."""
     scheme = _scheme(url)
     if scheme in SQLITE:
         from idp.store.sqlite import sqlite_keyring
@@ -34,7 +37,7 @@ def open_keyring(url: str) -> Keyring:
     if scheme in POSTGRES:
         from idp.store.postgres import postgres_keyring
 
-        return postgres_keyring(url)
+        return postgres_keyring(url, restoring=restoring)
     raise ValueError(f"a keyring URL begins with sqlite:/// or postgresql://, not {scheme}:")
 
 

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import conninfo
 
 from idp.errors import Unavailable
+from idp.store.sql import MARK, RestoreUnfinished
 
 WAIT_S = 2.5
 CONNECT_S = 2
@@ -33,8 +34,11 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         self.named = 0
 
 
-def connect(url: str, **settings: str) -> Connection:
-    """A connection with the house's settings; ``settings`` override. Raises psycopg.OperationalError."""
+def connect(url: str, restoring: bool = False, **settings: str) -> Connection:
+    """A connection with the house's settings; ``settings`` override. ``restoring``: also into a database whose restore has not ended.
+
+    Raises psycopg.OperationalError, RestoreUnfinished.
+    """
     given = conninfo.conninfo_to_dict(url)
     options = " ".join(f"-c {name}={value}" for name, value in {**SETTINGS, **settings}.items())
     connection = Connection.connect(
@@ -48,6 +52,8 @@ def connect(url: str, **settings: str) -> Connection:
         options=f"{given.get('options', '')} {options}".strip(),
     )
     connection.prepared_max = 300
+    if not restoring:
+        _judge_finished(connection)
     return connection
 
 
@@ -85,11 +91,18 @@ class Slots:
                 self._free += 1
 
 
+def _judge_finished(connection: Connection) -> None:
+    found = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [MARK], prepare=False).fetchone()
+    if found and found[0]:
+        connection.close()
+        raise RestoreUnfinished
+
+
 class Pool:
     """At most ``size`` connections. The latest returned is the first lent, so that few stay warm."""
 
-    def __init__(self, url: str, size: int, part: str, wait_s: float = WAIT_S) -> None:
-        self._url, self._size, self._part, self._wait_s = url, size, part, wait_s
+    def __init__(self, url: str, size: int, part: str, wait_s: float = WAIT_S, restoring: bool = False) -> None:
+        self._url, self._size, self._part, self._wait_s, self._restoring = url, size, part, wait_s, restoring
         self._reset()
 
     def _reset(self) -> None:
@@ -123,7 +136,7 @@ class Pool:
         except IndexError:
             pass
         try:
-            return connect(self._url), False
+            return connect(self._url, self._restoring), False
         except psycopg.OperationalError as error:
             raise Unavailable(self._part) from error
 

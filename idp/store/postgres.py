@@ -54,7 +54,8 @@ _TROUBLE = (
 
 
 class PostgresStore(SqlStore):
-    """Implements ``idp.ports.Store``. ``url`` is a libpq URL; ``pool_size`` bounds the connections of this process, ``wait_s`` the wait for one."""
+    """Implements ``idp.ports.Store``. ``url`` is a libpq URL; ``pool_size`` bounds the connections of this process, ``wait_s`` the wait for one;
+    ``restoring`` opens it although a restore has not ended."""
 
     def __init__(
         self,
@@ -64,10 +65,11 @@ class PostgresStore(SqlStore):
         part: str = "database",
         pool_size: int = POOL_SIZE,
         wait_s: float = WAIT_S,
+        restoring: bool = False,
     ) -> None:
         self.statements = STATEMENTS
-        self._url, self._part = url, part
-        self._pool = Pool(url, pool_size, part, wait_s)
+        self._url, self._part, self._restoring = url, part, restoring
+        self._pool = Pool(url, pool_size, part, wait_s, restoring)
         self._version_table, self._head = head_of(metadata)
 
     def rows(self, sql: str, params: list[Any]) -> list[Any]:
@@ -121,7 +123,7 @@ class PostgresStore(SqlStore):
     def part_off(self, month: int) -> bool:
         """``Store.part_off`` on a connection of its own, which alone may make tables."""
         try:
-            with connect(self._url) as connection:
+            with connect(self._url, self._restoring) as connection:
                 return part_off(connection, month)
         except psycopg.Error as error:
             raise Unavailable(self._part) from error
@@ -131,7 +133,7 @@ class PostgresStore(SqlStore):
         """``Store.lead`` by an advisory lock on a connection of its own; the server frees it when the connection ends."""
         number = zlib.crc32(f"yimen-lead/{self._version_table}/{name}".encode())
         try:
-            connection = connect(self._url)
+            connection = connect(self._url, self._restoring)
         except psycopg.OperationalError as error:
             raise Unavailable(self._part) from error
         with connection:
@@ -165,7 +167,7 @@ class PostgresStore(SqlStore):
     def vacuum(self, table: str) -> None:
         """Clear the pages of deleted rows. Raises Unavailable."""
         try:
-            with connect(self._url, statement_timeout="0") as connection:
+            with connect(self._url, self._restoring, statement_timeout="0") as connection:
                 connection.execute(sql.SQL("VACUUM {}").format(sql.Identifier(table)))
         except _TROUBLE as error:
             raise Unavailable(self._part) from error
@@ -210,7 +212,7 @@ def _dump_environment(url: str) -> dict[str, str]:
     return os.environ | {env: str(given[name]) for name, env in names.items() if name in given}
 
 
-def postgres_keyring(url: str) -> SqlKeyring:
+def postgres_keyring(url: str, *, restoring: bool = False) -> SqlKeyring:
     """The keyring in a PostgreSQL database of its own."""
-    store = PostgresStore(url, metadata=KEYRING, part="keyring")
+    store = PostgresStore(url, metadata=KEYRING, part="keyring", restoring=restoring)
     return SqlKeyring(store, lambda: store.vacuum("keyring"))

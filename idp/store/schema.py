@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from idp.errors import Unavailable
-from idp.store.sql import head_of, judge_version
+from idp.store.sql import MARK, RestoreUnfinished, head_of, judge_version
 from idp.store.sqlite_file import make_private, path_of
 from idp.store.tables import KEYRING, MAIN
 
@@ -27,7 +27,8 @@ Progress = Callable[[str], None]
 
 _SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
 _ALONE = threading.Lock()  # Alembic's ``op`` is one per process
-_LOCK = 0x59694D656E444221  # "YiMenDB!": one number for every node of the house
+LOCK = 0x59694D656E444221
+""""YiMenDB!": one number for every node of the house. Whoever migrates or restores holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +51,6 @@ MAIN_LINEAGE = Lineage(MAIN, "versions")
 KEYRING_LINEAGE = Lineage(KEYRING, "versions/keyring")
 
 
-ENDS = ("", "-wal", "-shm", "-journal")
-"""Files of one SQLite database: a write-ahead log that another left would be read into the next of that name."""
-_OF_AN_EXTENSION = "EXISTS (SELECT FROM pg_depend d WHERE d.objid = o.oid AND d.deptype = 'e')"
-_OURS = f"""
-    SELECT format('DROP TABLE IF EXISTS %I.%I CASCADE', n.nspname, o.relname) FROM pg_class o JOIN pg_namespace n ON n.oid = o.relnamespace
-    WHERE o.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT {_OF_AN_EXTENSION}
-""".replace("%", "%%")  # noqa: S608  constants
-_FUNCTIONS = f"""
-    SELECT format('DROP FUNCTION IF EXISTS %s CASCADE', o.oid::regprocedure) FROM pg_proc o JOIN pg_namespace n ON n.oid = o.pronamespace
-    WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT {_OF_AN_EXTENSION}
-""".replace("%", "%%")  # noqa: S608  constants
-
-
 def upgrade(
     url: str, progress: Progress = lambda _: None, *, lineage: Lineage = MAIN_LINEAGE, to: str = "head"
 ) -> None:
@@ -73,22 +61,23 @@ def upgrade(
     from alembic import command
     from alembic.script import ScriptDirectory
 
-    with _ALONE, _locked(url), _connection(url) as connection:
-        found = _versions(connection, lineage)
+    with _ALONE, alone(url), connection(url) as opened:
+        _judge_finished(opened)
+        found = _versions(opened, lineage)
         known = {script.revision for script in ScriptDirectory.from_config(_config(lineage)).walk_revisions()}
         if not set(found) <= known:
             judge_version(found, lineage.head)
         config = _config(lineage)
-        config.attributes["connection"] = connection
+        config.attributes["connection"] = opened
         config.attributes["on_version_apply"] = _reporter(progress)
         command.upgrade(config, to)
-        progress(f"at version {', '.join(_versions(connection, lineage))}")
+        progress(f"at version {', '.join(_versions(opened, lineage))}")
 
 
 def current(url: str, *, lineage: Lineage = MAIN_LINEAGE) -> str | None:
     """The version that the database stands at; None when it is empty."""
-    with _connection(url) as connection:
-        found = _versions(connection, lineage)
+    with connection(url) as opened:
+        found = _versions(opened, lineage)
     return found[0] if found else None
 
 
@@ -99,29 +88,17 @@ def head(*, lineage: Lineage = MAIN_LINEAGE) -> str:
 
 def check(url: str, *, lineage: Lineage = MAIN_LINEAGE) -> None:
     """Pass when the database stands exactly at :func:`head`. Raises SchemaUnknown with the remedy, Unavailable."""
-    with _connection(url) as connection:
-        judge_version(_versions(connection, lineage), lineage.head)
+    with connection(url) as opened:
+        _judge_finished(opened)
+        judge_version(_versions(opened, lineage), lineage.head)
 
 
-def vacant(url: str) -> bool:
-    """Whether nothing is there yet: no file of a SQLite database, which is not made, no table in one of PostgreSQL. Raises Unavailable."""
+def unfinished(url: str) -> bool:
+    """Whether a restore began here that has not ended (``store.restoring``). Raises Unavailable."""
     if url.startswith("sqlite:"):
-        path = path_of(url)
-        return not any(Path(f"{path}{end}").exists() for end in ENDS)
-    with _connection(url) as connection:
-        return not connection.exec_driver_sql(_OURS).fetchall()
-
-
-def clear(url: str) -> None:
-    """Take away what is in a database that was :func:`vacant` before. Raises OSError, Unavailable."""
-    if url.startswith("sqlite:"):
-        for end in ENDS:
-            Path(f"{path_of(url)}{end}").unlink(missing_ok=True)
-        return
-    with _connection(url) as connection:
-        for (drop,) in [*connection.exec_driver_sql(_OURS), *connection.exec_driver_sql(_FUNCTIONS)]:
-            connection.exec_driver_sql(drop)
-        connection.commit()
+        return False
+    with connection(url) as opened:
+        return _unfinished(opened)
 
 
 def _config(lineage: Lineage) -> "Config":
@@ -150,12 +127,26 @@ def _reporter(progress: Progress) -> Callable[..., None]:
     return applied
 
 
+def _unfinished(opened: sa.Connection) -> bool:
+    if opened.dialect.name == "sqlite":
+        return False
+    found = bool(opened.exec_driver_sql(f"SELECT to_regclass('{MARK}') IS NOT NULL").scalar())
+    opened.rollback()
+    return found
+
+
+def _judge_finished(opened: sa.Connection) -> None:
+    if _unfinished(opened):
+        raise RestoreUnfinished
+
+
 @contextmanager
-def _connection(url: str) -> Iterator[sa.Connection]:
+def connection(url: str) -> Iterator[sa.Connection]:
+    """A connection for changes of the schema, whatever stands there. Raises Unavailable."""
     try:
         engine = _sqlite_engine(url) if url.startswith("sqlite:") else _postgres_engine(url)
-        with engine.connect() as connection:
-            yield connection
+        with engine.connect() as opened:
+            yield opened
     except (OSError, sa.exc.OperationalError) as error:
         raise Unavailable("database") from error
 
@@ -188,8 +179,8 @@ def _postgres_engine(url: str) -> sa.Engine:
 
 
 @contextmanager
-def _locked(url: str) -> Iterator[None]:
-    """Hold the one migration lock: a lock file beside SQLite's file, an advisory lock in PostgreSQL."""
+def alone(url: str) -> Iterator[None]:
+    """Hold the one lock of whoever migrates or restores: a lock file beside SQLite's file, an advisory lock in PostgreSQL."""
     if url.startswith("sqlite:"):
         path = path_of(url)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -207,5 +198,5 @@ def _locked(url: str) -> Iterator[None]:
     except psycopg.OperationalError as error:
         raise Unavailable("database") from error
     with connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         yield

@@ -25,6 +25,20 @@ class SchemaUnknown(Unavailable):
         return self.part
 
 
+MARK = "restore_unfinished"
+"""A table that stands beside those of a copy while it comes back (``store.restoring``)."""
+
+
+class RestoreUnfinished(SchemaUnknown):
+    """A copy came back, and not everything in it is ended."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a restore was begun here and has not ended, so that sessions and grants in it may be alive that were revoked: "
+            "run `idp restore` again, which begins anew"
+        )
+
+
 class SqlStore:
     """Reads and batches; a subclass runs them."""
 

@@ -386,7 +386,7 @@ def test_an_upgrade_killed_half_way_left_nothing_and_runs_again(empty_url: str, 
         child.communicate(timeout=60)
         assert child.returncode == -9
     assert schema.current(empty_url) is None
-    with schema._connection(empty_url) as connection:
+    with schema.connection(empty_url) as connection:
         assert set(sa.inspect(connection).get_table_names()) <= {"schema_version"}
     schema.upgrade(empty_url)
     schema.check(empty_url)

@@ -7,6 +7,7 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from idp.cli import main
+from idp.config import Config
 
 CLIENT = {"client_name": "App", "redirect_uris": ["https://app.example/cb"]}
 
@@ -38,3 +39,14 @@ class Operator:
         path = self.folder / name
         path.write_text(json.dumps(value), encoding="utf-8")
         return str(path)
+
+
+def environment(config: Config) -> dict[str, str]:
+    """What leads ``idp`` to the stores and keys of a house."""
+    return {
+        "IDP_ISSUER": config.issuer,
+        "IDP_DATABASE_URL": config.database_url,
+        "IDP_KEYRING_URL": config.keyring_url,
+        "IDP_VOLATILE_URL": config.volatile_url,
+        "IDP_KEYS_URL": config.keys_url,
+    }

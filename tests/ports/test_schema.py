@@ -87,12 +87,12 @@ def test_migrated_and_declared_schemas_are_the_same(
         make, picture = request.getfixturevalue("postgres_database"), _postgres_picture
         urls = [make(), make()]
     schema.upgrade(urls[0], lineage=lineage)
-    with schema._connection(urls[1]) as connection:
+    with schema.connection(urls[1]) as connection:
         lineage.metadata.create_all(connection)
         connection.commit()
     pictures: list[list[str]] = []
     for url in urls:
-        with schema._connection(url) as connection:
+        with schema.connection(url) as connection:
             pictures.append(picture(connection))
     assert pictures[0] == pictures[1]
     assert len(pictures[0]) >= len(lineage.metadata.tables)
@@ -121,7 +121,7 @@ def test_a_store_serves_its_own_version_alone(empty_url: str, lineage: schema.Li
 
 
 def _pretend(url: str, lineage: schema.Lineage, version: str) -> None:
-    with schema._connection(url) as connection:
+    with schema.connection(url) as connection:
         connection.exec_driver_sql(f"UPDATE {lineage.version_table} SET version_num = '{version}'")
         connection.commit()
 
@@ -181,7 +181,7 @@ def test_rows_of_every_version_live_through_every_later_migration(
     for file in files:
         fixture: dict[str, Rows] = json.loads(file.read_text())
         schema.upgrade(empty_url, lineage=lineage, to=file.name.partition("_")[0])
-        with schema._connection(empty_url) as connection:
+        with schema.connection(empty_url) as connection:
             for table, rows in fixture["before"].items():
                 assert _rows(connection, table) == sorted(map(_decoded, rows), key=repr), table
             for table, rows in fixture["after"].items():
