@@ -37,19 +37,27 @@ def backup(folder: Path, as_json: bool) -> None:
 @click.option(
     "--keep-keyring", is_flag=True, help="The living keyring is still there: bring back the main database alone."
 )
+@click.option(
+    "--accept-unreadable",
+    is_flag=True,
+    help="Bring the copy back although the keyring lacks the keys of people in it: nothing about them can be read.",
+)
 @verb
-def restore(folder: Path, verify: bool, keep_keyring: bool, as_json: bool) -> None:
+def restore(folder: Path, verify: bool, keep_keyring: bool, accept_unreadable: bool, as_json: bool) -> None:
     """Bring the newest copy in FOLDER back into empty stores, or (--verify) check that this would work.
 
     Where only the main database was lost, say --keep-keyring: the living keyring knows best whom it has forgotten. Nothing is ever overwritten, and
     what fails leaves the stores as they were.
 
+    A keyring that lacks the keys of people in the copy is older than it, or another house's: refused, with their number, unless you say
+    --accept-unreadable. People who were erased are not counted.
+
     After a restore every session, code and refresh token is ended: what was revoked since the copy must not come back to life.
     """
     copies = sorted(folder.glob("database-*"), key=lambda p: int(p.name.rpartition("-")[2]))
     ring = folder / "keyring"
-    if verify and keep_keyring:
-        raise click.UsageError("--verify reads the copies of both; say --verify or --keep-keyring")
+    if verify and (keep_keyring or accept_unreadable):
+        raise click.UsageError("--verify reads the copies of both and changes nothing: say it alone")
     if not copies or not (keep_keyring or ring.exists()):
         fail(f"{folder} holds no copy made by `idp backup`")
         return
@@ -59,6 +67,6 @@ def restore(folder: Path, verify: bool, keep_keyring: bool, as_json: bool) -> No
     report = (
         verify_copy(config, copies[-1], ring)
         if verify
-        else bring_back(config, copies[-1], None if keep_keyring else ring)
+        else bring_back(config, copies[-1], None if keep_keyring else ring, accepted=accept_unreadable)
     )
     show(report, as_json)

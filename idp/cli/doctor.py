@@ -56,6 +56,7 @@ def _findings(offline: bool) -> Iterator[Finding]:
         ("schema", _schema),
         ("keys", _keys),
         ("stores", _stores),
+        ("people", _people),
         ("clients", _clients),
         ("notices", _notices),
         ("audit log", _log),
@@ -133,6 +134,23 @@ def _clients(config: Config) -> str:
     if broken:
         raise Wrong(f"these clients can't be read: {', '.join(broken[:10])}")
     return f"{count} clients can be read"
+
+
+def _people(config: Config) -> str:
+    """A keyring that is older than the database shows itself by the keys that it lacks."""
+    from idp.app import close_parts, open_parts
+    from idp.flows.keyless import MEANING, people
+
+    parts = open_parts(config)
+    try:
+        found = people(parts)
+    finally:
+        close_parts(parts)
+    if found.unreadable:
+        raise Wrong(
+            f"{found.unreadable} of {found.unreadable + found.readable} people have no key that opens: {MEANING}"
+        )
+    return f"the keys of {found.readable} people open"
 
 
 def _log(config: Config) -> str:

@@ -25,13 +25,13 @@ from idp.app import (
 from idp.audit.entry import entry, unpack
 from idp.audit.verify import Bad
 from idp.config import Config
+from idp.flows.keyless import MEANING, People, people
 from idp.flows.log_memory import check
 from idp.flows.restored import end_again_all
 from idp.flows.sequencer import log_signer
 from idp.parts import Parts
 from idp.ports import Op
-from idp.records import Account, Event
-from idp.release.vault import KeyGone
+from idp.records import Event
 
 PAGE = 1000
 
@@ -62,19 +62,19 @@ def verify_copy(config: Config, main: Path, ring: Path) -> dict[str, Any]:
             close_parts(parts)
 
 
-def bring_back(config: Config, main: Path, ring: Path | None) -> dict[str, Any]:
+def bring_back(config: Config, main: Path, ring: Path | None, *, accepted: bool = False) -> dict[str, Any]:
     """Restore both stores, check them, end every session and grant, forget again whom the keyring forgot. ``ring`` None: the keyring stays as it is,
-    and the main database alone comes back beside it.
+    and the main database alone comes back beside it. ``accepted``: although people in it have no key that opens.
 
     Raises ClickException when a store is not empty, before anything is written; whatever fails later leaves the stores as they were.
     SQLite's files get their names last, PostgreSQL's databases are marked until the end, the keyring's before the main one's, so that nobody can
     serve a copy in which nothing was ended. What a restore that was killed left is taken away first.
     """
     with alone_with(config.database_url):
-        return _bring_back(config, main, ring)
+        return _bring_back(config, main, ring, accepted)
 
 
-def _bring_back(config: Config, main: Path, ring: Path | None) -> dict[str, Any]:
+def _bring_back(config: Config, main: Path, ring: Path | None, accepted: bool) -> dict[str, Any]:
     copies = ({} if ring is None else {config.keyring_url: ring}) | {config.database_url: main}
     _refuse_occupied(config, list(copies))
     put = {url: _aside(url) for url in copies}
@@ -90,7 +90,7 @@ def _bring_back(config: Config, main: Path, ring: Path | None) -> dict[str, Any]
             begin_restore(put[url])
         for url, copy in copies.items():
             _put(put[url], copy)
-        report = _finished(aside)
+        report = _finished(aside, accepted)
         for url in copies:
             _name(put[url], url)
             mine.append(url)
@@ -100,10 +100,10 @@ def _bring_back(config: Config, main: Path, ring: Path | None) -> dict[str, Any]
     return {"copy": main.name, "keyring": "kept as it was" if ring is None else ring.name, **report}
 
 
-def _finished(config: Config) -> dict[str, Any]:
+def _finished(config: Config, accepted: bool) -> dict[str, Any]:
     parts = open_parts(config, restoring=True)
     try:
-        return {**_read_all(parts), **end_again_all(parts), "log": _log(parts)}
+        return {**_read_all(parts, accepted), **end_again_all(parts), "log": _log(parts)}
     finally:
         close_parts(parts)
 
@@ -178,10 +178,11 @@ def _listed(copy: Path) -> None:
         raise click.ClickException(f"{copy} is not a readable PostgreSQL archive")
 
 
-def _read_all(parts: Parts) -> dict[str, Any]:
+def _read_all(parts: Parts, accepted: bool = False) -> dict[str, Any]:
     events = _check_events(parts)
-    accounts = _check_accounts(parts)
-    return {"events": events, "accounts": accounts, "algorithms": list(parts.keys.algorithms), "whole": True}
+    found = _check_people(parts, accepted)
+    counts = {"events": events, "accounts": found.readable, "unreadable": found.unreadable}
+    return {**counts, "algorithms": list(parts.keys.algorithms), "whole": True}
 
 
 def _check_events(parts: Parts) -> int:
@@ -196,21 +197,12 @@ def _check_events(parts: Parts) -> int:
     return count
 
 
-def _check_accounts(parts: Parts) -> int:
+def _check_people(parts: Parts, accepted: bool) -> People:
     """Every living account's data key opens, unless the keyring says that the account was erased."""
-    count, after = 0, b""
-    while rows := parts.store.find(Account, {"id": Op(">", after)}, order=("id",), limit=PAGE):
-        for row in rows:
-            if row.status == "erased":
-                continue
-            try:
-                parts.vault.citizen(row.id)
-            except KeyGone:
-                if parts.keyring.erased(row.id):  # forgotten since the copy was made
-                    continue
-                raise click.ClickException(
-                    "an account's key is missing or does not open: is the keyring copy of the same house?"
-                ) from None
-            count += 1
-        after = rows[-1].id
-    return count
+    found = people(parts)
+    if found.unreadable and not accepted:
+        raise click.ClickException(
+            f"{found.unreadable} of {found.unreadable + found.readable} people of this copy have no key that opens: {MEANING}. Bring that copy, "
+            "or say --accept-unreadable to bring back the others"
+        )
+    return found

@@ -100,13 +100,16 @@ def by_order(parts: Parts, typed: str, reason: str, *, now: int) -> bytes:
 
 
 def after_restore(parts: Parts, now: int) -> int:
-    """What was erased since the copy is erased in it too, and whoever waits begins to wait anew: a cancellation may be missing. How many."""
+    """What was erased since the copy is erased in it too, and whoever waits begins to wait anew: a cancellation may be missing. Whom the copy knows
+    as erased is erased in the keyring too: it may be older. How many."""
     until = now + parts.config.erasure_days * DAY_US
     _commit(parts, [Update(Erasure, {"state": WAITING}, {"due_at": until}, rows=None)])
     count, after = 0, b""
     while rows := parts.store.find(Account, {"id": Op(">", after)}, order=("id",), limit=1000):
         for account in rows:
-            if account.status != "erased" and parts.keyring.erased(account.id):
+            if account.status == "erased":
+                count += _again(parts, account.id)
+            elif parts.keyring.erased(account.id):
                 fact = AccountErased(how="restored")
                 told = record(fact, at=now, entropy=parts.entropy)
                 gone = [*_forgotten(account, now), *addresses.forget(parts, account.id, now)]
@@ -114,6 +117,15 @@ def after_restore(parts: Parts, now: int) -> int:
                 count += 1
         after = rows[-1].id
     return count
+
+
+def _again(parts: Parts, account_id: bytes) -> bool:
+    """Whether the keyring still had the key of somebody who was erased."""
+    if parts.keyring.get(account_id) is None:
+        return False
+    parts.keyring.erase(account_id)
+    parts.vault.forget(account_id)
+    return True
 
 
 def _erase(parts: Parts, account_id: bytes, how: str, reason: str, now: int) -> bool:

@@ -277,6 +277,36 @@ def test_a_restore_that_fails_takes_away_what_it_wrote(idp, tmp_path, monkeypatc
     assert idp.ask("restore", str(tmp_path / "copies"), *more)["whole"]
 
 
+@pytest.mark.attack("F29", "F30")
+def test_a_keyring_older_than_the_copy_is_noticed(idp, tmp_path):
+    """People without a key are counted and refused; who was erased is none of them, and stays erased (DECISIONS 43, 92)"""
+    import shutil
+
+    keys = {"IDP_SMTP_URL": "smtps://u:p@mail.example/?from=a@b.example"}
+    for name in ("li.wei", "zhang.min"):
+        idp.ask("accounts", "add", idp.file("a.json", {"identifiers": [name], "password": "a long enough sentence"}))
+    idp.ask("backup", str(tmp_path / "older"))
+    idp.ask("accounts", "add", idp.file("a.json", {"identifiers": ["wang.hua"], "password": "a long enough sentence"}))
+    idp.ask("accounts", "erase", "zhang.min", "--reason", "court-order", "--yes")
+    assert "the keys of 2 people open" in idp.run("doctor", "--offline", **keys).output
+    idp.ask("backup", str(tmp_path / "copies"))
+    lost(tmp_path, "main.db", "keyring.db")
+    shutil.copyfile(tmp_path / "older" / "keyring", tmp_path / "keyring.db")
+    refused = idp.run("restore", str(tmp_path / "copies"), "--keep-keyring")
+    assert (refused.exit_code, "1 of 2 people" in refused.stderr) == (1, True), refused.stderr
+    assert not (tmp_path / "main.db").exists()
+    taken = idp.ask("restore", str(tmp_path / "copies"), "--keep-keyring", "--accept-unreadable")
+    assert (taken["accounts"], taken["unreadable"], taken["erased_again"]) == (1, 1, 1)
+    told = idp.run("doctor", "--offline", **keys)
+    assert (told.exit_code, "1 of 2 people have no key that opens" in told.output) == (1, True)
+    lost(tmp_path, "main.db")
+    assert idp.ask("restore", str(tmp_path / "older"), "--keep-keyring")["erased_again"] == 1, "not brought back"
+    lost(tmp_path, "main.db", "keyring.db")
+    shutil.copyfile(tmp_path / "older" / "keyring", tmp_path / "copies" / "keyring")
+    checked = idp.run("restore", str(tmp_path / "copies"), "--verify")
+    assert (checked.exit_code, "1 of 2 people" in checked.stderr) == (1, True)
+
+
 def test_altered_copy_is_noticed(idp, tmp_path):
     import sqlite3
 
