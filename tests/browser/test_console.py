@@ -134,6 +134,23 @@ def test_new_events_come_by_themselves_where_scripts_run(citizens) -> None:
     wang.content()
 
 
+def test_what_is_listed_does_not_come_again(citizens) -> None:
+    """The stream repeats what is younger than five seconds (HTML, server-sent events: an id may come twice)"""
+
+    def refused() -> str:
+        stranger.page.goto(f"{stranger.demo.issuer}/authorize?client_id=nobody&response_type=code")
+        return stranger.page.locator("#error-code").inner_text()
+
+    wang, stranger = auditor(citizens, locale="en"), citizens.stranger()
+    first, _ = refused(), refused()
+    wang.open("/console/events?action=authorization.refused&within=1h")
+    expect(wang.page.locator("#found .yc-event", has_text=first)).to_have_count(1)
+    wang.page.locator("#live").click()
+    second = refused()
+    expect(wang.page.locator("[data-live-section] .yc-event", has_text=second)).to_have_count(1, timeout=SOON_S * 1000)
+    expect(wang.page.locator(".yc-event", has_text=first)).to_have_count(1)
+
+
 def test_a_search_is_saved(citizens) -> None:
     wang = auditor(citizens)
     wang.open("/console/events?action=sign-in&outcome=refused&within=7d")

@@ -6,7 +6,8 @@ const section = document.querySelector("[data-live-section]");
 if (button && section) {
   const list = section.querySelector("ol");
   const count = document.querySelector("[data-live-said]");
-  const known = new Set();
+  // What the page lists comes again where it is young: numbers are given before the commit.
+  const known = new Set([...document.querySelectorAll("[data-event]")].map((item) => item.dataset.event));
   let source = null;
   let total = 0;
 
