@@ -32,13 +32,14 @@ def audit() -> None:
 @audit.command("list")
 @click.option("--follow", "-f", is_flag=True, help="Go on as new events come; Ctrl-C ends.")
 @click.option("--kind", default=None, help="Only this kind, for example code.replayed.")
-@click.option("--client", default=None, help="Only this client.")
+@click.option("--client", default=None, help="Only this client: its id or name.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The last so many.")
 @verb
 def list_(follow: bool, kind: str | None, client: str | None, limit: int, as_json: bool) -> None:
     """The latest events, oldest first. Persons appear by pseudonym."""
-    where = {k: v for k, v in (("kind", kind), ("client_id", client)) if v is not None}
     with opened() as parts:
+        named = None if client is None else _client(parts, client)
+        where = {k: v for k, v in (("kind", kind), ("client_id", named)) if v is not None}
         if not follow:
             rows = parts.store.find(Event, where, order=("-seq",), limit=limit)
             show([_row(e, as_json) for e in rows[::-1]], as_json)
@@ -70,7 +71,7 @@ def _followed(parts: Parts, where: dict[str, Any], limit: int) -> Iterator[Event
 @audit.command()
 @click.option("--person", default=None, help="A pseudonym in hex: whom it concerned.")
 @click.option("--staff", default=None, help="A pseudonym in hex: who of the staff acted.")
-@click.option("--client", default=None, help="A client's id.")
+@click.option("--client", default=None, help="A client's id or name.")
 @click.option("--kind", default=None, help="For example attributes.released.")
 @click.option("--session", default=None, help="A session's id, as events show it.")
 @click.option("--reference", default=None, help="The reference code of an error page.")
@@ -88,6 +89,7 @@ def search(
 
     wanted = _query(asked, since=_at(since), until=_at(until), below=before)
     with opened() as parts:
+        wanted = msgspec.structs.replace(wanted, client=_client(parts, wanted.client))
         page = log_search.search(parts, wanted, parts.clock(), limit)
         events = rows_of(parts, tuple(found.seq for found in page.events))
     rows = [_row(events[found.seq], as_json) for found in page.events]
@@ -312,6 +314,18 @@ def _query(asked: Mapping[str, str | None], **bounds: int | None) -> "Query":
     except Bad as bad:
         text = ", ".join(f"{'kind' if name == 'action' else name} ({word})" for name, word in bad.errors.items())
         raise Refusal(Code.INVALID_REQUEST, f"This can't be searched for: {text}.", reason="malformed_search") from None
+
+
+def _client(parts: Parts, typed: str) -> str:
+    """The id of the client that is meant. Raises Refusal where several bear the name."""
+    from idp.flows.client_names import Several, meant
+
+    try:
+        return meant(parts, typed)
+    except Several as several:
+        ids = ", ".join(client.client_id for client in several.clients)
+        text = f"Several clients bear this name; say which: {ids}."
+        raise Refusal(Code.INVALID_REQUEST, text, reason="several_clients") from None
 
 
 def _at(text: str | None) -> int | None:

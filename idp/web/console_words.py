@@ -247,6 +247,7 @@ ERRORS: dict[str, LazyString] = {
     "text": _("Enter at most 256 printable characters"),
     "hex": _("Enter 32 hexadecimal digits"),
     "many": _("This department has very many clients. Search by client instead"),
+    "several": _("Several clients bear this name. Choose one, or type more of it or its id"),
     "jump": _("Nothing in the log bears this reference or identifier"),
     "reason": _("Choose a reason"),
     "gone": _("This search by address has ended. Type the address again on the overview"),

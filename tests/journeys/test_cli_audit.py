@@ -11,7 +11,7 @@ from idp.app import close_parts, open_parts
 from idp.audit import merkle, note, proof
 from idp.config import load
 from idp.flows.log_keeper import LogKeeper
-from tests.kit.operator import Operator
+from tests.kit.operator import CLIENT, Operator
 
 
 @pytest.fixture
@@ -165,3 +165,17 @@ def test_the_keeper_goes_on_with_what_it_can_do(make_house, tmp_path):
     with pytest.raises(Unavailable, match="IDP_LOG_CHECKPOINT_FILE"):
         LogKeeper(house.parts, open_receivers(house.config, house.parts.outbound)).tick()
     assert file.read_text().startswith("id.example/log\n20\n")
+
+
+def test_a_client_is_meant_by_its_name(idp):
+    """As in the console's search: an id, a name, or the ids to choose from"""
+    (department,) = (one["id"] for one in idp.ask("departments", "list"))
+    added = [
+        idp.ask("clients", "add", idp.file("c.json", {**CLIENT, "client_name": name}), "--department", department)
+        for name in ("Tax bureau", "Tax bureau, archive")
+    ]
+    first, second = (one["client_id"] for one in added)
+    for typed in (first, "tax bureau"):
+        assert {e["client_id"] for e in idp.ask("audit", "list", "--client", typed)} == {first}
+    refused = idp.run("audit", "search", "--client", "bureau")
+    assert (refused.exit_code, first in refused.stderr and second in refused.stderr) == (1, True)

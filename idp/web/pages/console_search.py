@@ -1,5 +1,6 @@
 """Event search: the whole query stands in the address, each condition is a chip that can be taken away; one event with what belongs to it."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -7,11 +8,12 @@ import msgspec
 from flask import Response
 from flask_babel import lazy_gettext as _
 
+from clients.model import Client
 from idp.audit.events import vocabulary
 from idp.audit.kinds import GROUPS as GROUP_ORDER
 from idp.audit.kinds import group_of
 from idp.audit.search import FACTORS, LEVELS, TEXTS, Bad, Query, inside, pairs, parse
-from idp.flows import console_search, log_search, saved_searches, traces
+from idp.flows import client_names, console_search, log_search, saved_searches, traces
 from idp.flows.console_clients import departments
 from idp.flows.console_export import FORMS, too_new
 from idp.flows.people import Person
@@ -54,9 +56,15 @@ def events(here: Visit, person: Person, session: Session) -> Response:
     now, lang, typed = here.caller.now, reader(person), asked()
     try:
         query = parse(checked(typed))
+        client = client_names.meant(here.parts, query.client)
+        if client != query.client:
+            return see_other(f"{EVENTS}?{urlencode({**pairs(query), 'client': client})}")
         trace = traces.opened(here.parts, person, query.address)
         found = log_search.search(here.parts, query, now, trace=trace)
         counted = console_search.chart(here.parts, query, now, trace)
+    except client_names.Several as several:
+        choices = [_choice(one, pairs(query), lang) for one in several.clients]
+        return _wrong(here, person, session, typed, several.errors, choices=choices)
     except Bad as bad:
         return _wrong(here, person, session, typed, bad.errors)
     own = pairs(query)
@@ -122,6 +130,11 @@ def jump(here: Visit, person: Person, session: Session) -> Response:
     name, value = found
     target = {"event": f"{EVENTS}/{value}", "person": f"/console/accounts/{value}"}.get(name)
     return see_other(target or everything(name, value))
+
+
+def _choice(client: Client, own: dict[str, str], lang: str) -> tuple[str, str, str]:
+    url = f"{EVENTS}?{urlencode({**own, 'client': client.client_id})}"
+    return client.client_id, client.in_language("client_name", (lang,)) or "", url
 
 
 def asked() -> dict[str, str]:
@@ -208,8 +221,9 @@ def _wrong(
     *,
     status: int = 400,
     own: str | None = None,
+    choices: Sequence[tuple[str, str, str]] = (),
 ) -> Response:
-    form = _form(here.parts, typed, reader(person))
+    form = _form(here.parts, typed, reader(person)) | {"choices": choices}
     wrong = {name if name not in FIELDLESS else "": word for name, word in errors.items()}
     return shown(
         here, person, session, "console_events.html", "events",
