@@ -107,7 +107,7 @@ _ECS_CATEGORY = {"session": "session", "account": "iam", "client": "iam", "depar
 def _ecs(index: int, event: Event, head: Head) -> str:
     group, _, action = event.kind.partition(".")
     told: dict[str, Any] = {
-        "@timestamp": _time(event.at),
+        "@timestamp": instant(event.at),
         "ecs": {"version": "8.17.0"},
         "event": {
             "id": event.id.hex(),
@@ -178,7 +178,7 @@ def _text(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _time(at: int) -> str:
+def instant(at: int) -> str:
     """RFC 3339 in UTC."""
     from datetime import UTC, datetime
 

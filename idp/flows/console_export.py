@@ -3,7 +3,9 @@
 import csv
 import io
 import time
-from collections.abc import Iterator, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -36,7 +38,24 @@ These three name an event's place in the tree: one that the tree signed at the b
 """
 IN_TREE: Final = ("ocsf", "ecs", "proofs")
 PAGE: Final = 500
-COLUMNS: Final = ("id", "at", "kind", "outcome", "client_id", "person", "actor", "reference", "head")
+COLUMNS: Final = (
+    "id", "at", "time", "kind", "kind_words", "outcome", "outcome_words", "client_id", "client_name",
+    "person", "actor", "reference", "detail_words", "head",
+)  # fmt: skip
+"""``at``: microseconds since 1970 UTC; ``time``: the same in ISO 8601. What ends in ``words`` and ``name`` is for people and may change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What an event's codes say, in the reader's language."""
+
+    kind: str = ""
+    outcome: str = ""
+    client: str = ""
+    detail: str = ""
+
+
+Speak = Callable[[Found], Words]
 
 
 def export(
@@ -47,8 +66,9 @@ def export(
     form: str,
     trace: Trace | None = None,
     pause: Pause = time.sleep,
+    speak: Speak = lambda _: Words(),
 ) -> Iterator[bytes]:
-    """The lines of the whole answer, newest first. The event is committed before this returns.
+    """The lines of the whole answer, newest first. ``speak``: the words of a table. The event is committed before this returns.
 
     Where all events are newer than the signed tree, a form that names places waits for it. Raises Bad (also for a tree that does not come),
     Unavailable.
@@ -61,7 +81,7 @@ def export(
     told = record(fact, at=caller.now, entropy=parts.entropy, actor=staff.citizen)
     if not isinstance(parts.store.commit([told]), Committed):
         raise Unavailable("database")
-    return _lines(parts, whole, caller.now, first, form, trace)
+    return _lines(parts, whole, caller.now, first, form, trace, speak)
 
 
 def too_new(parts: Parts, page: Page) -> bool:
@@ -69,20 +89,22 @@ def too_new(parts: Parts, page: Page) -> bool:
     return bool(page.events) and not in_tree(parts, page.events[-1].seq)
 
 
-def _lines(parts: Parts, query: Query, now: int, page: Page, form: str, trace: Trace | None) -> Iterator[bytes]:
+def _lines(
+    parts: Parts, query: Query, now: int, page: Page, form: str, trace: Trace | None, speak: Speak
+) -> Iterator[bytes]:
     at = head(parts)
     if form == "csv":
-        yield _sheet([COLUMNS])
+        yield BOM_UTF8 + _sheet([COLUMNS])  # or a spreadsheet takes the words for another encoding
     while True:
-        yield _bytes(parts, page.events, form, at)
+        yield _bytes(parts, page.events, form, at, speak)
         if not page.more:
             return
         page = search(parts, msgspec.structs.replace(query, before=page.more), now, PAGE, trace)
 
 
-def _bytes(parts: Parts, events: Sequence[Found], form: str, at: TreeHead) -> bytes:
+def _bytes(parts: Parts, events: Sequence[Found], form: str, at: TreeHead, speak: Speak) -> bytes:
     if form == "csv":
-        return _sheet([_row(event) for event in events])
+        return _sheet([_row(event, speak(event)) for event in events])
     if form == "jsonl":
         return b"".join(msgspec.json.encode(event.head) + b"\n" for event in events)
     rows = rows_of(parts, tuple(event.seq for event in events))
@@ -97,11 +119,12 @@ def _said(parts: Parts, index: int, event: Event, form: str, at: TreeHead) -> by
     return msgspec.json.encode({**exported(index, event), "proof": prove(parts, event, at, index).text()})
 
 
-def _row(event: Found) -> tuple[str, ...]:
+def _row(event: Found, words: Words) -> tuple[str, ...]:
     head = event.head
-    named = (str(head.get(name) or "") for name in ("client_id", "person", "actor", "reference"))
+    client, *named = (str(head.get(name) or "") for name in ("client_id", "person", "actor", "reference"))
+    codes = (event.kind, words.kind, outcome_of(event.kind), words.outcome, client, words.client, *named, words.detail)
     whole = msgspec.json.encode(head).decode()
-    return (event.id, str(event.at), event.kind, outcome_of(event.kind), *map(harmless, named), whole)
+    return (event.id, str(event.at), siem.instant(event.at), *map(harmless, codes), whole)
 
 
 def _sheet(rows: list[tuple[str, ...]]) -> bytes:

@@ -12,6 +12,7 @@ import msgspec
 
 from idp.audit import tiles
 from idp.audit.events import ExportMade, record
+from idp.audit.siem import instant
 from idp.audit.tiles import WIDTH, Tile
 from idp.errors import Code, Refusal, Unavailable
 from idp.flows.log_reading import TileReader, events_between, exported, prove, rows_of, seqs_of
@@ -47,7 +48,7 @@ tile/               the hashes that lead from the events to the signed root (C2S
 idp/audit/          the verifier's source; an auditor had better use an own copy
 """
 STAMP = (1980, 1, 1, 0, 0, 0)
-COLUMNS = ("index", "time", "kind", "person", "actor", "client_id", "reference", "details", "entry")
+COLUMNS = ("index", "at", "time", "kind", "person", "actor", "client_id", "reference", "details", "entry")
 Progress = Callable[[int, int], object]
 
 
@@ -142,12 +143,12 @@ def _sheet(parts: Parts, what: Extract, raw: IO[bytes]) -> None:
 
 
 def cells(index: int, event: Event) -> list[str]:
-    """An event as a row of ``COLUMNS``."""
+    """An event as a row of ``COLUMNS``: ``at`` in microseconds since 1970 UTC as the head has it, ``time`` the same in ISO 8601."""
     head_: dict[str, Any] = msgspec.json.decode(event.head)
     known = {"v", "id", "at", "kind", "person", "actor", "client_id", "reference"}
     rest = " ".join(f"{k}={v}" for k, v in head_.items() if k not in known and v not in (None, ""))
     named = [str(head_.get(name) or "") for name in ("person", "actor", "client_id", "reference")]
-    return [str(index), str(event.at), event.kind, *named, rest, event.entry.hex()]
+    return [str(index), str(event.at), instant(event.at), event.kind, *named, rest, event.entry.hex()]
 
 
 def harmless(cell: str) -> str:

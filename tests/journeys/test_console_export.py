@@ -1,6 +1,10 @@
 """What is taken away from the console in others' formats, and with proofs that an auditor checks without us."""
 
+import csv
+import io
 import re
+from codecs import BOM_UTF8
+from datetime import datetime
 
 import msgspec
 import pytest
@@ -12,6 +16,7 @@ from idp.audit.proof import parse, verify
 from idp.flows.sequencer import head, log_signer
 from idp.records import Event
 from tests.journeys.test_console import auditor, happen, settle
+from tests.journeys.test_console_client_names import TAX
 from tests.kit.house import House
 from tests.kit.person import Person
 
@@ -52,6 +57,25 @@ def test_an_export_speaks_ocsf_and_ecs(watch: Person) -> None:
     assert [line["metadata"]["version"] for line in ocsf] == ["1.8.0"] * 4
     assert [line["metadata"]["event_code"] for line in ocsf] == ["token.refused"] + ["session.refused"] * 3
     assert [line["event"]["sequence"] for line in ecs] == [line["metadata"]["sequence"] for line in ocsf]
+
+
+def test_a_table_tells_times_and_codes_to_people_too(watch: Person) -> None:
+    """ISO 8601 beside the microseconds, words beside each code, in the reader's language (issue 4, §4)"""
+    house = watch.house
+    app = house.register(**TAX)
+    happen(
+        house, TokenRequestRefused(client_id=app.id, endpoint="token", code="invalid_client", reason="wrong_password")
+    )
+    settle(house)
+    told = sent(watch, "csv", "outcome=refused&within=all").data
+    (line,) = csv.DictReader(io.StringIO(told.decode("utf-8-sig")))
+    event = house.events("token.refused")[0]
+    assert told.startswith(BOM_UTF8) and line["at"] == str(event["at"])
+    assert datetime.fromisoformat(line["time"]).timestamp() == pytest.approx(event["at"] / 1_000_000, abs=0.001)
+    assert (line["kind"], line["outcome"], line["client_id"]) == ("token.refused", "refused", app.id)
+    assert line["client_name"] == "税务局"
+    for name in ("kind_words", "outcome_words", "detail_words"):
+        assert re.search("[\u4e00-\u9fff]", line[name]), name
 
 
 def test_an_export_leaves_out_what_the_signed_tree_does_not_hold_yet(watch: Person) -> None:

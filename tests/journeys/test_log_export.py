@@ -1,9 +1,12 @@
 """Proofs and exports: what leaves the house is checked by whoever holds the log's keys, with nothing of ours but the verifier."""
 
+import csv
+import io
 import json
 import subprocess
 import sys
 import zipfile
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -186,6 +189,8 @@ def test_no_cell_of_the_table_is_a_formula(house, tmp_path):
     path = exported(house, tmp_path / "log.zip", sheet=True)
     text = zipfile.ZipFile(path).read("events.csv").decode("utf-8-sig")
     assert "'=HYPERLINK(1)" in text
+    line = next(line for line in csv.DictReader(io.StringIO(text)) if "HYPERLINK" in line["client_id"])
+    assert datetime.fromisoformat(line["time"]).timestamp() * 1_000_000 == pytest.approx(int(line["at"]), abs=1000)
     assert ",=" not in text
 
 
