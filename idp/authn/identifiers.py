@@ -54,13 +54,15 @@ def canonical(text: str) -> Identifier:
 
 
 def masked(identifier: Identifier) -> str:
-    """Enough for its owner to know it again: ``l***@example.cn``, ``+86138****5678``, ``l****i``."""
+    """Enough for its owner to know it again: ``l***@example.cn``, ``+86138****5678``, ``l****i``; of a single letter nothing."""
     value = identifier.canonical
     if identifier.kind == "email":
         local, _, domain = value.partition("@")
-        return f"{local[0]}***@{domain}"
+        return f"{local[0] if len(local) > 1 else ''}***@{domain}"
     if identifier.kind == "phone":
         return f"{value[:-8]}****{value[-4:]}" if len(value) > 10 else f"****{value[-2:]}"
+    if len(value) < 2:
+        return "***"
     return f"{value[0]}***" if len(value) < 5 else f"{value[0]}***{value[-1]}"
 
 

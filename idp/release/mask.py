@@ -41,7 +41,7 @@ def _ends(text: str) -> str:
 
 def _email(text: str) -> str:
     local, _, domain = text.rpartition("@")
-    return f"{local[0]}***@{domain[-40:]}" if local else _ends(text)
+    return f"{local[0] if len(local) > 1 else ''}***@{domain[-40:]}" if local else _ends(text)
 
 
 def _phone(text: str) -> str:

@@ -70,6 +70,8 @@ def test_dotless_i_is_another_address() -> None:
         (Identifier("phone", "+85291234567"), "+852****4567"),
         (Identifier("username", "li.wei"), "l***i"),
         (Identifier("username", "bo"), "b***"),
+        (Identifier("username", "b"), "***"),
+        (Identifier("email", "b@example.cn"), "***@example.cn"),
     ],
 )
 def test_masked(identifier: Identifier, shown: str) -> None:

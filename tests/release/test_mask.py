@@ -19,6 +19,7 @@ from idp.release.mask import mask
         ("secret_number", "1", "*"),
         ("name", "Konstantinopoulos", "K******"),
         ("email", "li.wei@example.cn", "l***@example.cn"),
+        ("email", "l@example.cn", "***@example.cn"),
         ("phone_number", "+8613800138000", "+86138****8000"),
         ("phone_number", "12345", "****45"),
         ("birthdate", "1990-02-03", "1990-**-**"),

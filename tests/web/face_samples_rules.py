@@ -17,6 +17,7 @@ RULE = {
     "blind": False,
     "count": 20,
     "within": 600,
+    "span": "10 minutes",
     "in_file": {"count": 10, "within": 600},
     "changed": True,
     "since": SINCE,

@@ -5,7 +5,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import msgspec
-from flask_babel import force_locale, ngettext
+from flask_babel import force_locale
 from markupsafe import Markup
 
 from idp.audit.kinds import group_of, outcome_of
@@ -18,6 +18,7 @@ from idp.web.code_words import METHODS, SCOPES, SEVERAL, code_words, event_words
 from idp.web.console_words import BASES, FIELDS, OUTCOMES
 from idp.web.data_words import data_words
 from idp.web.pages.catalogue_words import spoken as spoken_text
+from idp.web.spans import span_words
 from idp.web.theme import locale_name
 from idp.web.theme.formats import instant_iso, instant_plain
 
@@ -183,7 +184,7 @@ def _said(parts: Parts, kind: str, name: str, value: Any, lang: str) -> Any:
     if name in INSTANTS and isinstance(value, int):
         return moment_of(value)
     if name == "within" and isinstance(value, int):
-        return ngettext("%(num)d second", "%(num)d seconds", value)
+        return span_words(value)
     if name == "items" and isinstance(value, list):
         return joined(
             [_item_title(parts, str(one.get("code", "")), lang) for one in value if isinstance(one, dict)], lang

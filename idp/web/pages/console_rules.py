@@ -29,6 +29,7 @@ from idp.web.pages.console_frame import reader, shown
 from idp.web.pages.console_rights import may
 from idp.web.pages.console_search import asked, checked, chips
 from idp.web.pages.visit import Visit, field
+from idp.web.spans import span_words
 
 RULES: Final = "/console/rules"
 NEW: Final = f"{RULES}/new"
@@ -307,6 +308,7 @@ def _line(parts: Parts, found: Held) -> dict[str, Any]:
         "removed": found.state == REMOVED,
         "count": found.rule.count,
         "within": found.rule.within,
+        "span": LazyString(span_words, found.rule.within),
         "in_file": {"count": found.written.count, "within": found.written.within},
         "changed": found.changed and not found.own,
         "version": found.version,

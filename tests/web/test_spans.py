@@ -1,0 +1,29 @@
+"""Lengths of time as staff read them."""
+
+import pytest
+from flask_babel import force_locale
+
+from idp.web.spans import span_words
+from tests.web.face_preview import make_preview
+
+PAGES = make_preview()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "chinese"),
+    [
+        (2_592_000, "30 days", "30 天"),
+        (86_400, "1 day", "1 天"),
+        (7_200, "2 hours", "2 小时"),
+        (5_400, "90 minutes", "90 分钟"),
+        (60, "1 minute", "1 分钟"),
+        (90, "90 seconds", "90 秒"),
+        (0, "0 seconds", "0 秒"),
+    ],
+)
+def test_the_largest_whole_unit(seconds: int, english: str, chinese: str) -> None:
+    """2592000 s says little"""
+    with PAGES.test_request_context("/"):
+        for locale, told in (("en", english), ("zh_Hans", chinese)):
+            with force_locale(locale):
+                assert span_words(seconds) == told
