@@ -16,7 +16,8 @@ from idp.audit.rights import ObjectionRead
 from idp.errors import Code, Refusal
 from idp.flows import colleagues, log_alerts, objections
 from idp.flows.ids import raw_id
-from idp.flows.log_reading import event_by_id, events_about, found_by_id
+from idp.flows.log_reading import event_by_id, found_by_id
+from idp.flows.log_search import events_about
 from idp.flows.people import Caller, Person
 from idp.parts import Parts
 from idp.ports import Committed, Conflict, Holds, Insert, Op, Update, Write

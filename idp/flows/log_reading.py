@@ -1,12 +1,12 @@
 """What the stored log can show: where an event stands, that it stands there, and that an older tree is the beginning of the present one."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from idp.audit import merkle, tiles
 from idp.audit.entry import unpack
-from idp.audit.facets import ID, PERSON
+from idp.audit.facets import ID
 from idp.audit.fitting import row_of
 from idp.audit.proof import Proof
 from idp.audit.tiles import ENTRIES, HASH, WIDTH, Tile
@@ -30,7 +30,7 @@ BEHIND_US = 60 * 1_000_000
 WAIT_S = 2.0
 """So long an export waits for its events to come into the signed tree."""
 STEP_S = 0.05
-STEP = 500
+
 Pause = Callable[[float], object]
 
 
@@ -122,18 +122,6 @@ def event_by_id(parts: Parts, event_id: str) -> Event:
         text = "There is no event of this id in the log. A new one is there within a second."
         raise Refusal(Code.INVALID_REQUEST, text, reason="unknown_event")
     return event
-
-
-def events_about(parts: Parts, person: bytes, kinds: Sequence[str], above: int) -> Iterator[Event]:
-    """The events of these kinds about a person (pseudonym) behind the number ``above``, the oldest first."""
-    while True:
-        where = {"facet": PERSON, "value": person, "seq": Op(">", above)}
-        seqs = tuple(line.seq for line in parts.store.find(EventFacet, where, order=("seq",), limit=STEP))
-        if not seqs:
-            return
-        theirs = {"seq": Op("in", seqs), "kind": Op("in", tuple(kinds)), "actor": person}
-        yield from parts.store.find(Event, theirs, order=("seq",), limit=STEP)
-        above = seqs[-1]
 
 
 def place_of(parts: Parts, seq: int) -> int | None:

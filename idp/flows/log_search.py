@@ -134,15 +134,31 @@ def several(parts: Parts, numbers: Sequence[int]) -> list[Found]:
 
 def of_kinds(parts: Parts, kinds: Sequence[str], client_id: str, most: int) -> Iterator[Found]:
     """The newest events of these kinds, of one client or (empty) of all; ``most`` of them are read. Raises Unavailable."""
-    budget = Budget()
-    asked = [
-        [(facets.KIND, kind.encode()) for kind in kinds],
-        *([[(facets.CLIENT, client_id.encode())]] if client_id else []),
-    ]
-    unions = [Union([Line(_reader(parts), budget, *line, 0) for line in lines]) for lines in asked]
+    unions = _unions(parts, kinds, [(facets.CLIENT, client_id.encode())] if client_id else [], 0)
     with suppress(Spent):
         for chunk in _chunks(islice(intersect(unions, head(parts).last_seq), most), CHUNK):
             yield from several(parts, chunk)
+
+
+def events_about(parts: Parts, person: bytes, kinds: Sequence[str], above: int) -> Iterator[Event]:
+    """The events of these kinds about a person (pseudonym) behind the number ``above``, the oldest first. All of them, however many reads it takes:
+    the lines of the kinds meet the person's, so that what else they did is leapt over. Raises Unavailable."""
+    found, top = list[int](), head(parts).last_seq
+    while top > above:
+        unions = _unions(parts, kinds, [(facets.PERSON, person)], above + 1)
+        try:
+            for number in intersect(unions, top):
+                found.append(number)
+            break
+        except Spent as spent:
+            top = spent.at
+    for chunk in _chunks(reversed(found), CHUNK):
+        rows = rows_of(parts, chunk)
+        yield from (
+            row
+            for number in chunk
+            if (row := rows.get(number)) is not None and row.actor == person and row.kind in kinds
+        )
 
 
 def met(parts: Parts, alert: Found) -> list[Found]:
@@ -244,6 +260,13 @@ class Walk:
             if len(rows) < CHUNK:
                 return
             top = rows[-1].seq - 1
+
+
+def _unions(parts: Parts, kinds: Sequence[str], other: Sequence[tuple[str, bytes]], floor: int) -> list[Union]:
+    """The lines of the kinds, and those of ``other`` where there are any, read on one budget."""
+    budget = Budget()
+    asked = [[(facets.KIND, kind.encode()) for kind in kinds], *([other] if other else [])]
+    return [Union([Line(_reader(parts), budget, *line, floor) for line in lines]) for lines in asked]
 
 
 def _reader(parts: Parts) -> Read:

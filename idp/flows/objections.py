@@ -12,7 +12,7 @@ from idp.errors import Code, Refusal
 from idp.flows import notices
 from idp.flows.history import Line
 from idp.flows.ids import raw_id
-from idp.flows.log_reading import events_about
+from idp.flows.log_search import events_about
 from idp.flows.people import Caller, Person, event, load
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Op, Update, Write

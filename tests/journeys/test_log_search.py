@@ -8,11 +8,13 @@ import pytest
 
 from idp.audit.events import ClientTokenIssued, SignInFailed, record
 from idp.audit.facets import CLIENT, KIND, PERSON, REFERENCE, SESSION, facets
+from idp.audit.rights import ObjectionRead
 from idp.audit.search import Budget, Query
 from idp.flows import log_search
 from idp.flows.log_search import search
 from idp.flows.sequencer import catch_up, log_signer
-from idp.records import Event
+from idp.ports import Store
+from idp.records import Event, EventFacet
 from tests.journeys.test_cli_audit import keep
 from tests.kit.house import House
 from tests.kit.operator import Operator
@@ -123,3 +125,32 @@ def test_an_operator_searches(tmp_path, prepared_house):
     for option, value in (("--person", "nobody"), ("--kind", "nothing"), ("--client", "a\0b"), ("--client", "")):
         assert idp.run("audit", "search", option, value).exit_code == 1, option
     assert idp.run("audit", "search", "--since", "soon").exit_code == 2
+
+
+def test_few_events_of_a_person_are_found_among_many(busy: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines of the kinds meet the person's: what else they did is leapt over, and however many reads it takes, none is missing"""
+    parts, person = busy.parts, busy.parts.vault.citizen(busy.citizen("wang.hua"))
+    for _ in range(3):
+        many = [SignInFailed(reason="wrong_password") for _ in range(400)]
+        read = ObjectionRead(objection="ab" * 16, by="cd" * 16)
+        rows = [record(fact, at=busy.clock(), entropy=parts.entropy, person=person) for fact in (*many, read)]
+        parts.store.commit(rows)
+    other = parts.vault.citizen(busy.citizen("chen.jing"))
+    parts.store.commit([record(read, at=busy.clock(), entropy=parts.entropy, person=other)])
+    catch_up(parts, log_signer(parts), busy.clock())
+    theirs = [e for e in all_of(busy)[::-1] if e.kind == ObjectionRead.KIND and e.actor == person.pseudonym]
+    lines, find = 0, type(parts.store).find
+
+    def counted(store: Store, kind: Any, *given: Any, **more: Any) -> Any:
+        nonlocal lines
+        found = find(store, kind, *given, **more)
+        lines += len(found) if kind is EventFacet else 0
+        return found
+
+    monkeypatch.setattr(type(parts.store), "find", counted)
+    kinds = (ObjectionRead.KIND,)
+    assert list(log_search.events_about(parts, person.pseudonym, kinds, 0)) == theirs and len(theirs) == 3
+    assert lines < 200
+    assert list(log_search.events_about(parts, person.pseudonym, kinds, theirs[0].seq)) == theirs[1:]
+    monkeypatch.setattr(log_search, "Budget", lambda: Budget(2))
+    assert list(log_search.events_about(parts, person.pseudonym, kinds, 0)) == theirs
