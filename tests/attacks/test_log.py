@@ -1,18 +1,22 @@
 """Attacks on the log of every access: rows edited, swapped and deleted by hand; yesterday's copy; wildcards in what is searched for."""
 
 import pytest
+from click.testing import CliRunner
 
 from idp.audit.counts import DAY
 from idp.audit.search import Query
-from idp.flows.log_health import alarm
+from idp.cli import main
+from idp.flows.log_health import alarm, measures
 from idp.flows.log_memory import accept
 from idp.flows.log_search import search
 from idp.flows.sequencer import Damaged, head, log_signer
 from idp.records import Event, EventCount
+from tests.journeys.test_console import auditor
 from tests.journeys.test_log_memory import brought_back, keeper
 from tests.journeys.test_log_verify import Insider, found, written
 from tests.journeys.test_sequencer import happen
 from tests.kit.house import House
+from tests.kit.operator import environment
 
 SIZE = 300
 BY_HAND = {
@@ -148,6 +152,22 @@ def test_an_event_altered_while_it_waits_is_named(any_house: House) -> None:
     Insider(any_house).do(f"UPDATE events SET salt = entry WHERE seq = {event.seq}")
     bad = found(any_house)
     assert bad is not None and event.id.hex() in bad.what
+
+
+@pytest.mark.attack("A155", "F28")
+def test_whoever_looks_sees_that_the_log_stands_still(any_house: House) -> None:
+    """Metrics, doctor and the console's first page tell (DECISIONS 90)"""
+    house = any_house
+    written(house, 40)
+    forged(house)
+    with pytest.raises(Damaged):
+        keeper(house).sequence()
+    told = measures(house.parts)
+    assert told["idp_audit_alarm"][1] == 1 and told["idp_audit_sequence_lag"][1] > 0
+    doctor = CliRunner(env=environment(house.config)).invoke(main, ["doctor", "--offline"])
+    assert doctor.exit_code == 1 and "idp audit accept" in doctor.output
+    page = auditor(house).get("/console?lang=en").text
+    assert "The log is not what was signed. Tell whoever runs the house" in page
 
 
 @pytest.mark.attack("A155", "F28")
