@@ -38,7 +38,8 @@ def line(parts: Parts, told: Insert, remote: str, about: bytes = NOBODY) -> tupl
 
 
 def begun(parts: Parts, number: int) -> Citizen:
-    """A month's key, made with its first event. Raises KeyGone when the month is over, Unavailable."""
+    """A month's key, made with its first event, and asked for every two seconds, whomever it is for. Raises KeyGone when the month is over,
+    Unavailable."""
     try:
         return parts.vault.lately(_name(number))
     except KeyGone:

@@ -15,8 +15,8 @@ from tests.kit.house import House
 from tests.kit.person import PASSWORD, Person
 
 VERBS = {
-    "store": ("one", "find", "count", "commit"),
-    "volatile": ("put", "peek", "take", "consume", "claim", "bump", "forget"),
+    "store": ("one", "pair", "find", "count", "commit"),
+    "volatile": ("put", "peek", "take", "consume", "claim", "bump", "forget", "several"),
     "keyring": ("put", "get"),
     "hasher": ("hash", "verify"),
 }
@@ -50,6 +50,8 @@ def _subject(part: str, verb: str, given: tuple[Any, ...]) -> str:
         return " " + " ".join(_write(write) for write in given[0])
     if part == "store":
         return " " + given[0].__name__
+    if verb == "several":
+        return " " + " ".join(f"{type(one).__name__}:{one.kind}" for one in given[0])
     return f" {given[0]}" if part == "volatile" else ""
 
 
@@ -64,7 +66,10 @@ def citizens(house: House) -> House:
     house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
     house.citizen("zhang.min", "zhangmin@example.cn", claims={}, password=PASSWORD)
     staff.set_status(house.parts, "zhang.min", "disabled", "requested", now=house.clock())
-    Person(house).sign_in("first.ever")  # nobody's key and the month's are made at the very first failure
+    for _ in range(
+        2
+    ):  # nobody's key and the month's are made at the very first failure; a process asks for the month's every two seconds
+        Person(house).sign_in("first.ever")
     house.parts.vault.passing(house.clock())  # the day's at its first code
     return house
 
