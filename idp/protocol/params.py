@@ -26,19 +26,19 @@ _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 class Params:
     """Decoded parameters in order. A parameter without a value is treated as omitted (RFC 6749 §3.1)."""
 
-    __slots__ = ("_repeated", "_values")
+    __slots__ = ("_more", "_repeated", "_values")
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         values: dict[str, str] = {}
-        repeated: set[str] = set()
+        more: dict[str, list[str]] = {}
         for name, value in pairs:
             if not value:
                 continue
             if name in values:
-                repeated.add(name)
+                more.setdefault(name, []).append(value)
             else:
                 values[name] = value
-        self._values, self._repeated = values, frozenset(repeated)
+        self._values, self._more, self._repeated = values, more, frozenset(more)
 
     def __repr__(self) -> str:
         return f"Params({', '.join(self._values)})"
@@ -58,6 +58,10 @@ class Params:
         """The single value, or None when absent or repeated; call :func:`refuse_repeated` before relying on absence."""
         return None if name in self._repeated else self._values.get(name)
 
+    def every(self, name: str) -> tuple[str, ...]:
+        """All values, in order, of a parameter that may come more than once."""
+        return (self._values[name], *self._more.get(name, ())) if name in self._values else ()
+
     def one(self, name: str) -> str | None:
         """The value or None. Raises Refusal(invalid_request) when it came twice (RFC 6749 §3.1)."""
         if name in self._repeated:
@@ -75,6 +79,10 @@ class Params:
     def items(self) -> Iterable[tuple[str, str]]:
         """Name and first value of each, in order."""
         return self._values.items()
+
+    def pairs(self) -> Iterable[tuple[str, str]]:
+        """Name and value of all, those of one name together."""
+        return ((name, value) for name in self._values for value in self.every(name))
 
 
 EMPTY = Params(())

@@ -11,6 +11,7 @@ import msgspec
 
 from clients.model import Client
 from idp.errors import Code, Refusal
+from idp.protocol import resource
 from idp.protocol.params import Params
 
 MAX_LIFE_S: Final = 3600
@@ -102,7 +103,21 @@ def _jti(claims: Mapping[str, Any]) -> str | None:
 
 
 def _parameters(claims: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(name, _text(name, value)) for name, value in claims.items() if name not in _META and value is not None]
+    return [
+        (name, _text(name, one))
+        for name, value in claims.items()
+        if name not in _META and value is not None
+        for one in (_several(value) if name == resource.NAME and isinstance(value, list) else [value])
+    ]
+
+
+def _several(values: list[Any]) -> list[str]:
+    """What a form says by naming a parameter more than once is an array here (RFC 8707 §2)."""
+    if not values or not all(isinstance(value, str) and value for value in values):
+        raise refused(
+            "holds a value of the wrong form", "value", (resource.NAME, values), "a text or an array of texts"
+        )
+    return values
 
 
 def _text(name: str, value: Any) -> str:

@@ -4,17 +4,22 @@ Tokens of this provider are for the provider itself. Who names another resource 
 where it asks first, and nothing is issued that only seems to be narrowed.
 """
 
+from typing import Final
+
 from idp.errors import Code, Refusal
 from idp.protocol.params import Params
 
+NAME: Final = "resource"
+
 
 def check(params: Params, issuer: str) -> None:
-    """The one resource that may be named is the issuer (§2). Raises Refusal(invalid_target)."""
-    if "resource" in params and params.get("resource") != issuer:
+    """Any number may be named (§2), and each has to be the issuer. Raises Refusal(invalid_target)."""
+    named = params.every(NAME)
+    if any(resource != issuer for resource in named):
         raise Refusal(
             Code.INVALID_TARGET,
             "The resource is not one of this provider.",
             reason="resource",
-            received=params.get("resource") or "several",
+            received=" ".join(named),
             expected=issuer,
         )

@@ -26,7 +26,7 @@ def knock(house: House, app: Any, browser: Any = None, **changes: str) -> Any:
 def signed_in_and_consented(house: House, app: Any) -> Browser:
     """Someone who would get a code at once: what is refused here is refused by the check alone."""
     browser = house.signed_in(house.citizen())
-    house.submit(browser, house.authorize(browser, app), decision="deny")
+    house.submit(browser, house.authorize(browser, app), decision="allow")
     return browser
 
 

@@ -50,3 +50,35 @@ def test_the_provider_itself_is_a_resource_on_every_path(house: House) -> None:
     assert house.refresh(app, tokens["refresh_token"], resource=ISSUER).status_code == 200
     assert house.as_client(app, "/par", {"request": request_object(house, app, resource=ISSUER)}).status_code == 201
     assert push(house, app, resource=ISSUER).status_code == 201
+
+
+@pytest.mark.parametrize("named", [[ISSUER], [ISSUER, ISSUER]])
+def test_the_provider_may_be_named_as_an_array_and_more_than_once(house: House, named: list[str]) -> None:
+    """Several resources are an array in a request object and a repeated parameter elsewhere (RFC 8707 §2)."""
+    app = house.signing()
+    browser = house.signed_in(house.citizen())
+    house.code(browser, app)
+    signed = {"client_id": app.id, "request": request_object(house, app, resource=named)}
+    told = answer(house.follow(browser, browser.get("/authorize", query_string=signed, base_url=ISSUER)))
+    assert "code" in told and "error" not in told
+    pairs = [*query(app).items(), *(("resource", value) for value in named)]
+    other = browser.post(
+        "/authorize?resource=https://api.example", data=urlencode(pairs), content_type=FORM, base_url=ISSUER
+    )
+    assert answer(house.follow(browser, other))["error"] == "invalid_target", "whichever part of the request names it"
+    for asked in (
+        browser.get("/authorize", query_string=urlencode(pairs), base_url=ISSUER),
+        browser.post("/authorize", data=urlencode(pairs), content_type=FORM, base_url=ISSUER),
+    ):
+        told = answer(house.follow(browser, asked))
+        assert "code" in told and "error" not in told
+    assert house.as_client(app, "/par", {"request": request_object(house, app, resource=named)}).status_code == 201
+
+
+@pytest.mark.attack("A047")
+@pytest.mark.parametrize("named", [[], [""], [7], [None], [[ISSUER]], [ISSUER, {}], {}])
+def test_an_array_that_holds_no_resources_is_no_array_of_resources(house: House, named: object) -> None:
+    """Nothing is left out of what was signed (RFC 8707 §2)."""
+    app = house.signing()
+    got = house.as_client(app, "/par", {"request": request_object(house, app, resource=named)})
+    assert got.status_code == 400 and got.get_json()["error"] in ("invalid_request_object", "invalid_target")

@@ -30,6 +30,8 @@ def test_a_form_is_read_as_the_standard_library_reads_it(encoded: str) -> None:
     found = parse(encoded)
     assert dict(found.items()) == first
     assert found.repeated == {n for n in first if sum(1 for name, value in expected if name == n and value) > 1}
+    for name in (*first, "c"):
+        assert found.every(name) == tuple(value for n, value in expected if n == name and value)
 
 
 def test_parameters_are_few() -> None:

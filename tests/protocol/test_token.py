@@ -155,7 +155,9 @@ def test_scope_of_a_client_refused(form: str, scope: tuple[str, ...]) -> None:
         ("", True),
         ("resource=https://id.example", True),
         ("resource=https://other.example", False),
+        ("resource=https://id.example&resource=https://id.example", True),
         ("resource=https://id.example&resource=https://other.example", False),
+        ("resource=https://other.example&resource=https://id.example", False),
     ],
 )
 def test_resource(form: str, fine: bool) -> None:

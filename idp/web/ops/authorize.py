@@ -47,8 +47,8 @@ def _begun(parts: Parts, request: Request, params: Callable[[], Params], caller:
 def _posted(request: Request) -> Params:
     """The body alone; a name that the query gives another value counts as sent twice (RFC 6749 §3.1)."""
     form, query = request.form, request.query
-    twice = {*form.repeated, *(n for n in form if n in query and (n in query.repeated or query.get(n) != form.get(n)))}
-    return Params([*form.items(), *((n, v) for n, v in form.items() if n in twice)]) if twice else form
+    elsewhere = [name for name in form if name in query and query.every(name) != form.every(name)]
+    return Params([*form.pairs(), *((name, v) for name in elsewhere for v in query.every(name))]) if elsewhere else form
 
 
 def _render(parts: Parts, outcome: Outcome) -> Answer | ToPage:
