@@ -7,6 +7,7 @@ import click
 from clients import strict_json
 from clients.model import Client, from_json, public_metadata
 from idp.cli.common import fail, iso, opened, show, verb
+from idp.parts import Parts
 from idp.records import ClientKeySeen, ClientRefusal, ClientRow, LogoutDelivery
 
 REASONS = ("requested", "compromised", "misuse", "maintenance", "retired", "mistake", "resolved")
@@ -57,7 +58,7 @@ def list_(department: str | None, as_json: bool) -> None:
 @click.argument("client_id")
 @verb
 def show_(client_id: str, as_json: bool) -> None:
-    """One client's metadata as registered, never its secret, and the keys that answers to it were last encrypted to."""
+    """One client's metadata as registered, never its secret, the keys that answers to it were last encrypted to, and whether its logo was had."""
     with opened() as parts:
         client = parts.clients.get(client_id)
         if client is None:
@@ -65,6 +66,7 @@ def show_(client_id: str, as_json: bool) -> None:
             return
         rows = parts.store.find(ClientKeySeen, {"client_id": client_id}, order=("alg",))
         told = {"status": client.status, "department_id": client.department_id, **public_metadata(client)}
+        told |= _logo(parts, client)
         show({**told, "encryption_keys_used": [_key(row) for row in rows]}, as_json)
 
 
@@ -217,6 +219,16 @@ def token(
             token_endpoint_audience=older_audience,
         )
         show({"initial_access_token": made, "uses": uses, "register_at": parts.config.issuer + "/register"}, as_json)
+
+
+def _logo(parts: Parts, client: Client) -> dict[str, str]:
+    from idp.flows import logos
+
+    stands = logos.state(parts, client)
+    if stands is None or stands.fetched:
+        return {} if stands is None else {"logo": "fetched"}
+    again = "given up until its address changes" if stands.next_at is None else f"next {iso(stands.next_at)}"
+    return {"logo": f"not fetched; tries {stands.tries}, {again}; `idp clients errors` says why"}
 
 
 def _delivery(row: LogoutDelivery) -> dict[str, object]:

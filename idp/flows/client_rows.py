@@ -1,15 +1,20 @@
 """The rows of a client: the writes that make, change and remove it, with the web origins that CORS answers and the caches' generation."""
 
+from typing import Final
+
 from clients.model import Client, to_json
 from clients.redirects import web_origins
 from idp.caches import bump
 from idp.ports import Delete, Insert, Update, Write
 from idp.records import ClientLogo, ClientOrigin, ClientRefusal, ClientRow, Grant
 
+FIRST: Final = 1
+"""The version of a new client's row."""
+
 
 def create(client: Client, now: int) -> list[Write]:
     """Insert ``client``; ``now`` microseconds."""
-    return [Insert(_row(client, 1, now)), *_origins(client), *bump("client")]
+    return [Insert(_row(client, FIRST, now)), *_origins(client), *bump("client")]
 
 
 def change(client: Client, version: int, now: int) -> list[Write]:

@@ -6,13 +6,12 @@ once honour its count. Secrets and tokens are shown once; hashes stay.
 
 import hmac
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from clients.documents import check_encrypters, check_sector, fetch_logo
+from clients.documents import check_encrypters, check_sector
 from clients.errors import ClientError
 from clients.metadata import Draft, draft
 from clients.model import Client, Policy, from_json
@@ -26,9 +25,9 @@ from idp.audit.events import (
     RegistrationRefused,
     record,
 )
-from idp.errors import Code, Refusal, Unavailable
-from idp.flows import addresses, client_rows, strangers
-from idp.flows.error_list import lines, logo_lost
+from idp.errors import Code, Refusal
+from idp.flows import addresses, client_rows, logos, strangers
+from idp.flows.error_list import lines
 from idp.flows.offer import server_profile
 from idp.parts import Parts
 from idp.ports import Add, Conflict, Delete, Insert, Op, Update, Write
@@ -120,7 +119,7 @@ def enter(
     if isinstance(parts.store.commit(writes), Conflict):
         raise no_right("initial_token_spent")
     parts.generations.reread()
-    _keep_logo(parts, client, now, reference)
+    logos.keep(parts, client, client_rows.FIRST, now, reference)
     return Entered(client, _shown(secret), _shown(token))
 
 
@@ -159,7 +158,7 @@ def update(parts: Parts, found: Known, metadata: Mapping[str, Any], now: int, re
         raise no_right("changed_meanwhile")
     parts.generations.reread()
     if changed.logo_uri != old.logo_uri:
-        _keep_logo(parts, changed, now, reference)
+        logos.keep(parts, changed, found.version + 1, now, reference)
     return Entered(changed, _shown(secret), token.token)
 
 
@@ -248,19 +247,6 @@ def _members(old: Client, new: Client) -> tuple[str, ...]:
     hidden = {"secret_hash", "registration_token_hash"}
     names = (n for n in old.__struct_fields__ if n not in hidden)
     return tuple(n for n in names if getattr(old, n) != getattr(new, n))
-
-
-def _keep_logo(parts: Parts, client: Client, now: int, reference: str) -> None:
-    """Best effort, after the client is stored: its pages do without a logo that can't be had, and its list says why."""
-    if client.logo_uri is None:
-        return
-    try:
-        png = fetch_logo(parts.registration_outbound, client.logo_uri)
-    except ClientError as error:
-        with suppress(Unavailable):
-            parts.store.commit(logo_lost(parts, client, error, now, reference))
-        return
-    parts.store.commit([Insert(ClientLogo(client.client_id, png, now), on_conflict="replace")])
 
 
 def _shown(made: Opaque | None) -> str | None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
+from clients.model import Client
 from idp.errors import Unavailable
-from idp.flows import cleanup, erasure, outbox, staff_factors
+from idp.flows import cleanup, erasure, logos, outbox, staff_factors
 from idp.flows.keys import rotate
 from idp.parts import Parts
 from idp.ports import Notifier
@@ -18,6 +19,7 @@ TICK_S = 0.2
 LEADER_WAIT_S = 1.0
 THREADS = 32
 PER_CLIENT = 2
+LOGOS = "logos"
 NOTICES = ""
 """The lane of messages to citizens; every client is a lane of its own."""
 SECOND = 1_000_000
@@ -42,7 +44,9 @@ class Worker:
         """Deliveries that failed in a way nobody foresaw → when they may be tried again."""
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._due_at = {"rotate": 0, "clean": 0, "erase": 0, "staff": 0}
+        self._due_at = {"rotate": 0, "clean": 0, "erase": 0, "staff": 0, "logos": 0}
+        self._walked = ""
+        """Up to which client logos were looked for."""
 
     def run(self, stop: threading.Event, alive: Callable[[], bool] = lambda: True) -> None:
         """Work until ``stop`` is set or ``alive`` says no; while another leads, wait for it to go."""
@@ -68,6 +72,7 @@ class Worker:
         self._now_and_then("clean", CLEAN_EVERY_US, now, partial(cleanup.clean, self._parts))
         self._now_and_then("erase", CLEAN_EVERY_US, now, partial(erasure.run_due, self._parts))
         self._now_and_then("staff", STAFF_EVERY_US, now, partial(staff_factors.tell, self._parts))
+        self._now_and_then("logos", CLEAN_EVERY_US, now, self._fetch_logos)
 
     def idle(self) -> bool:
         """No delivery is under way."""
@@ -103,6 +108,15 @@ class Worker:
             work = partial(outbox.deliver_message, self._parts, notifier, message)
             self._submit(message.id, NOTICES, now, work)
 
+    def _fetch_logos(self, now: int) -> None:
+        found, self._walked = logos.due(self._parts, self._walked, now)
+        for client, version in found:
+            self._submit(client.client_id.encode(), LOGOS, now, partial(self._fetch_logo, client, version))
+
+    def _fetch_logo(self, client: Client, version: int) -> str:
+        parts = self._parts
+        return "sent" if logos.keep(parts, client, version, parts.clock(), outbound=parts.outbound) else "pending"
+
     def _submit(self, key: bytes, lane: str, now: int, work: Callable[[], str]) -> bool:
         with self._lock:
             width = 1 if self._failures[lane] else PER_CLIENT
@@ -120,7 +134,7 @@ class Worker:
         with self._lock:
             self._failures[lane] = 0 if state == "sent" else self._failures[lane] + 1
             failures = self._failures[lane]
-        if failures and lane != NOTICES:
+        if failures and lane not in (NOTICES, LOGOS):
             rest_us = min(BACKOFF_S[min(failures, len(BACKOFF_S)) - 1] * SECOND, LONGEST_REST_US)
             outbox.postpone(self._parts, lane, self._parts.clock() + rest_us)
         return state
