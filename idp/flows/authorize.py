@@ -32,6 +32,8 @@ from idp.release.vault import KeyGone
 from keys.tokens import Opaque, new_token
 
 SECOND: Final = 1_000_000
+DENIED: Final = "denied"
+"""How an interaction is closed in which the citizen said no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +173,19 @@ def resume(parts: Parts, opened: Opened, caller: Caller) -> Due | ToClient | Alr
 
 
 def cancel(parts: Parts, opened: Opened, known: Known, caller: Caller) -> ToClient:
-    """The citizen said no: ``access_denied`` to the client (RFC 6749 §4.1.2.1)."""
+    """The citizen said no: ``access_denied`` to the client (RFC 6749 §4.1.2.1). The same no twice at once is one."""
     assert known.account is not None
     request = opened.interaction.request
     citizen = parts.vault.citizen(known.account.id)
-    consent.deny(parts, citizen, opened.client, request, caller.now, caller.reference)
-    interactions.close(parts, opened, "denied", caller.now)
+    if parts.volatile.claim("denied", opened.interaction.origin, interactions.REMEMBER_S):
+        consent.deny(parts, citizen, opened.client, request, caller.now, caller.reference)
+    interactions.close(parts, opened, DENIED, caller.now)
+    return denied(parts, opened)
+
+
+def denied(parts: Parts, opened: Opened) -> ToClient:
+    """The client's answer to a no, also when the same form comes again: it holds nothing that may be used once alone."""
+    request = opened.interaction.request
     refusal = interaction.refusal(Code.ACCESS_DENIED, "consent_denied")
     return _refused(parts, request.redirect_uri, request.response_mode, request.state, refusal)
 

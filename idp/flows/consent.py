@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import asdict
 
 from clients.model import Client
 from idp.audit.events import CitizenInformed, ConsentDenied, ConsentGiven, Fact, ItemTold, record
@@ -306,10 +307,11 @@ def allow(
     *,
     ticked: Mapping[str, AbstractSet[str]] | None = None,
     lasts: str = LASTING,
-) -> bytes:
+) -> bytes | None:
     """Write the citizen's yes with its event; the terms that were allowed. What was allowed before on the same terms of time stays allowed.
 
-    ``ticked``: item → optional attributes that were turned on; others count for nothing.
+    ``ticked``: item → optional attributes that were turned on; others count for nothing. None where another answer came first: decide again. The
+    same yes twice at once is one.
     """
     expires_at = {YEAR: now + YEAR_US, ONCE: now}.get(lasts)
     kept = settle(shown.plan, ticked or {})
@@ -323,16 +325,20 @@ def allow(
         citizen.account_id, client.client_id, msgspec.json.encode(document), shown.digest, now, None, expires_at
     )
     fact = _fact(client, shown, asked, lasts, expires_at, reference)
-    where = {"account_id": citizen.account_id, "client_id": client.client_id}
-    writes: list[Write] = [
-        Insert(row, on_conflict="replace"),
-        Update(
-            Consent, where, {"created_at": now}
-        ),  # which a replacement keeps: this yes is of now, or "once" would be a date in the past
-        record(fact, at=now, entropy=parts.entropy, person=citizen),
-    ]
-    _commit(parts, writes)
-    return shown.terms
+    told = record(fact, at=now, entropy=parts.entropy, person=citizen)
+    if isinstance(parts.store.commit([_given(held, row), told]), Committed):
+        return shown.terms
+    there = parts.store.one(Consent, account_id=row.account_id, client_id=row.client_id)
+    same = there is not None and there.withdrawn_at is None and there.digest == row.digest
+    return shown.terms if same else None
+
+
+def _given(held: Consent | None, new: Consent) -> Write:
+    """Conflicts where the citizen answered elsewhere meanwhile: what they said there must not be lost."""
+    if held is None:
+        return Insert(new)
+    where = {name: getattr(held, name) for name in ("account_id", "client_id", "digest", "created_at", "withdrawn_at")}
+    return Update(Consent, where, asdict(new))
 
 
 def _fact(client: Client, shown: Shown, asked: Wanted, lasts: str, expires_at: int | None, reference: str) -> Fact:

@@ -7,6 +7,7 @@ destroys key and pseudonym, which reaches every older copy of the database too. 
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from clients.model import Client
 from idp.audit.events import record
@@ -43,19 +44,42 @@ nothing that opens without the key."""
 
 
 def ask(parts: Parts, caller: Caller, person: Person) -> int:
-    """Begin the waiting time: the citizen is signed out everywhere, services are told, a message says how to cancel. When it ends (microseconds)."""
+    """Begin the waiting time: the citizen is signed out everywhere, services are told, a message says how to cancel. When it ends (microseconds).
+
+    Of two at once one begins it, and both are told the same.
+    """
     now, account = caller.now, person.account
+    row = parts.store.one(Erasure, account_id=account.id)
+    if row is not None and row.state == WAITING:
+        return row.due_at
     due = now + parts.config.erasure_days * DAY_US
     fact = ErasureAsked(due=due, reference=caller.reference)
     days = str(parts.config.erasure_days)
     writes = [
-        Insert(Erasure(account.id, WAITING, now, due, None), on_conflict="replace"),
+        _begun(row, Erasure(account.id, WAITING, now, due, None)),
         *_ended(parts, account.id, "erasure_asked", now),
         *seen(parts, caller, event(parts, caller, fact, person.citizen, address=True), person.citizen),
         *notices.to_person(parts, person, "erasure_asked", now, days=days),
     ]
-    _commit(parts, writes)
-    return due
+    if isinstance(parts.store.commit(writes), Committed):
+        return due
+    waits = waiting(parts, account.id)
+    if waits is None:
+        raise _changed_meanwhile()
+    return waits
+
+
+def waiting(parts: Parts, account_id: bytes) -> int | None:
+    """When the waiting time of a deletion that was asked for ends (microseconds)."""
+    row = parts.store.one(Erasure, account_id=account_id)
+    return row.due_at if row is not None and row.state == WAITING else None
+
+
+def _begun(held: Erasure | None, new: Erasure) -> Write:
+    """Conflicts where somebody else was faster."""
+    if held is None:
+        return Insert(new)
+    return Update(Erasure, {"account_id": held.account_id, "state": held.state, "asked_at": held.asked_at}, asdict(new))
 
 
 def cancelling(parts: Parts, caller: Caller, person: Person) -> list[Write]:
@@ -184,4 +208,8 @@ def _clients(parts: Parts, account_id: bytes) -> list[Client]:
 
 def _commit(parts: Parts, writes: list[Write]) -> None:
     if not isinstance(parts.store.commit(writes), Committed):
-        raise Refusal(Code.INVALID_REQUEST, "The account changed meanwhile; try again.", reason="account_conflict")
+        raise _changed_meanwhile()
+
+
+def _changed_meanwhile() -> Refusal:
+    return Refusal(Code.INVALID_REQUEST, "The account changed meanwhile; try again.", reason="account_conflict")

@@ -15,13 +15,14 @@ from idp.flows.sessions import Started, Where
 from idp.flows.sign_in import Failed, NeedSecondFactor, SignedIn, begin_session
 from idp.flows.step_up import Ended, secret_of
 from idp.parts import Parts
-from idp.ports import Add, Committed, Delete, Insert, Op, Update, Write
+from idp.ports import Add, Committed, Delete, Insert, Op, Put, Update, Write
 from idp.protocol.acr import TWO_FACTORS
 from idp.records import Account, RecoveryCode, Session, Totp
 
 FRESH_S: Final = 300
 """A sensitive change asks for a proof no older than this (OWASP ASVS 7.5.1)."""
 OFFER_S: Final = 900
+SAME_FORM_S: Final = 60
 _SECOND: Final = 1_000_000
 
 
@@ -113,17 +114,31 @@ def enrol(parts: Parts, caller: Caller, person: Person, typed: str) -> WithCodes
     signed_in = _enrolled(parts, caller, person, writes)
     if signed_in is None:
         return Ended()
-    parts.volatile.several(throttle.succeeded(entered))
+    parts.volatile.several((*throttle.succeeded(entered), Put("enrolled", _here(caller), b"1", SAME_FORM_S)))
     return WithCodes(signed_in, codes)
 
 
+def just_enrolled(parts: Parts, caller: Caller, person: Person | None) -> bool:
+    """Whether the form that set the factor up comes once more, from the same browser and step (double click)."""
+    row = totp(parts, person.account.id) if person is not None else None
+    if row is not None and row.confirmed_at is not None:
+        return caller.now < row.confirmed_at + SAME_FORM_S * _SECOND
+    return parts.volatile.peek("enrolled", _here(caller)) is not None
+
+
+def _here(caller: Caller) -> bytes:
+    return caller.browser + caller.flow
+
+
 def new_codes(parts: Parts, caller: Caller, person: Person) -> tuple[str, ...] | None:
-    """Ten new recovery codes in place of the old; None without a second factor."""
+    """Ten new recovery codes in place of the old; None without a second factor, or where others were made meanwhile: those count."""
     if totp(parts, person.account.id) is None:
         return None
+    old = tuple(row.hash for row in parts.store.find(RecoveryCode, {"account_id": person.account.id}))
     codes, rows = _new_codes(parts, person, caller.now)
     told = event(parts, caller, FactorEnrolled(factor="recovery_codes"), person.citizen)
-    writes = [*rows, *seen(parts, caller, told, person.citizen)]
+    those = Delete(RecoveryCode, {"account_id": person.account.id, "hash": Op("in", old)}, rows=len(old))
+    writes: list[Write] = [those, *rows, *seen(parts, caller, told, person.citizen)]
     done = parts.store.commit([*writes, *notices.to_person(parts, person, "codes_made", caller.now)])
     return codes if isinstance(done, Committed) else None
 

@@ -132,11 +132,13 @@ def reference(parts: Parts, row_id: bytes) -> str:
     return seal_flow(parts.ring, "one-time", row_id, parts.entropy)
 
 
-def find(parts: Parts, caller: Caller, purpose: str, shown: str | None, step: str) -> tuple[OneTime, Facts] | None:
-    """The open row that a form names: right purpose and step, this browser, not too old. Tries may be used up."""
+def find(
+    parts: Parts, caller: Caller, purpose: str, shown: str | None, step: str, state: str = "open"
+) -> tuple[OneTime, Facts] | None:
+    """The row that a form names: right purpose and step, this browser, not too old. Tries may be used up."""
     row_id = open_flow(parts.ring, "one-time", shown) if shown else None
     row = parts.store.one(OneTime, id=row_id) if row_id else None
-    if row is None or row.purpose != purpose or row.state != "open" or row.browser_hash != caller.browser:
+    if row is None or row.purpose != purpose or row.state != state or row.browser_hash != caller.browser:
         return None
     facts = facts_of(parts, row)
     if facts is None or facts.step != step or not row.created_at - _SECOND <= caller.now < row.expires_at:

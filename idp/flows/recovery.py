@@ -119,6 +119,33 @@ def finish(parts: Parts, caller: Caller, shown: str | None, password: str, repea
     return Changed(known[0].username)
 
 
+def sent_again(parts: Parts, caller: Caller, shown: str | None, password: str) -> Changed | Over:
+    """The form that set the password, once more from its browser (double click, back). Another ticket's end is no such thing, nor is another
+    password: the one that is sent has to be the account's."""
+    found = one_time.find(parts, caller, PURPOSE, shown, "ticket", state="used")
+    person = load(parts, found[0].account_id) if found and found[0].account_id else None
+    if found is None or person is None or not person.active:
+        return Over()
+    return Changed(found[1].value) if _is_theirs(parts, caller, person, password, "wrong_password") is True else Over()
+
+
+def _is_theirs(parts: Parts, caller: Caller, person: Person, password: str, reason: str) -> bool | Throttled:
+    """Whether it is the account's password; a wrong one counts. Raises Unavailable when the hash queue is full."""
+    entered = attempt(parts, caller, person.account.id, person)
+    if isinstance(entered, Throttled):
+        return entered
+    try:
+        right = parts.hasher.verify(person.phc(), password)
+    except Unavailable:
+        throttle.undecided(parts.volatile, entered)
+        raise
+    if right:
+        throttle.undecided(parts.volatile, entered)
+    else:
+        note_failure(parts, caller, person, reason)
+    return right
+
+
 def other_resets(account_id: bytes) -> Write:
     """The write that ends every outstanding reset of an account: after a change of password they are worth nothing."""
     where = {"account_id": account_id, "purpose": PURPOSE, "state": "open"}
@@ -133,18 +160,11 @@ def change(
         return Over()
     if not present:
         return Wrong("password", "password_missing")
-    entered = attempt(parts, caller, person.account.id, person)
-    if isinstance(entered, Throttled):
-        return entered
-    try:
-        right = parts.hasher.verify(person.phc(), present)
-    except Unavailable:
-        throttle.undecided(parts.volatile, entered)
-        raise
+    right = _is_theirs(parts, caller, person, present, "wrong_present_password")
+    if isinstance(right, Throttled):
+        return right
     if not right:
-        note_failure(parts, caller, person, "wrong_present_password")
         return Wrong("password", "password_wrong")
-    throttle.undecided(parts.volatile, entered)
     trouble = "password_same" if password == present else secrets.problem(parts, password, repeated, (), person)
     if trouble is not None:
         return Wrong("repeat_password" if trouble == "password_differs" else "new_password", trouble)

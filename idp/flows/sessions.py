@@ -17,6 +17,8 @@ from keys.tokens import Opaque, new_token, same, token_hash
 SECOND: Final = 1_000_000
 TOUCH_US: Final = 60 * SECOND
 """``last_seen_at`` is written at most this often."""
+SAME_FORM_US: Final = 60 * SECOND
+"""A form that comes once more within this time is the same act."""
 SKEW_US: Final = 60 * SECOND
 """How far the clocks of two nodes may lie apart before a session of the one is refused by the other."""
 MOST: Final = 20_000
@@ -75,6 +77,15 @@ def live_with_account(
     if touch and now - session.last_seen_at >= TOUCH_US:
         _touch(parts, session, now)
     return session, account
+
+
+def ended_lately(parts: Parts, cookie: str | None, why: str, now: int) -> Session | None:
+    """The session of a cookie that ended less than a minute ago, and why: for the form that ended it, which may come again (double click)."""
+    hashed = token_hash(parts.ring, "session", cookie) if cookie else None
+    session = parts.store.one(Session, token_hash=hashed) if hashed else None
+    if session is None or session.ended_why != why or session.ended_at is None:
+        return None
+    return session if now < session.ended_at + SAME_FORM_US else None
 
 
 def _touch(parts: Parts, session: Session, now: int) -> None:

@@ -10,7 +10,7 @@ from idp.flows import notices, one_time, secrets
 from idp.flows.one_time import Facts
 from idp.flows.people import Caller, Person, event, identifier, load, no_person, seen
 from idp.flows.provision import identifier_row, password_row
-from idp.flows.sign_in import SignedIn, begin_session
+from idp.flows.sign_in import SignedIn, begin_session, with_password
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Write
 from idp.records import Account, Identifier, OneTime, Password
@@ -133,6 +133,13 @@ def finish(
         return Wrong("repeat_password" if trouble == "password_differs" else "new_password", trouble)
     person = _create(parts, caller, row, facts.name, said, password, locale)
     return Over() if person is None else begin_session(parts, caller, person, (PASSWORD,), [])
+
+
+def sent_again(parts: Parts, caller: Caller, shown: str | None, password: str) -> SignedIn | Over:
+    """The form that made an account, once more from its browser (double click, back): it signs in with the password that it chose."""
+    found = one_time.find(parts, caller, PURPOSE, shown, "ticket", state="used")
+    outcome = with_password(parts, caller, found[1].value, password) if found is not None else None
+    return outcome if isinstance(outcome, SignedIn) else Over()
 
 
 def _create(

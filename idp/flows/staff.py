@@ -24,7 +24,7 @@ from idp.flows.provision import (
     read_identifiers,
 )
 from idp.flows.recovery import other_resets
-from idp.flows.sign_in import NeedEnrolment
+from idp.flows.sign_in import NeedEnrolment, with_password
 from idp.flows.sign_up import MAX_NAME, Over, Wrong
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Update, Write
@@ -195,7 +195,8 @@ def accept(
     if len(said) > MAX_NAME or any(not c.isprintable() for c in said):
         return Wrong("name", "name_invalid")
     if identifier(parts, name) is not None:
-        return Wrong("identifier", "identifier_taken")
+        still = invitation(parts, token, caller.now) is not None
+        return Wrong("identifier", "identifier_taken") if still else Over()
     trouble = secrets.problem(parts, password, repeated, (name.canonical, said), None)
     if trouble is not None:
         return Wrong("repeat_password" if trouble == "password_differs" else "new_password", trouble)
@@ -220,6 +221,16 @@ def accept(
         return Over()
     pending.keep(parts, caller, Person(account, citizen, secret), "enrol")
     return NeedEnrolment()
+
+
+def sent_again(parts: Parts, caller: Caller, token: str, typed: str, password: str) -> NeedEnrolment | Over:
+    """The form that used the link, once more (double click, back): it proves the password that it chose."""
+    hashed = token_hash(parts.ring, "one-time", token)
+    row = parts.store.one(OneTime, hash=hashed) if hashed else None
+    if row is None or row.purpose != PURPOSE or row.state != "used" or caller.now >= row.expires_at:
+        return Over()
+    outcome = with_password(parts, caller, typed, password)
+    return outcome if isinstance(outcome, NeedEnrolment) else Over()
 
 
 def _person(parts: Parts, typed: str) -> Person:

@@ -18,3 +18,9 @@ def span_words(seconds: int) -> str:
     if seconds and not seconds % MINUTE:
         return str(ngettext("%(num)d minute", "%(num)d minutes", seconds // MINUTE))
     return str(ngettext("%(num)d second", "%(num)d seconds", seconds))
+
+
+def wait_words(seconds: int) -> str:
+    """In the largest unit of which it holds one, rounded up: nobody comes back too early."""
+    unit = next((unit for unit in (DAY, HOUR, MINUTE) if seconds >= unit), 1)
+    return span_words(-(-seconds // unit) * unit)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _
 
+from idp.web.spans import wait_words
+
 
 class Problem(NamedTuple):
     """What an error page says: a heading, what happened, what the citizen can do."""
@@ -101,7 +103,8 @@ VERIFIED: dict[bool, LazyString] = {
 
 _BACK = _("Go back to the service that you came from and start again.")
 _HELP = _("If it happens again, tell the service the reference code below.")
-_LATER = _("Try again in a few minutes.")
+LATER = _("Try again in a few minutes.")
+"""Where it is known how long, :func:`again_in` is said instead."""
 
 PROBLEMS: dict[str, Problem] = {
     "bad_request": Problem(
@@ -170,6 +173,11 @@ PROBLEMS: dict[str, Problem] = {
         _("We need one cookie to know that all steps come from the same browser."),
         (_("Allow cookies for this site, then start again."), _("Use the same browser for every step.")),
     ),
+    "enrolled": Problem(
+        _("Your authenticator app is set up"),
+        _("The form was sent twice, and the recovery codes were in the first answer, which you did not see."),
+        (_("Sign in with the app. Then make new recovery codes, which take the place of those."),),
+    ),
     "forbidden": Problem(
         _("You may not see this page"),
         _("Your account does not have the role that this page needs."),
@@ -193,22 +201,22 @@ PROBLEMS: dict[str, Problem] = {
     "too_many": Problem(
         _("Too many attempts"),
         _("To protect accounts we answer only so many attempts in a time."),
-        (_LATER,),
+        (LATER,),
     ),
     "flood": Problem(
         _("Too many requests from your network"),
         _("More requests came from your address than we can keep. Others may share it with you."),
-        (_LATER, _HELP),
+        (LATER, _HELP),
     ),
     "server": Problem(
         _("Something went wrong on our side"),
         _("We could not finish what you asked for."),
-        (_LATER, _HELP),
+        (LATER, _HELP),
     ),
     "unavailable": Problem(
         _("Not available just now"),
         _("A part that we depend on does not answer, so we stopped to be safe."),
-        (_LATER, _HELP),
+        (LATER, _HELP),
     ),
     "account_disabled": Problem(
         _("This account cannot be used"),
@@ -239,7 +247,6 @@ FIELD_ERRORS: dict[str, LazyString] = {
     "code_used": _("This code was used already. Wait for the next one"),
     "recovery_wrong": _("This recovery code is not right, or was used already"),
     "code_spent": _("This code was tried too often. Have a new one sent"),
-    "too_many": _("Too many attempts. Wait a while and try again"),
     "busy": _("Very many people are signing in. Try again in a moment"),
     "saved_missing": _("Confirm that you have kept the codes"),
     "no_client_key": _(
@@ -259,6 +266,17 @@ FIELD_ERRORS: dict[str, LazyString] = {
     "delete_sure": _("Confirm that you want this"),
 }
 """Messages for :func:`idp.web.theme.render`'s ``errors``, by a stable key."""
+
+
+def again_in(seconds: int) -> LazyString:
+    """What can be done about a refusal that ends by itself."""
+    return _("Try again in about %(time)s.", time=LazyString(wait_words, seconds))
+
+
+def too_many(seconds: int) -> LazyString:
+    """The message of a form that was tried too often, whoever was meant."""
+    return _("Too many attempts. Try again in about %(time)s", time=LazyString(wait_words, seconds))
+
 
 DONE: dict[str, tuple[LazyString, LazyString]] = {
     "account_created": (_("Your account is ready"), _("You are signed in.")),

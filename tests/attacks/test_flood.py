@@ -34,7 +34,9 @@ def is_later(answer: TestResponse, said: str) -> bool:
     return answer.status_code == 429 and answer.headers["Retry-After"] == str(WINDOW_S) and said in answer.text
 
 
-@pytest.mark.parametrize(("lang", "said"), [("en", "Too many requests from your network"), ("zh-Hans", "请求过多")])
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "Try again in about 10 minutes."), ("zh-Hans", "请在约 10 分钟后重试。")]
+)
 def test_requests_that_nobody_answers_are_kept_up_to_a_bound(
     make_house: Callable[..., House], lang: str, said: str
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from idp.authn import throttle
 from idp.authn.throttle import Throttled
+from idp.flows.people import meant
 from idp.records import Account, Consent, Grant, Session
 from tests.kit.house import House
 from tests.kit.person import FORM, PASSWORD, Person, authorize, messages
@@ -391,3 +392,49 @@ def test_a_repeated_field_is_refused(li_wei: Person) -> None:
     fields = [*hidden.items(), ("username", "no.body"), ("username", "li.wei"), ("password", PASSWORD)]
     assert li_wei.post(action, fields).status_code == 400
     assert li_wei.post(action, fields, {"Content-Type": FORM}).status_code == 400
+
+
+@pytest.mark.attack("A105")
+@pytest.mark.parametrize(
+    ("failures", "wait", "told"),
+    [(5, 2, ("about 2 seconds", "约 2 秒后")), (11, 128, ("about 3 minutes", "约 3 分钟后")),
+     (30, 900, ("about 15 minutes", "约 15 分钟后")), (100, 86_400, ("about 1 day", "约 1 天后"))],
+)  # fmt: skip
+def test_how_long_to_wait_is_told_alike(li_wei: Person, failures: int, wait: int, told: tuple[str, str]) -> None:
+    """In words and in the header, the same for a name that somebody has and for one that nobody has (RFC 6585 §4)."""
+    house = li_wei.house
+    for language, words in zip(("en", "zh-CN"), told, strict=True):
+        seen = list[tuple]()
+        for name in ("li.wei", "li.wei@example.cn", "no.body", "no.body@example.cn"):
+            volatile, subject = house.parts.volatile, meant(house.parts, name).subject
+            volatile.forget("failures-account", subject)
+            volatile.bump("failures-account", subject, throttle.ACCOUNT_WINDOW_S, failures)
+            volatile.claim("failures-account-gate", subject, wait)
+            stranger = Person(house, remote=f"198.51.100.{len(seen)}")
+            stranger.accepts = language
+            answer = stranger.sign_in(name, "wrong password")
+            assert (answer.status_code, answer.headers["Retry-After"]) == (429, str(wait))
+            assert words in answer.text
+            seen.append((*shape(answer)[:2], shape(answer)[2].replace(name, "")))
+        assert all(other == seen[0] for other in seen)
+
+
+@pytest.mark.attack("A109")
+@pytest.mark.parametrize("path", ["/sign-in", "/forgot", "/account/password", "/account/confirm", "/account/totp"])
+def test_every_form_says_how_long_to_wait(li_wei: Person, path: str) -> None:
+    """Words beside the header, on whatever page it is (RFC 6585 §4)."""
+    house = li_wei.house
+    fields = dict.fromkeys(("username", "password", "new_password", "repeat_password"), "some wrong words")
+    fields |= {"username": "li.wei", "totp": "000000", "code": "00000000"}
+    if path.startswith("/account"):
+        li_wei.sign_in()
+    li_wei.get(path)
+    if path == "/forgot":
+        li_wei.submit(identifier="li.wei@example.cn")
+    for _ in range(8):
+        answer = li_wei.submit(fields)
+        if answer.status_code == 429:
+            break
+    assert int(answer.headers["Retry-After"]) in (2, 4)
+    assert f"尝试次数过多，请在约 {answer.headers['Retry-After']} 秒后重试" in answer.text
+    assert house.events("session.throttled")

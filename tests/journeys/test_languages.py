@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Callable
 
 import pytest
 from werkzeug.test import TestResponse
@@ -240,6 +241,33 @@ def test_a_form_switches_the_account(li_wei: Person) -> None:
     assert elsewhere.get("/account").headers["Content-Language"] == "en"
     (told,) = li_wei.house.events("account.changed")
     assert told["what"] == "locale"
+
+
+@pytest.mark.parametrize(
+    ("house_speaks", "page", "other", "said"),
+    [
+        ("zh-Hans", "zh-Hans", "en", "我们给您的消息和这些页面使用："),
+        ("en", "en", "zh-Hans", "Our messages to you and these pages speak:"),
+    ],
+)
+def test_the_accounts_language_can_be_changed_where_nothing_differs(
+    make_house: Callable[..., House], house_speaks: str, page: str, other: str, said: str
+) -> None:
+    """Nothing stored, the page in the house's language: the account page has a place for it all the same (DESIGN §10)"""
+    house = make_house(default_locale=house_speaks)
+    house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
+    person = Person(house)
+    person.sign_in()
+    assert said in person.get("/account").text and person.page.headers["Content-Language"] == page
+    assert person.submit().headers["Content-Language"] == other and person.page.request.path == "/account"
+    elsewhere = Person(house)
+    elsewhere.sign_in()
+    assert elsewhere.get("/account").headers["Content-Language"] == other
+    person.submit()
+    assert [told["what"] for told in house.events("account.changed")] == ["locale", "locale"]
+    elsewhere = Person(house)
+    elsewhere.sign_in()
+    assert said in elsewhere.get("/account").text, "and back again"
 
 
 def test_a_form_that_was_not_made_for_the_session_switches_this_browser_alone(li_wei: Person) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from idp.web.wording import ALWAYS, CLAIMS, DONE, FIELD_ERRORS, LASTS, PROBLEMS, VERIFIED
+from idp.web.wording import ALWAYS, CLAIMS, DONE, FIELD_ERRORS, LASTS, PROBLEMS, VERIFIED, again_in
 from tests.web.face_samples_console import CONSOLE
 from tests.web.face_samples_rights import RIGHTS
 
@@ -61,6 +61,14 @@ ITEM = {
 LAWFUL = {**ITEM, "needed": [], "optional": [], "absent": []}
 
 
+SPEAKS = {
+    "tag": "zh-Hans",
+    "label": "简体中文",
+    "action": "/done",
+    "others": [{"tag": "en", "label": "English", "hidden": {"handle": "h4ndl3", "proof": "pr00f"}}],
+}
+
+
 def problem(key: str) -> dict[str, Any]:
     return dict(PROBLEMS[key]._asdict())
 
@@ -93,7 +101,7 @@ PAGES: dict[str, dict[str, dict[str, Any]]] = {
         **{key: problem(key) | {"service": None} for key in PROBLEMS},
         "normal": problem("redirect_uri")
         | {"code": "invalid_request", "detail": "The redirect URI is not registered."},
-        "wait": problem("too_many") | {"retry_after_s": 30, "service": None},
+        "wait": problem("too_many") | {"todo": (again_in(30),), "service": None},
         "server": problem("server") | {"service": None, "back": ("Yimen", "/")},
     },
 }
@@ -207,7 +215,13 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
     },
     "notice": {"normal": {}},
     "account": {
-        "normal": {"name": "李伟", "security_state": "✓", "sessions_state": "2", "services_state": "3"},
+        "normal": {
+            "name": "李伟",
+            "security_state": "✓",
+            "sessions_state": "2",
+            "services_state": "3",
+            "speaks": SPEAKS,
+        },
         "bare": {},
         "staff": {"approver": True, "console": "/console"},
     },

@@ -103,6 +103,7 @@ def test_people_are_told_on_a_page_that_a_store_is_away(house: House, way: dict[
     page = ask(house, way, **{"Accept-Language": language, "Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (page.status_code, page.headers["Retry-After"]) == (503, "2")
     assert page.content_type == "text/html; charset=utf-8" and SAID[language][0] in page.text
+    assert {"en": "Try again in about 2 seconds.", "zh-CN": "请在约 2 秒后重试。"}[language] in page.text
     assert 'id="error-code"' in page.text and "default-src 'none'" in page.headers["Content-Security-Policy"]
     reference = page.text.partition('id="error-code">')[2].partition("<")[0]
     assert any(reference.encode() in line and b"unavailable: database" in line for line in house.lines)

@@ -3,7 +3,7 @@
 import pytest
 from flask_babel import force_locale
 
-from idp.web.spans import span_words
+from idp.web.spans import span_words, wait_words
 from tests.web.face_preview import make_preview
 
 PAGES = make_preview()
@@ -27,3 +27,25 @@ def test_the_largest_whole_unit(seconds: int, english: str, chinese: str) -> Non
         for locale, told in (("en", english), ("zh_Hans", chinese)):
             with force_locale(locale):
                 assert span_words(seconds) == told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "chinese"),
+    [
+        (1, "1 second", "1 秒"),
+        (59, "59 seconds", "59 秒"),
+        (60, "1 minute", "1 分钟"),
+        (61, "2 minutes", "2 分钟"),
+        (128, "3 minutes", "3 分钟"),
+        (900, "15 minutes", "15 分钟"),
+        (3_541, "1 hour", "1 小时"),
+        (3_601, "2 hours", "2 小时"),
+        (86_400, "1 day", "1 天"),
+    ],
+)
+def test_a_wait_is_told_in_the_largest_unit_rounded_up(seconds: int, english: str, chinese: str) -> None:
+    """Nobody is told to come back too early"""
+    with PAGES.test_request_context("/"):
+        for locale, told in (("en", english), ("zh_Hans", chinese)):
+            with force_locale(locale):
+                assert wait_words(seconds) == told

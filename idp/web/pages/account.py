@@ -132,6 +132,7 @@ def _home(here: Visit, person: Person, session: Session) -> Response:
         approver="approver" in person.account.roles.split(),
         console=console_home(person),
         written_in=_written_in(here, person, session),
+        speaks=_speaks(here, person, session),
         **common,
     )
 
@@ -143,6 +144,21 @@ def _written_in(here: Visit, person: Person, session: Session) -> dict[str, Any]
         return None
     hidden = here.hidden(LANGUAGE_FORM, session.token_hash, language=read, next=HOME)
     return {"tag": theirs, "label": NAMES[theirs], "action": LANGUAGE_FORM, "hidden": hidden}
+
+
+def _speaks(here: Visit, person: Person, session: Session) -> dict[str, Any]:
+    """The account's language, and a form for each other one."""
+    theirs = person.account.locale or here.parts.config.default_locale
+    others = [
+        {
+            "tag": tag,
+            "label": NAMES[tag],
+            "hidden": here.hidden(LANGUAGE_FORM, session.token_hash, language=tag, next=HOME),
+        }
+        for tag in LANGUAGES
+        if tag != theirs
+    ]
+    return {"tag": theirs, "label": NAMES.get(theirs, theirs), "action": LANGUAGE_FORM, "others": others}
 
 
 def _sessions(here: Visit, person: Person, session: Session, status: int = 200) -> Response:

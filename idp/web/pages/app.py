@@ -160,12 +160,9 @@ def _handle_errors(app: Flask, access: Access) -> None:
 
 def _trouble(trouble: Trouble) -> Response:
     """Something of ours failed: a page that reads no store, since the store may be what failed."""
-    answer = problem_page(
+    return problem_page(
         trouble.problem, trouble.status, code=trouble.code, retry_after_s=trouble.retry_after_s, service=None
     )
-    if trouble.retry_after_s:
-        answer.headers["Retry-After"] = str(trouble.retry_after_s)
-    return answer
 
 
 def _say_nothing(*_: object) -> None:

@@ -20,7 +20,7 @@ from idp.web.cookies import BROWSER, LANGUAGE, SESSION, name, set_cookie
 from idp.web.edge import FOR_PEOPLE
 from idp.web.theme import LANGUAGES, choose_language, locale_name, render, render_kept
 from idp.web.wire import Request, page_policy
-from idp.web.wording import PROBLEMS
+from idp.web.wording import LATER, PROBLEMS, again_in
 
 LANGUAGE_AGE_S = 365 * 86400
 BROWSER_AGE_S = 30 * 86400
@@ -187,32 +187,43 @@ def back_to(client: Client | None, lang: str) -> tuple[str, str] | None:
 
 
 def problem_page(
-    problem: str, status: int, *, client: Client | None = None, code: str = "", detail: str = "", **context: Any
+    problem: str,
+    status: int,
+    *,
+    client: Client | None = None,
+    code: str = "",
+    detail: str = "",
+    retry_after_s: int | None = None,
+    **context: Any,
 ) -> Response:
-    """An error page in the words of ``wording.PROBLEMS[problem]``; with the service and a way back when the client is known."""
+    """An error page in the words of ``wording.PROBLEMS[problem]``; with the service and a way back when the client is known.
+
+    ``retry_after_s``: when to come back, told in the header and in words (RFC 9110 §10.2.3).
+    """
     own: dict[str, Any] = request.environ.get(FRAME, {})
     words = PROBLEMS[(STAFF_PROBLEMS if own else {}).get(problem, problem)]
     context = {**own, **context}
     context.setdefault("ui_locales", request.args.get("ui_locales"))  # OpenID Connect Core §3.1.2.1
     context.setdefault("back", back_to(client, language(context.get("ui_locales"))))
     context.setdefault("service", lambda lang: service_view(client, lang))
-    return page(
+    answer = page(
         "error.html",
         status,
         title=words.title,
         happened=words.happened,
-        todo=words.todo,
+        todo=[again_in(retry_after_s) if retry_after_s and line is LATER else line for line in words.todo],
         code=code,
         detail=detail,
         **context,
     )
+    if retry_after_s:
+        answer.headers["Retry-After"] = str(retry_after_s)
+    return answer
 
 
 def later_page(refusal: Refusal) -> Response:
     """429 with Retry-After (RFC 6585 §4): too much came from one address, and nothing more of it is kept. Names no service: it costs no read."""
-    answer = problem_page("flood", 429, code=refusal.code.value, retry_after_s=refusal.retry_after_s, service=None)
-    answer.headers["Retry-After"] = str(refusal.retry_after_s)
-    return answer
+    return problem_page("flood", 429, code=refusal.code.value, retry_after_s=refusal.retry_after_s, service=None)
 
 
 def error_page(status: int, title: str, what: str, do: str | Iterable[str], **context: Any) -> Response:

@@ -92,6 +92,8 @@ def _decided(parts: Parts, opened: Opened, seen: str, decision: str) -> Response
     held = opened.interaction
     known = flow.look(parts, held.request, opened.client, held.expected, who, held)
     account = known.account
+    if held.closed == flow.DENIED and decision == "deny":
+        return to_client(flow.denied(parts, opened))
     if held.closed or account is None or not isinstance(due(held.request, known.facts), Consent):
         return see_other(opened.path)
     citizen = parts.vault.citizen(account.id)
@@ -113,7 +115,8 @@ def _decided(parts: Parts, opened: Opened, seen: str, decision: str) -> Response
             ticked=_ticked(shown),
             lasts=journey.LASTING if shown.informs else lasts,
         )
-        interactions.note_consented(parts, opened, terms, now)
+        if terms is not None:
+            interactions.note_consented(parts, opened, terms, now)
     return see_other(opened.path)
 
 

@@ -1,8 +1,7 @@
 """Setting up the authenticator app: by staff before their first session, and by citizens on their account page."""
 
-from collections.abc import Mapping
-
 from flask import Blueprint, Response
+from flask_babel import lazy_gettext as _
 
 from idp.authn import totp as law
 from idp.authn.identifiers import masked
@@ -16,7 +15,7 @@ from idp.parts import Parts
 from idp.web.pages import recovery_codes
 from idp.web.pages.common import problem_page, see_other
 from idp.web.pages.step_up import ended
-from idp.web.pages.visit import Visit, field, owner, show, too_many, visit
+from idp.web.pages.visit import Errors, Visit, field, owner, show, visit
 
 STAFF = "/sign-in/enrol"
 OWN = "/account/totp"
@@ -78,7 +77,7 @@ def _bound(here: Visit, person: Person) -> bytes:
     return here.bound + person.account.id + (session.token_hash if session else b"")
 
 
-def _page(here: Visit, person: Person, action: str, errors: Mapping[str, str], status: int = 200) -> Response:
+def _page(here: Visit, person: Person, action: str, errors: Errors, status: int = 200) -> Response:
     secret = factors.offer(here.parts, person, here.caller.now)
     if secret is None:
         return see_other(here.path("/sign-in") if action == STAFF else "/account/security")
@@ -112,7 +111,7 @@ def _label(here: Visit, person: Person) -> str:
 
 def _judged(here: Visit, person: Person | None, action: str) -> Response:
     if person is None or not here.proven(action, _bound(here, person)):
-        return ended(here)
+        return _over(here, None)
     typed = field("totp")
     if not typed:
         return _page(here, person, action, {"totp": "code_missing"}, 422)
@@ -123,6 +122,14 @@ def _judged(here: Visit, person: Person | None, action: str) -> Response:
         case Failed(error):
             return _page(here, person, action, {"totp": error}, 422)
         case Throttled():
-            return too_many(_page(here, person, action, {"": "too_many"}), outcome)
+            return _page(here, person, action, {"": outcome})
         case Ended():
-            return ended(here)
+            return _over(here, person)
+
+
+def _over(here: Visit, person: Person | None) -> Response:
+    """The codes of the first answer are kept as hashes alone: who sent the form twice is told how to get others."""
+    if not factors.just_enrolled(here.parts, here.caller, person):
+        return ended(here)
+    to = here.opened.path if here.opened else "/sign-in?to=codes"
+    return problem_page("enrolled", 400, service=None, back=(_("Go on"), to))

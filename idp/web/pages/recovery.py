@@ -96,14 +96,18 @@ def _confirm(here: Visit, ticket: str) -> Response:
 
 
 def _finish(here: Visit, ticket: str) -> Response:
-    outcome = flow.finish(here.parts, here.caller, ticket, field("new_password"), field("repeat_password"))
+    password = field("new_password")
+    outcome = flow.finish(here.parts, here.caller, ticket, password, field("repeat_password"))
     match outcome:
         case Changed():
-            return _done(here)
+            answer = _done(here)
+            answer.headers.add(*clear_cookie(here.parts.config, SESSION))
+            return answer
         case Wrong():
             return new_password(here, ticket, {outcome.field: outcome.error}, 422)
         case Over():
-            return over(here)
+            again = flow.sent_again(here.parts, here.caller, ticket, password)
+            return _done(here) if isinstance(again, Changed) else over(here)
 
 
 def new_password(here: Visit, ticket: str, errors: Mapping[str, str], status: int = 200) -> Response:
@@ -131,6 +135,4 @@ def new_password(here: Visit, ticket: str, errors: Mapping[str, str], status: in
 def _done(here: Visit) -> Response:
     title, text = DONE["password_changed"]
     to = here.opened.path if here.opened else "/sign-in"
-    answer = show(here, "change_done.html", once=True, title=title, text=text, next=(_("Sign in"), to))
-    answer.headers.add(*clear_cookie(here.parts.config, SESSION))
-    return answer
+    return show(here, "change_done.html", once=True, title=title, text=text, next=(_("Sign in"), to))

@@ -37,7 +37,7 @@ def blueprint(parts: Parts) -> Blueprint:
         if not factors.fresh(parts, session, here.caller.now):
             return see_other("/account/confirm?to=codes")
         codes = factors.new_codes(parts, here.caller, person)
-        return see_other("/account/security") if codes is None else _page(here, codes)
+        return see_other(PATH) if codes is None else _page(here, codes)
 
     @pages.post(KEPT)
     def kept() -> Response:

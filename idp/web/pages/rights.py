@@ -6,18 +6,18 @@ import msgspec
 from flask import Blueprint, Response
 from flask_babel import LazyString
 
-from idp.flows import copies, erasure, factors, history
-from idp.flows.people import Person
+from idp.flows import copies, erasure, factors, history, sessions
+from idp.flows.people import Person, load
 from idp.parts import Parts
 from idp.records import Session
 from idp.web.code_words import event_words
 from idp.web.cookies import SESSION, clear_cookie
 from idp.web.pages.account import View, frame, own_form, own_page
-from idp.web.pages.common import language, see_other
+from idp.web.pages.common import cookie, language, see_other, speak_to
 from idp.web.pages.history import download
 from idp.web.pages.said import whole as said_whole
 from idp.web.pages.telling import attribute_name, document, heads, in_order, row
-from idp.web.pages.visit import Visit, field, show
+from idp.web.pages.visit import Visit, field, show, visit
 from idp.web.theme import instant_iso, instant_text, render
 from idp.web.wording import COPY_EVENTS, COPY_LOCKS, KEEPERS, OBJECTION_KINDS, OBJECTION_OUTCOMES
 
@@ -43,7 +43,7 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @pages.post(DELETE)
     def delete() -> Response:
-        return own_form(parts, DELETE, _fresh("delete", _deleted))
+        return _deleted_before(visit(parts)) or own_form(parts, DELETE, _fresh("delete", _deleted))
 
     return pages
 
@@ -122,7 +122,22 @@ def _delete(here: Visit, person: Person, session: Session, errors: dict[str, str
 def _deleted(here: Visit, person: Person, session: Session) -> Response:
     if not field("sure"):
         return _delete(here, person, session, {"sure": "delete_sure"})
-    due = erasure.ask(here.parts, here.caller, person)
+    return _signed_out(here, erasure.ask(here.parts, here.caller, person))
+
+
+def _deleted_before(here: Visit) -> Response | None:
+    """The same form once more, from the browser whose session it ended: asked to sign in, the citizen would keep the account by it."""
+    ended = sessions.ended_lately(here.parts, cookie(SESSION), "erasure_asked", here.caller.now)
+    if ended is None or not here.proven(DELETE, ended.token_hash):
+        return None
+    due, person = erasure.waiting(here.parts, ended.account_id), load(here.parts, ended.account_id)
+    if due is None or person is None:
+        return None
+    speak_to(person.account)
+    return _signed_out(here, due)
+
+
+def _signed_out(here: Visit, due: int) -> Response:
     answer = show(here, "delete_done.html", once=True, until=due)
     answer.headers.add(*clear_cookie(here.parts.config, SESSION))
     return answer

@@ -1,6 +1,5 @@
 """How I sign in: password, second factor; and the proof that it is me before either changes."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -18,7 +17,7 @@ from idp.web.pages.account import frame, own_form, own_page
 from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.step_up import PATH as TOTP
 from idp.web.pages.step_up import PLACES
-from idp.web.pages.visit import Visit, field, onward, show, too_many, with_session
+from idp.web.pages.visit import Errors, Visit, field, onward, show, with_session
 from idp.web.wording import DONE
 
 PATH, PASSWORD, CONFIRM = "/account/security", "/account/password", "/account/confirm"
@@ -106,7 +105,7 @@ def _always(here: Visit, person: Person, session: Session) -> Response:
     return see_other(f"{PATH}?done=second-step") if done else problem_page("expired", 400)
 
 
-def _password(here: Visit, person: Person, session: Session, errors: Mapping[str, str], status: int = 200) -> Response:
+def _password(here: Visit, person: Person, session: Session, errors: Errors, status: int = 200) -> Response:
     return show(
         here,
         "change_password.html",
@@ -128,14 +127,12 @@ def _change(here: Visit, person: Person, session: Session) -> Response:
         case Wrong():
             return _password(here, person, session, {outcome.field: outcome.error}, 422)
         case Throttled():
-            return too_many(_password(here, person, session, {"": "too_many"}), outcome)
+            return _password(here, person, session, {"": outcome})
         case Over():
             return problem_page("expired", 400)
 
 
-def _confirm(
-    here: Visit, person: Person, session: Session, errors: Mapping[str, str], to: str, status: int = 200
-) -> Response:
+def _confirm(here: Visit, person: Person, session: Session, errors: Errors, to: str, status: int = 200) -> Response:
     common = frame(here, person, session, CONFIRM)
     to = to if to in PLACES else ""
     common["hidden"] = here.hidden(CONFIRM, session.token_hash, to=to)
@@ -158,7 +155,7 @@ def _confirmed(here: Visit, person: Person, session: Session) -> Response:
         case Failed(error):
             return _confirm(here, person, session, {"password": error}, to, 422)
         case Throttled():
-            return too_many(_confirm(here, person, session, {"": "too_many"}, to), outcome)
+            return _confirm(here, person, session, {"": outcome}, to)
 
 
 def _whose(here: Visit, person: Person) -> dict[str, Any]:

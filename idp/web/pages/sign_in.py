@@ -15,7 +15,7 @@ from idp.flows.sign_in import Failed, NeedEnrolment, NeedLongerPassword, NeedSec
 from idp.parts import Parts
 from idp.web.pages import enrol, recovery, step_up
 from idp.web.pages.common import see_other
-from idp.web.pages.visit import Visit, field, onward, owner, show, too_many, visit
+from idp.web.pages.visit import Errors, Visit, field, onward, owner, show, visit
 from keys.tokens import same
 
 PATH = "/sign-in"
@@ -83,9 +83,7 @@ def render_totp(parts: Parts, opened: Opened | None, errors: Mapping[str, str] |
     return step_up.render(visit(parts, opened), errors or {})
 
 
-def _form(
-    here: Visit, errors: Mapping[str, str], values: Mapping[str, str], *, status: int = 200, reason: str = ""
-) -> Response:
+def _form(here: Visit, errors: Errors, values: Mapping[str, str], *, status: int = 200, reason: str = "") -> Response:
     to = step_up.place_to(here)
     hidden = here.hidden(PATH, to=to)
     of_nobody = not errors and not values and here.caller.session is None
@@ -117,7 +115,7 @@ def _judged(here: Visit, outcome: flow.Outcome, typed: str) -> Response:
         case Failed(error):
             return _form(here, {"password": error}, {"username": typed}, status=422)
         case Throttled():
-            return too_many(_form(here, {"": "too_many"}, {"username": typed}), outcome)
+            return _form(here, {"": outcome}, {"username": typed})
 
 
 def _selected(here: Visit, opened: Opened) -> Response:

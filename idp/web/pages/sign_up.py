@@ -12,7 +12,7 @@ from idp.flows.one_time import MINUTES
 from idp.flows.sign_up import CodeSent, Confirmed, Over, Wrong
 from idp.parts import Parts
 from idp.web.pages.common import problem_page, see_other
-from idp.web.pages.visit import Visit, field, onward, show, too_many, visit
+from idp.web.pages.visit import Errors, Visit, field, onward, show, visit
 
 PATH, CODE, PASSWORD = "/sign-up", "/sign-up/code", "/sign-up/password"
 
@@ -68,8 +68,8 @@ def code_page(
     throttled: Throttled | None = None,
 ) -> Response:
     """Where the code is typed, for a new account and for a new password."""
-    errors = {wrong.field: wrong.error} if wrong else {"": "too_many"} if throttled else {}
-    answer = show(
+    errors: Errors = {wrong.field: wrong.error} if wrong else {"": throttled} if throttled else {}
+    return show(
         here,
         "confirm_code.html",
         status=422 if wrong else 200,
@@ -81,7 +81,6 @@ def code_page(
         minutes=MINUTES,
         resend=True,
     )
-    return too_many(answer, throttled) if throttled else answer
 
 
 def _address(here: Visit, errors: Mapping[str, str], typed: str, status: int = 200) -> Response:
@@ -116,6 +115,8 @@ def _confirm(here: Visit, ticket: str) -> Response:
 def _finish(here: Visit, ticket: str) -> Response:
     name, password, repeated = field("name"), field("new_password"), field("repeat_password")
     outcome = flow.finish(here.parts, here.caller, ticket, name, password, repeated, here.language)
+    if isinstance(outcome, Over):
+        outcome = flow.sent_again(here.parts, here.caller, ticket, password)
     if isinstance(outcome, Wrong):
         known = flow.ticket_of(here.parts, here.caller, ticket)
         return _password(here, known, {outcome.field: outcome.error}, name, 422) if known else over(here)

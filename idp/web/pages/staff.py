@@ -32,6 +32,8 @@ def blueprint(parts: Parts) -> Blueprint:
             return over(here)
         typed = field("identifier"), field("name"), field("new_password"), field("repeat_password")
         outcome = flow.accept(parts, here.caller, token, *typed)
+        if isinstance(outcome, Over):
+            outcome = flow.sent_again(parts, here.caller, token, typed[0], typed[2])
         match outcome:
             case Wrong():
                 return _page(here, token, {outcome.field: outcome.error}, 422)

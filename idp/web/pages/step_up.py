@@ -1,7 +1,5 @@
 """Pages of the second factor: the app's code, or a recovery code in its place."""
 
-from collections.abc import Mapping
-
 from flask import Blueprint, Response
 
 from idp.authn.throttle import Throttled
@@ -10,7 +8,7 @@ from idp.flows.sign_in import Failed, SignedIn
 from idp.flows.step_up import Basis, Ended
 from idp.parts import Parts
 from idp.web.pages.common import current, problem_page, see_other
-from idp.web.pages.visit import Visit, field, onward, show, too_many, visit
+from idp.web.pages.visit import Errors, Visit, field, onward, show, visit
 
 PATH = "/sign-in/totp"
 RECOVERY = "/sign-in/recovery-code"
@@ -65,13 +63,13 @@ def blueprint(parts: Parts) -> Blueprint:
     return pages
 
 
-def render(here: Visit, errors: Mapping[str, str]) -> Response:
+def render(here: Visit, errors: Errors) -> Response:
     """The page for the app's code; the sign-in page where there is nothing to add a factor to."""
     base = flow.basis(here.parts, here.caller)
     return see_other(here.path("/sign-in")) if base is None else _code_page(here, base, errors)
 
 
-def _code_page(here: Visit, base: Basis, errors: Mapping[str, str], status: int = 200) -> Response:
+def _code_page(here: Visit, base: Basis, errors: Errors, status: int = 200) -> Response:
     to = place_to(here)
     links = {"recovery_code": here.path(RECOVERY, to=to)}
     if here.opened is not None:
@@ -89,7 +87,7 @@ def _code_page(here: Visit, base: Basis, errors: Mapping[str, str], status: int 
     )
 
 
-def _recovery_page(here: Visit, base: Basis, errors: Mapping[str, str], status: int = 200) -> Response:
+def _recovery_page(here: Visit, base: Basis, errors: Errors, status: int = 200) -> Response:
     to = place_to(here)
     return show(
         here,
@@ -118,7 +116,7 @@ def _judged(here: Visit, base: Basis, outcome: flow.Outcome, name: str) -> Respo
         case Failed(error):
             return again(here, base, {name: error}, 422)
         case Throttled():
-            return too_many(again(here, base, {"": "too_many"}), outcome)
+            return again(here, base, {"": outcome})
         case Ended():
             return ended(here)
 

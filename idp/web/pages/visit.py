@@ -28,8 +28,11 @@ from idp.web.pages.common import (
     see_other,
     speak_to,
 )
-from idp.web.wording import FIELD_ERRORS
+from idp.web.wording import FIELD_ERRORS, too_many
 from keys.tokens import token_hash
+
+Errors = Mapping[str, str | Throttled]
+"""Field → the key of its words in ``wording.FIELD_ERRORS``; or, under no field, that it was tried too often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,31 +122,30 @@ def show(
     template: str,
     *,
     status: int = 200,
-    errors: Mapping[str, str] | None = None,
+    errors: Errors | None = None,
     links: Mapping[str, str] | None = None,
     own: str | None = None,
     once: bool = False,
     **context: Any,
 ) -> Response:
-    """A page of this visit. ``errors``: field → key of the wording; ``own``: the GET path that stands for this page; ``once``: none does, so that
-    the page offers no other language, which would lead away from it."""
+    """A page of this visit. ``own``: the GET path that stands for this page; ``once``: none does, so that the page offers no other language, which
+    would lead away from it. After too many tries it is a 429 that says when to come back, in its header and in words (RFC 6585 §4)."""
     frame: dict[str, Any] = interaction_context(here.opened) if here.opened else {}
     if own is not None:
         frame["here"] = own
     if once:
         frame["language_links"] = ()
     frame["links"] = {**frame.get("links", {}), **(links or {})}
-    said = {name: FIELD_ERRORS[key] for name, key in (errors or {}).items()}
-    answer = page(template, status, errors=said, **{**frame, **context})
+    errors = errors or {}
+    wait = next((said.retry_after_s for said in errors.values() if isinstance(said, Throttled)), None)
+    said = {
+        name: FIELD_ERRORS[key] if isinstance(key, str) else too_many(key.retry_after_s) for name, key in errors.items()
+    }
+    answer = page(template, status if wait is None else 429, errors=said, **{**frame, **context})
+    if wait is not None:
+        answer.headers["Retry-After"] = str(wait)
     if here.fresh:
         answer.headers.add(*browser_cookie(here.browser))
-    return answer
-
-
-def too_many(answer: Response, throttled: Throttled) -> Response:
-    """Mark a page as the answer to too many tries."""
-    answer.status_code = 429
-    answer.headers["Retry-After"] = str(throttled.retry_after_s)
     return answer
 
 

@@ -1,0 +1,289 @@
+"""The last form of a journey, sent twice by one browser that never saw the first answer: one effect, and the second answer leads where the first
+would have (F34). Without JavaScript nothing guards the button."""
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from werkzeug.http import parse_cookie
+from werkzeug.test import TestResponse
+
+from idp.flows import staff
+from idp.flows.sessions import SAME_FORM_US
+from idp.records import Account, Consent, RecoveryCode, Session
+from tests.attacks.authorize_ground import answer as told_to_client
+from tests.kit.house import House
+from tests.kit.person import FORM, PASSWORD, Person, authorize, enrol, last_code, messages, totp_now
+
+NEW = "harbour lantern seven quilts"
+Click = Callable[[], TestResponse]
+Both = Callable[[Click], list[TestResponse]]
+
+
+def click(person: Person, /, **fields: str) -> Click:
+    """What the browser sends at each click: it has no answer, and no cookie of one, in between."""
+    action, hidden = person.form()
+    held = {f"__Host-yimen-{kind}": value for kind in ("session", "browser") if (value := person.cookie(kind))}
+    headers = {
+        "Cookie": "; ".join(f"{name}={value}" for name, value in held.items()),
+        "User-Agent": person.agent,
+        "Sec-Fetch-Site": "same-origin",
+    }
+    return lambda: person.house.request(
+        "POST",
+        action,
+        data=urlencode({**hidden, **fields}),
+        content_type=FORM,
+        headers=headers,
+        environ_overrides={"REMOTE_ADDR": person.remote},
+    )
+
+
+def land(person: Person, answer: TestResponse) -> TestResponse:
+    """The browser takes this answer alone."""
+    for line in answer.headers.getlist("Set-Cookie"):
+        ((name, value),) = list(parse_cookie(line.partition(";")[0]).items())
+        person.set_cookie(name.removeprefix("__Host-yimen-"), value)
+    person.page = answer
+    return person.get(answer.headers["Location"]) if answer.status_code == 303 else answer
+
+
+@pytest.fixture(params=["one after the other", "at once"])
+def both(request: pytest.FixtureRequest, house: House, monkeypatch: pytest.MonkeyPatch) -> Both:
+    """Sends both clicks: the second after the first is done, or both read and judged before either commits."""
+
+    def at_once(send: Click) -> list[TestResponse]:
+        gate, plain, turns = Barrier(2, timeout=10), type(house.parts.store).commit, iter(range(2))
+
+        def commit(self: Any, writes: Any) -> Any:
+            if next(turns, None) is not None:
+                gate.wait()
+            return plain(self, writes)
+
+        with monkeypatch.context() as patch, ThreadPoolExecutor(2) as pool:
+            patch.setattr(type(house.parts.store), "commit", commit)
+            return [done.result() for done in [pool.submit(send) for _ in range(2)]]
+
+    return at_once if request.param == "at once" else lambda send: [send(), send()]
+
+
+@pytest.fixture
+def li_wei(house: House) -> Person:
+    house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
+    house.clock.advance(60)
+    person = Person(house)
+    person.sign_in()
+    return person
+
+
+def at_the_password(person: Person, path: str, address: str, kind: str) -> None:
+    person.get(path)
+    person.submit(identifier=address)
+    person.submit(code=last_code(person.house, kind))
+
+
+@pytest.mark.attack("F34")
+def test_a_new_account(house: House, both: Both) -> None:
+    """One account; the second answer is the account page of who is signed in (DESIGN §2.2)."""
+    person = Person(house)
+    at_the_password(person, "/sign-up", "wang.fang@example.cn", "sign_up_code")
+    answers = both(click(person, name="王芳", new_password=NEW, repeat_password=NEW))
+    assert [(a.status_code, a.headers["Location"]) for a in answers] == [(303, "/account")] * 2
+    assert house.parts.store.count(Account) == len(house.events("account.created")) == 1
+    landed = [land(person, answer).request.path for answer in answers]
+    assert "/account" in landed
+
+
+@pytest.mark.attack("F34")
+def test_a_new_account_on_the_way_to_a_service(house: House) -> None:
+    """The service that asked is where it goes on (DESIGN §4)."""
+    person = Person(house)
+    authorize(person, house.register(), prompt="create")
+    person.submit(identifier="wang.fang@example.cn")
+    person.submit(code=last_code(house, "sign_up_code"))
+    send = click(person, name="王芳", new_password=NEW, repeat_password=NEW)
+    send()
+    assert 'id="consent-allow"' in land(person, send()).text
+    assert len(house.events("session.started")) == 1
+
+
+@pytest.mark.attack("F34")
+@pytest.mark.parametrize("password", ["", NEW + "!", PASSWORD])
+def test_a_new_account_is_opened_by_its_password_alone(house: House, password: str) -> None:
+    """Whoever sends another one learns and gets nothing, and it counts as a failure (ASVS 6.3.1)."""
+    person = Person(house)
+    at_the_password(person, "/sign-up", "wang.fang@example.cn", "sign_up_code")
+    first = click(person, name="王芳", new_password=NEW, repeat_password=NEW)
+    again = click(person, name="王芳", new_password=password, repeat_password=password)
+    first()
+    for _ in range(8):
+        answer = again()
+        assert answer.status_code == 400 and "Set-Cookie" not in answer.headers
+    assert len(house.events("session.started")) == 1
+    assert house.events("session.throttled")
+
+
+@pytest.mark.attack("F34")
+def test_a_new_password(house: House, both: Both) -> None:
+    """The password is changed once and told once; both answers say so (ASVS 6.4.3)."""
+    house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
+    house.clock.advance(60)
+    person = Person(house)
+    at_the_password(person, "/forgot", "li.wei@example.cn", "reset_code")
+    answers = both(click(person, new_password=NEW, repeat_password=NEW))
+    assert [(a.status_code, 'id="change-done"' in a.text) for a in answers] == [(200, True)] * 2
+    assert len(house.events("account.password_changed")) == len(messages(house, "password_changed")) == 1
+
+
+@pytest.mark.attack("F34")
+def test_a_used_reset_is_no_way_to_guess(house: House) -> None:
+    """Every other password counts as a failure of the account (ASVS 6.3.1)."""
+    house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
+    person = Person(house)
+    at_the_password(person, "/forgot", "li.wei@example.cn", "reset_code")
+    send = click(person, new_password=NEW, repeat_password=NEW)
+    wrong = click(person, new_password=NEW + "!", repeat_password=NEW + "!")
+    send()
+    assert [wrong().status_code for _ in range(8)] == [400] * 8
+    assert house.events("session.throttled")
+    assert send().status_code == 400, "nor is the right one told apart then"
+
+
+@pytest.mark.attack("F34")
+def test_whoever_signed_in_since_stays_signed_in(house: House) -> None:
+    """The second answer takes no cookie away (DESIGN §2.2)."""
+    house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
+    house.clock.advance(60)
+    person = Person(house)
+    at_the_password(person, "/forgot", "li.wei@example.cn", "reset_code")
+    action, hidden = person.form()
+    form = {**hidden, "new_password": NEW, "repeat_password": NEW}
+    person.post(action, form)
+    person.sign_in(password=NEW)
+    assert 'id="change-done"' in person.post(action, form).text
+    assert person.get("/account").request.path == "/account"
+
+
+@pytest.mark.attack("F34")
+def test_codes_that_are_kept(li_wei: Person) -> None:
+    """The second answer leads where the first does (DESIGN §2.2)."""
+    secret = re.search(r'id="totp-secret">([^<]+)<', li_wei.get("/account/totp").text)
+    assert secret is not None
+    li_wei.submit(totp=totp_now(li_wei.house, secret[1]))
+    send = click(li_wei, saved="1")
+    assert [(a.status_code, a.headers["Location"]) for a in (send(), send())] == [(303, "/account/second-step")] * 2
+
+
+@pytest.mark.attack("F34")
+def test_an_app_that_is_set_up(li_wei: Person, both: Both) -> None:
+    """One set of codes, shown once; the other answer says what happened and how to get others (ASVS 6.5.1)."""
+    house = li_wei.house
+    secret = re.search(r'id="totp-secret">([^<]+)<', li_wei.get("/account/totp?lang=en").text)
+    assert secret is not None
+    answers = both(click(li_wei, totp=totp_now(house, secret[1])))
+    shown = sorted(answers, key=lambda answer: answer.status_code)
+    assert [answer.status_code for answer in shown] == [200, 400]
+    assert "<li><code>" in shown[0].text and "<li><code>" not in shown[1].text
+    assert "您的身份验证器应用已设置" in shown[1].text and 'href="/sign-in?to=codes"' in shown[1].text
+    assert house.parts.store.count(RecoveryCode) == 10
+    house.clock.advance(61)
+    assert "您的身份验证器应用已设置" not in click(li_wei, totp="000000")().text
+
+
+@pytest.mark.attack("F34")
+def test_new_codes(li_wei: Person, both: Both) -> None:
+    """No answer shows codes that another answer has ended already, unless it came later (ASVS 6.5.1)."""
+    enrol(li_wei)
+    li_wei.get("/account/recovery-codes")
+    answers = both(click(li_wei))
+    stored = li_wei.house.parts.store.find(RecoveryCode)
+    assert len(stored) == 10 and {row.used_at for row in stored} == {None}
+    shown = [answer for answer in answers if answer.status_code == 200]
+    assert all(answer.headers["Location"] == "/account/recovery-codes" for answer in answers if answer not in shown)
+    codes = re.findall(r"<li><code>(.+?)</code>", shown[-1].text)
+    again = Person(li_wei.house)
+    again.sign_in()
+    again.get("/sign-in/recovery-code")
+    assert again.submit(recovery_code=codes[0]).request.path == "/account"
+
+
+@pytest.mark.attack("F34")
+def test_a_consent(li_wei: Person, both: Both) -> None:
+    """One consent, one event, one code; both answers lead on (RFC 6749 §10.5)."""
+    house = li_wei.house
+    authorize(li_wei, house.register())
+    answers = both(click(li_wei, decision="allow"))
+    assert len({(answer.status_code, answer.headers["Location"]) for answer in answers}) == 1
+    assert "code" in told_to_client(land(li_wei, answers[1]))
+    assert len(house.events("consent.given")) == house.parts.store.count(Consent) == 1
+
+
+@pytest.mark.attack("F34")
+def test_a_refusal(li_wei: Person) -> None:
+    """The client hears the same twice; it is one refusal (RFC 6749 §4.1.2.1)."""
+    house = li_wei.house
+    authorize(li_wei, house.register())
+    send = click(li_wei, decision="deny")
+    heard = [told_to_client(send()) for _ in range(2)]
+    assert heard[0] == heard[1] and heard[0]["error"] == "access_denied" and heard[0]["state"] == "st"
+    assert len(house.events("consent.denied")) == 1
+    allowed = click(li_wei, decision="allow")()
+    assert "code" not in allowed.headers["Location"] and land(li_wei, allowed).status_code == 400
+
+
+@pytest.mark.attack("F34")
+def test_two_answers_to_two_requests_of_one_service(li_wei: Person, both: Both) -> None:
+    """None is lost: what could not be joined with the other is asked again (GDPR art. 7(1))."""
+    app, pages = li_wei.house.register(), []
+    for scope in ("openid email", "openid phone"):
+        authorize(li_wei, app, scope=scope)
+        pages.append(click(li_wei, decision="allow"))
+    turn = iter(pages)
+    answers = both(lambda: next(turn)())  # noqa: PLW0108  the next for each
+    for answer in answers:
+        if 'id="consent-allow"' in land(li_wei, answer).text:
+            li_wei.submit(decision="allow")
+    assert "code" in told_to_client(authorize(li_wei, app, scope="openid email phone", prompt="none"))
+
+
+@pytest.mark.attack("F34")
+def test_a_deletion(li_wei: Person, both: Both) -> None:
+    """Asked once, told once; the second answer is no sign-in page, on which the account would be kept (GDPR art. 17)."""
+    house = li_wei.house
+    li_wei.get("/account/delete")
+    answers = both(click(li_wei, sure="1"))
+    assert [(a.status_code, 'id="delete-done"' in a.text) for a in answers] == [(200, True)] * 2
+    days = {re.findall(r"<strong>(.*?)</strong>", answer.text)[0] for answer in answers}
+    assert len(days) == len(house.events("erasure.asked")) == len(messages(house, "erasure_asked")) == 1
+    assert house.parts.store.count(Session, {"ended_at": None}) == 0
+    assert all("Max-Age=0" in answer.headers["Set-Cookie"] for answer in answers)
+
+
+@pytest.mark.attack("F34")
+def test_a_deletion_is_told_again_to_its_form_alone(li_wei: Person) -> None:
+    """Not later, not without its proof, and not once somebody signed in (ASVS 3.5.1)."""
+    house = li_wei.house
+    li_wei.get("/account/delete")
+    send, unproven = click(li_wei, sure="1"), click(li_wei, sure="1", proof="x")
+    send()
+    assert unproven().headers["Location"] == "/sign-in"
+    house.clock.advance(SAME_FORM_US // 1_000_000)
+    assert send().headers["Location"] == "/sign-in"
+    Person(house).sign_in()
+    assert send().headers["Location"] == "/sign-in"
+
+
+@pytest.mark.attack("F34")
+def test_a_staff_link(house: House, both: Both) -> None:
+    """One account; both answers lead to its second factor (DESIGN §2.2)."""
+    person = Person(house)
+    person.get(staff.staff_link(house.parts, ["auditor"], now=house.clock()).removeprefix(house.config.issuer))
+    filled = {"identifier": "wang.audit", "name": "", "new_password": NEW, "repeat_password": NEW}
+    answers = both(click(person, **filled))
+    assert [(a.status_code, a.headers["Location"]) for a in answers] == [(303, "/sign-in/enrol")] * 2
+    assert house.parts.store.count(Account) == 1
+    assert 'id="totp-secret"' in land(person, answers[1]).text
