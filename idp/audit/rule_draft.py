@@ -17,6 +17,13 @@ SEVERITIES: Final[dict[str, Severity]] = {"low": "low", "medium": "medium", "hig
 REASONS: Final = ("incident", "noise", "gap", "trial")
 """Why a rule is written or changed: something happened, it told of too much, something was not noticed, it is tried out."""
 LONGEST_NAME, LONGEST_ABOUT = 60, 300
+UNITS: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("d", "day", "days", "天"), 86_400),
+    **dict.fromkeys(("h", "hour", "hours", "小时"), 3600),
+    **dict.fromkeys(("min", "minute", "minutes", "分钟", "分"), 60),
+    **dict.fromkeys(("", "s", "second", "seconds", "秒"), 1),
+}
+"""Word of a length of time → seconds; the pages' own words are among them, in each language."""
 RESERVED: Final = frozenset({"new"})
 """Names that are an address of the console's own."""
 
@@ -53,8 +60,8 @@ def named(typed: str) -> str:
 
 
 def drafted(base: Watched, typed: Mapping[str, str], group: Sequence[str], known: Sequence[str]) -> Rule:
-    """The rule that a form says: ``about``, ``count``, ``within`` (seconds), ``distinct`` (or empty), ``severity``. Raises Bad that names every wrong
-    field."""
+    """The rule that a form says: ``about``, ``count``, ``within`` (as :func:`span` takes it), ``distinct`` (or empty), ``severity``. Raises Bad that
+    names every wrong field."""
     errors: dict[str, str] = {}
     about = " ".join(typed.get("about", "").split())
     if not about or len(about) > LONGEST_ABOUT or not about.isprintable():
@@ -71,7 +78,7 @@ def drafted(base: Watched, typed: Mapping[str, str], group: Sequence[str], known
         kind=base.kind,
         where=base.where,
         count=number(typed.get("count", ""), MAX_COUNT),
-        within=number(typed.get("within", ""), MAX_WITHIN),
+        within=span(typed.get("within", ""), MAX_WITHIN),
         severity=SEVERITIES.get(typed.get("severity", ""), "low"),
         group=tuple(name for name in GROUPS if name in group),
         distinct=distinct or None,
@@ -89,3 +96,17 @@ def number(text: str, most: int) -> int:
     word = text.strip()
     found = int(word) if word.isascii() and word.isdigit() and len(word) < 10 else 0
     return found if found <= most else 0
+
+
+def span(text: str, most: int) -> int:
+    """Seconds of ``30 d``, ``1 hour``, ``10 分钟`` or a number alone; 0 for what is none up to ``most``."""
+    word = text.strip()
+    digits = word[: len(word) - len(word.lstrip("0123456789"))]
+    found = number(digits, most) * UNITS.get(word[len(digits) :].strip().lower(), 0)
+    return found if found <= most else 0
+
+
+def spelled(seconds: int) -> str:
+    """Seconds in the largest unit of which they are a whole number: ``7 d``, ``90 min``."""
+    unit = next(unit for unit in ("d", "h", "min", "s") if not seconds % UNITS[unit])
+    return f"{seconds // UNITS[unit]} {unit}"

@@ -49,6 +49,7 @@ def ack(alert_id: str, outcome: str, as_json: bool) -> None:
 def rules(starter: bool, as_json: bool) -> None:
     """The rules as they are in use: the file's, with what staff switched off or changed in the console, and those that staff wrote there. Exit code 1
     and the reason when the file can't be used."""
+    from idp.audit.rule_draft import spelled
     from idp.flows import alert_rules
 
     if starter:
@@ -57,12 +58,13 @@ def rules(starter: bool, as_json: bool) -> None:
     written = alert_rules.load_rules(configuration())
     with opened() as parts:
         found = alert_rules.held(parts, written, alert_rules.rows(parts))
-    names = ("severity", "count", "within")
     show(
         [
             {
                 "rule": name,
-                **{field: getattr(one.rule, field) for field in names},
+                "severity": one.rule.severity,
+                "count": one.rule.count,
+                "within": one.rule.within if as_json else spelled(one.rule.within),
                 "live": one.state == alert_rules.ON,
                 "changed": one.changed,
                 "of": "console" if one.own else "file",

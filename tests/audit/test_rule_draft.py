@@ -3,7 +3,7 @@
 import pytest
 
 from idp.audit.alerts import MAX_COUNT, MAX_WITHIN
-from idp.audit.rule_draft import Watched, drafted, named, watched
+from idp.audit.rule_draft import Watched, drafted, named, span, spelled, watched
 from idp.audit.search import Bad, parse
 from idp.flows.alert_rules import fields, kinds
 
@@ -69,6 +69,43 @@ def test_a_form_is_a_rule() -> None:
     rule = drafted(BASE, {**TYPED, "distinct": "person"}, ["address"], kinds())
     assert (rule.about, rule.count, rule.within, rule.severity) == ("Many wrong passwords", 3, 60, "high")
     assert (rule.group, rule.distinct, rule.kind) == (("address",), "person", ("session.refused",))
+
+
+@pytest.mark.parametrize(
+    ("typed", "seconds"),
+    [
+        ("60", 60),
+        (" 60 ", 60),
+        ("60s", 60),
+        ("10 min", 600),
+        ("10 Minutes", 600),
+        ("90 分钟", 5400),
+        ("1 h", 3600),
+        ("1小时", 3600),
+        ("7 d", MAX_WITHIN),
+        ("7 天", MAX_WITHIN),
+        ("8 d", 0),
+        ("30 d", 0),
+        ("0 d", 0),
+        ("d", 0),
+        ("1.5 h", 0),
+        ("-1 h", 0),
+        ("1 h 5 min", 0),
+        ("1 week", 0),
+        ("٣ d", 0),
+        ("9" * 400 + " d", 0),
+        ("", 0),
+    ],
+)
+def test_a_length_of_time_is_typed_with_its_unit(typed: str, seconds: int) -> None:
+    assert span(typed, MAX_WITHIN) == seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(1, "1 s"), (61, "61 s"), (5400, "90 min"), (7200, "2 h"), (86_400, "1 d"), (90_000, "25 h")]
+)
+def test_a_length_of_time_is_told_in_its_largest_unit_and_taken_back(seconds: int, text: str) -> None:
+    assert spelled(seconds) == text and span(text, MAX_WITHIN) == seconds
 
 
 @pytest.mark.parametrize(

@@ -323,6 +323,22 @@ def test_words_of_a_rule_are_never_markup(watch: Person) -> None:
     assert act(watch, "try", about=words).status_code == 200 and "<script>x" not in watch.page.text
 
 
+@pytest.mark.parametrize(("lang", "shown"), [("en", "10 minutes"), ("zh", "10 分钟")])
+def test_the_window_is_shown_and_taken_with_its_unit(house: House, lang: str, shown: str) -> None:
+    """The form gives back what it shows; another unit is taken too; plain seconds as ever"""
+    watch, path = auditor(house), "/console/rules/code-replayed"
+
+    def kept(within: str, live: str = "on") -> int:
+        watch.get(f"{path}?lang={lang}")
+        fields = {"do": "save", "live": live, "count": "1", "reason": "gap", "within": within}
+        assert watch.submit(fields, form=1).status_code == 200
+        return alert_rules.there(house.parts)["code-replayed"].rule.within
+
+    assert f'value="{shown}"' in watch.get(f"{path}?lang={lang}").text
+    assert kept(shown, "off") == 600
+    assert [kept(typed) for typed in ("2 h", "1 天", "90")] == [7200, 86_400, 90]
+
+
 @pytest.mark.parametrize(
     ("count", "within", "made"),
     [

@@ -188,6 +188,8 @@ def test_an_operator_lists_tries_and_acknowledges(tmp_path, prepared_house, file
     assert idp.ask("alerts", "list") == []
     rules = idp.ask("alerts", "rules")
     assert {"code-replayed", "log-not-whole"} <= {rule["rule"] for rule in rules}
+    assert {rule["within"] for rule in rules if rule["rule"] == "code-replayed"} == {600}
+    assert "10 min" in idp.run("alerts", "rules").stdout
     assert idp.run("alerts", "rules", "--starter").stdout.startswith("# The starter set")
     assert [t["rule"] for t in idp.ask("alerts", "test", "--rules", file)] == []
     assert idp.run("alerts", "ack", "00" * 16, "--as", "handled").exit_code == 1

@@ -61,7 +61,7 @@ def rules() -> dict[str, dict[str, dict[str, Any]]]:
             "operator": {"place": "rules", "rules": [RULE], "removed": [], "alerts": False, "standing": ""},
         },
         "console_rule": {
-            "normal": RULED | {"values": {"count": 20, "within": 600, "live": "on"}},
+            "normal": RULED | {"values": {"count": 20, "within": "10 minutes", "live": "on"}},
             "error": RULED | {"rule": RULE | {"live": False}, "errors": {"count": CASE_ERRORS["rule_numbers"]}},
             "operator": RULED | {"place": "rules", "changes": False},
             "own": RULED | {"rule": RULE | {"own": True, "blind": True}, "preview": TRIED},
@@ -77,7 +77,7 @@ def rules() -> dict[str, dict[str, dict[str, Any]]]:
             "removed": RULED | {"rule": RULE | {"own": True, "live": False, "removed": True}},
         },
         "console_rule_new": {
-            "normal": NEW_RULE | {"values": {"count": 10, "within": 600, "severity": "medium"}},
+            "normal": NEW_RULE | {"values": {"count": 10, "within": "10 minutes", "severity": "medium"}},
             "tried": NEW_RULE | {"preview": TRIED | {"whole": True}},
             "unknown": NEW_RULE | {"preview": {"known": False}},
             "error": NEW_RULE | {"errors": {"name": CASE_ERRORS["rule_taken"], "count": CASE_ERRORS["rule_count"]}},

@@ -3,6 +3,8 @@
 import pytest
 from flask_babel import force_locale
 
+from idp.audit.alerts import MAX_WITHIN
+from idp.audit.rule_draft import span
 from idp.web.spans import span_words, wait_words
 from tests.web.face_preview import make_preview
 
@@ -49,3 +51,12 @@ def test_a_wait_is_told_in_the_largest_unit_rounded_up(seconds: int, english: st
         for locale, told in (("en", english), ("zh_Hans", chinese)):
             with force_locale(locale):
                 assert wait_words(seconds) == told
+
+
+@pytest.mark.parametrize("seconds", [1, 59, 60, 90, 600, 3600, 5400, 86_400, MAX_WITHIN])
+def test_the_form_takes_what_the_page_tells(seconds: int) -> None:
+    """A rule's window in the words of either language"""
+    with PAGES.test_request_context("/"):
+        for locale in ("en", "zh_Hans"):
+            with force_locale(locale):
+                assert span(span_words(seconds), MAX_WITHIN) == seconds

@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _
 
 from idp.audit.alerts import MAX_COUNT, MAX_WITHIN, Rule, changed, written
 from idp.audit.alerts import Change as Numbers
-from idp.audit.rule_draft import GROUPS, REASONS, SEVERITIES, Watched, drafted, named, number, watched
+from idp.audit.rule_draft import GROUPS, REASONS, SEVERITIES, Watched, drafted, named, number, span, watched
 from idp.audit.search import Bad, Query, pairs, parse
 from idp.errors import Refusal
 from idp.flows import alert_rules as flow
@@ -154,7 +154,7 @@ def _draft(found: Held, *, tried: bool = False) -> Rule:
     """The rule as the form says it: of a file's rule its numbers alone. Raises Bad."""
     if found.own:
         return _typed_rule(Watched(found.rule.kind, found.rule.where), tried=tried)
-    numbers = Numbers(count=number(field("count"), MAX_COUNT), within=number(field("within"), MAX_WITHIN))
+    numbers = Numbers(count=number(field("count"), MAX_COUNT), within=span(field("within"), MAX_WITHIN))
     if not numbers.count or not numbers.within:
         raise Bad({"count": "rule_numbers"})
     return changed(found.written, numbers)
@@ -214,7 +214,9 @@ def _begin(
         action=NEW,
         own=f"{NEW}?{urlencode(own)}",
         wrong={"" if name == "search" else name: word for name, word in errors.items()},
-        values=_typed() if posted else {"count": COUNT, "within": WITHIN_S, "severity": "medium"},
+        values=_typed()
+        if posted
+        else {"count": COUNT, "within": LazyString(span_words, WITHIN_S), "severity": "medium"},
         chosen=_chosen() if posted else [],
         search=None if unusable else urlencode(own),
         change=f"/console/events?{urlencode(own)}",
@@ -242,7 +244,7 @@ def _one(
     kept = {
         "about": held.about,
         "count": held.count,
-        "within": held.within,
+        "within": LazyString(span_words, held.within),
         "severity": held.severity,
         "distinct": held.distinct or "",
         "live": "on" if line["live"] else "off",
