@@ -29,6 +29,8 @@ DERIVED = frozenset((*TRACED, HOURS, LATE))
 was seen more than ``LATE_US`` after it happened."""
 LATE_US = 60 * SECOND
 SEALED = "sealed"
+_ALARM, _ALERT = "audit.alarmed", "alert"
+"""The log's alarm, and its field that names the alert which it is by itself."""
 Severity = Literal["low", "medium", "high"]
 _FIELD = "abcdefghijklmnopqrstuvwxyz_"
 
@@ -211,6 +213,8 @@ class Watcher:
         rule = self._rules[name]
         if any(head.get(field) != value for field, value in rule.where.items()):
             return None
+        if rule.count == 1 and head.get("kind") == _ALARM and head.get(_ALERT):
+            return None  # it was told when it was sounded
         if any(field in TRACED and field not in head for field in _fields(rule)):
             return None
         group = " ".join(f"{field}={_word(head.get(field))}" for field in rule.group)

@@ -490,11 +490,13 @@ class ExportMade(Fact, frozen=True, kw_only=True):
 
 
 class LogAlarmed(Fact, frozen=True, kw_only=True):
-    """The log is not what was signed or remembered. ``what`` in the verifier's words; ``index`` the first bad one, -1 for the whole tree."""
+    """The log is not what was signed or remembered. ``what`` in the verifier's words; ``index`` the first bad one, -1 for the whole tree; ``alert``:
+    the id of the alert that was raised with it."""
 
     KIND = "audit.alarmed"
     what: str
     index: int = -1
+    alert: str = ""
 
 
 class LogAccepted(Fact, frozen=True, kw_only=True):

@@ -159,8 +159,9 @@ def _log(config: Config) -> str:
     """Whole at its end, remembered outside of the database, and no alarm; the rest is `idp audit verify`'s."""
     from idp.app import close_parts, open_parts
     from idp.audit.verify import Bad
-    from idp.flows.log_health import alarm, lag
+    from idp.flows.log_health import lag
     from idp.flows.log_memory import ADVICE, check, had
+    from idp.flows.log_waiting import alarm
     from idp.flows.sequencer import log_signer
 
     parts = open_parts(config)

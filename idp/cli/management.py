@@ -93,7 +93,7 @@ class Management:
 
     def _log(self) -> str:
         """An alarm that stops issuing is a reason to look away; one that does not is a metric."""
-        from idp.flows.log_health import alarm
+        from idp.flows.log_waiting import alarm
 
         try:
             parts = self._parts

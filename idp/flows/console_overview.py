@@ -10,10 +10,11 @@ from idp.audit.kinds import REFUSALS
 from idp.audit.tiles import WIDTH
 from idp.audit.verify import Bad
 from idp.flows import log_alerts
-from idp.flows.log_health import alarm, lag
+from idp.flows.log_health import lag
 from idp.flows.log_memory import check, sound_alarm
 from idp.flows.log_reading import CHECKED, COSIGNED, checkpoint
 from idp.flows.log_reading import consistency as extends
+from idp.flows.log_waiting import alarm
 from idp.flows.sequencer import Damaged, head, log_signer
 from idp.parts import Parts
 from idp.ports import Insert, Op

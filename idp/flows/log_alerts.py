@@ -20,6 +20,7 @@ from idp.flows import alert_rules, colleagues
 from idp.flows.ids import raw_id
 from idp.flows.log_health import WATCHED
 from idp.flows.log_reading import event_by_id, events_between, found_by_id
+from idp.flows.log_waiting import raising, tidy, waiting
 from idp.flows.people import Person
 from idp.flows.sequencer import head
 from idp.parts import Parts
@@ -67,6 +68,7 @@ class Watch:
 
     def step(self) -> int:
         """Look at the next events; how many. Raises Unavailable."""
+        tidy(self._parts)
         start, rows = self._position(), alert_rules.rows(self._parts)
         if self._watcher is None or rows != self._rows:
             rules = alert_rules.at_work(alert_rules.held(self._parts, self._rules, rows))
@@ -76,7 +78,7 @@ class Watch:
         if end <= start:
             return 0
         found = _heads(self._parts, self._watcher, start, end, self._parts.clock(), self._places)
-        writes: list[Write] = [_event(self._parts, alert) for alert in found]
+        writes = [write for alert in found for write in _raised(self._parts, alert)]
         place = TreeHead(NAME, end, b"", 0, b"", self._parts.clock())
         if not isinstance(self._parts.store.commit([*writes, Insert(place, on_conflict="replace")]), Committed):
             raise Unavailable("database")
@@ -91,6 +93,8 @@ class Watch:
             place = TreeHead(NAME, size, b"", 0, b"", self._parts.clock())
             self._parts.store.commit([Insert(place, on_conflict="ignore")])
             return size
+        if found.size > size > 0:  # cut, and accepted: what comes next is news, though the log was longer once
+            self._parts.store.commit([Insert(msgspec.structs.replace(found, size=size), on_conflict="replace")])
         return min(found.size, size)
 
 
@@ -105,8 +109,8 @@ def shown(parts: Parts, *, open_only: bool, limit: int) -> list[dict[str, Any]]:
     rows = {
         row.alert_id.hex(): row.outcome for row in parts.store.find(AlertDone, order=("-created_at",), limit=10_000)
     }
-    found = []
-    for told in _of_kind(parts, RAISED):
+    found: list[dict[str, Any]] = []
+    for told in _raised_lately(parts):
         outcome = rows.get(told["id"]) or outcomes.get(told["id"])
         if not (open_only and outcome):
             found.append({**told, "outcome": outcome})
@@ -228,7 +232,7 @@ def networks_of(parts: Parts, ids: Sequence[bytes]) -> dict[bytes, dict[str, str
     return {row.event_id: {field: getattr(row, size).hex() for field, size in TRACED.items()} for row in rows}
 
 
-def _event(parts: Parts, alert: Alert) -> Insert:
+def _raised(parts: Parts, alert: Alert) -> list[Write]:
     fact = AlertRaised(
         rule=alert.rule,
         severity=alert.severity,
@@ -237,7 +241,14 @@ def _event(parts: Parts, alert: Alert) -> Insert:
         first=alert.first,
         last=alert.last,
     )
-    return record(fact, at=parts.clock(), entropy=parts.entropy)
+    return raising(parts, fact)[1]
+
+
+def _raised_lately(parts: Parts) -> Iterator[dict[str, Any]]:
+    """The heads of all alerts, those that wait for their leaf first; each part the newest first."""
+    waits = {name.hex(): event for name, (event, _) in reversed(waiting(parts).items())}
+    yield from (msgspec.json.decode(event.head) for event in waits.values())
+    yield from (told for told in _of_kind(parts, RAISED) if told["id"] not in waits)
 
 
 def _of_kind(parts: Parts, kind: str) -> Iterator[dict[str, Any]]:

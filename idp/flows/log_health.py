@@ -1,23 +1,17 @@
 """How the audit log does, in numbers that the database tells: for metrics and health, whoever keeps it."""
 
 from idp.audit.alerts import LATE_US
-from idp.flows.log_memory import ALARM
 from idp.flows.log_reading import COSIGNED, events_between
+from idp.flows.log_waiting import alarm
 from idp.flows.sequencer import SECOND, Damaged, head
 from idp.parts import Parts
 from idp.ports import Op
-from idp.records import Event, EventPending, Generation, TreeHead
+from idp.records import Event, EventPending, TreeHead
 
 WATCHED = "alerts"
 """The head up to which the rules have looked."""
 Measure = tuple[str, float]
 """What it means, and the value."""
-
-
-def alarm(parts: Parts) -> bool:
-    """Whether there is an alarm that nobody accepted. Raises Unavailable."""
-    known = parts.store.one(Generation, kind=ALARM)
-    return known is not None and known.n != 0
 
 
 def lag(parts: Parts) -> int:

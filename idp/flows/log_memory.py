@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from idp.audit import note
+from idp.audit.cases import AlertRaised
 from idp.audit.events import LogAccepted, LogAlarmed, record
 from idp.audit.merkle import leaf_hash
 from idp.audit.note import Checkpoint, NoteError
@@ -18,14 +19,13 @@ from idp.caches import Generations
 from idp.errors import Unavailable
 from idp.flows.log_reading import TileReader, leaves_of, rows_of, seqs_of
 from idp.flows.log_verify import check_rows, check_signature
+from idp.flows.log_waiting import ALARM, ALARM_RULE, raising, waiting
 from idp.flows.restored import end_again_all
 from idp.flows.sequencer import ACCEPTED, LOG, LogSigner, head
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Update, Write
 from idp.records import Generation, TreeBundle, TreeHead
 
-ALARM: Final = "log-alarm"
-"""The generation row that every process reads anyway; not 0 while there is an alarm."""
 LOSING: Final = ("restored", "failover", "lost")
 """Reasons to accept a log that say that commits are gone."""
 ADVICE = "look with `idp audit verify`; once you know why, `idp audit accept` goes on with the log as it is"
@@ -89,13 +89,22 @@ def remember(parts: Parts, signer: LogSigner) -> TreeHead:
 
 
 def sound_alarm(parts: Parts, bad: Bad) -> bool:
-    """Record an alarm, once until it is accepted; whether it is new. Raises Unavailable."""
+    """Record an alarm and its alert, once until it is accepted; whether it is new. One that stands without its alert has not been told: it is sounded
+    anew. Raises Unavailable."""
     known = parts.store.one(Generation, kind=ALARM)
-    if known is not None and known.n:
+    if known is not None and known.n and any(how.again for _, how in waiting(parts).values()):
         return False
-    fact = LogAlarmed(what=bad.what, index=-1 if bad.index is None else bad.index)
-    event = record(fact, at=parts.clock(), entropy=parts.entropy)
-    done = parts.store.commit([Insert(Generation(ALARM, 1), on_conflict="replace"), event])
+    index = -1 if bad.index is None else bad.index
+    alert, told = raising(
+        parts, AlertRaised(rule=ALARM_RULE, severity="high", group="", count=1, first=index, last=index)
+    )
+    fact = LogAlarmed(what=bad.what, index=index, alert=alert.id.hex())
+    sounded = (
+        Insert(Generation(ALARM, 1))
+        if known is None
+        else Update(Generation, {"kind": ALARM, "n": known.n}, {"n": known.n + 1})
+    )
+    done = parts.store.commit([sounded, *told, record(fact, at=parts.clock(), entropy=parts.entropy)])
     parts.generations.reread()
     return isinstance(done, Committed)
 

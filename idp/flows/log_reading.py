@@ -13,6 +13,7 @@ from idp.audit.tiles import ENTRIES, HASH, WIDTH, Tile
 from idp.audit.verify import entry_of
 from idp.errors import Code, Refusal
 from idp.flows.ids import raw_id
+from idp.flows.log_waiting import waiting
 from idp.flows.sequencer import Damaged, head, tile
 from idp.parts import Parts
 from idp.ports import Op
@@ -108,15 +109,17 @@ def events_between(parts: Parts, start: int, end: int, *, gaps: bool = False) ->
 
 
 def found_by_id(parts: Parts, event_id: str) -> Event | None:
-    """The event of an id in hex; None for one that is not in the tree (yet)."""
+    """The event of an id in hex; None for one that is not in the tree (yet), unless it is an alert."""
     raw = raw_id(event_id)
     lines = parts.store.find(EventFacet, {"facet": ID, "value": raw}, limit=1) if raw else []
     row = parts.store.one(Event, seq=lines[0].seq) if lines else None
-    return row if row is not None and row.id == raw else None
+    if row is not None and row.id == raw:
+        return row
+    return waiting(parts).get(raw, (None,))[0] if raw else None
 
 
 def event_by_id(parts: Parts, event_id: str) -> Event:
-    """The event of an id in hex. Raises Refusal(invalid_request) for one that is not in the tree (yet)."""
+    """The event of an id in hex. Raises Refusal(invalid_request) for one that is not in the tree (yet), unless it is an alert."""
     event = found_by_id(parts, event_id)
     if event is None:
         text = "There is no event of this id in the log. A new one is there within a second."

@@ -32,6 +32,7 @@ MOST_ROWS: Final = 512
 """Lines of the index in one statement."""
 NAMED: Final = 5
 """So many of the events that wait wrongly are named."""
+NO_NAME: Final = "one without an id"
 MANY: Final = 10 * BATCH
 DAMAGED: Final = "audit log: the stored tree is not what was signed; run `idp audit verify`"
 
@@ -89,7 +90,11 @@ def step(parts: Parts, signer: LogSigner, now: int, limit: int = BATCH) -> int:
     events = parts.store.unsequenced(old.last_seq, limit)
     if not events:
         return 0
-    if any(len(e.entry) != HASH for e in events):
+    try:
+        entries = all(len(e.entry) == HASH for e in events)
+    except TypeError:  # SQLite keeps a number where bytes belong
+        entries = False
+    if not entries:
         raise Damaged
     if not all(map(fits, events)) and not _accepted(parts, old):
         raise Damaged(_misfits(events))
@@ -100,8 +105,15 @@ def step(parts: Parts, signer: LogSigner, now: int, limit: int = BATCH) -> int:
         if head(parts) != old:  # another leader was faster
             return 0
         raise Damaged from None
-    done = parts.store.commit(_writes(old, grown, events, signer, now))
-    return len(events) if isinstance(done, Committed) else 0
+    try:
+        writes = _writes(old, grown, events, signer, now)
+    except (TypeError, ValueError, AttributeError):  # let in by an operator, but no index can hold what its columns are
+        raise Damaged(_misfits(events)) from None
+    if isinstance(parts.store.commit(writes), Committed):
+        return len(events)
+    if head(parts) == old:  # no other leader was faster: the stored head is such that it can't be moved
+        raise Damaged
+    return 0
 
 
 def catch_up(parts: Parts, signer: LogSigner, now: int, most: int = MANY) -> int:
@@ -160,7 +172,14 @@ def _accepted(parts: Parts, old: TreeHead) -> bool:
 
 def _misfits(events: Sequence[Event]) -> Bad:
     """Which events of a batch do not fit their entries."""
-    return unlike_written([event.id.hex() for event in events if not fits(event)])
+    return unlike_written([_name(event) for event in events if not fits(event)])
+
+
+def _name(event: Event) -> str:
+    try:
+        return event.id.hex()
+    except AttributeError:  # SQLite keeps a text where bytes belong
+        return NO_NAME
 
 
 def unlike_written(names: Sequence[str]) -> Bad:

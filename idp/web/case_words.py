@@ -161,7 +161,9 @@ STARTER_RULES: dict[str, LazyString] = {
     ),
     "key-activated-in-an-emergency": _("A signing key was activated before its time."),
     "log-taken-away": _("The audit log was exported."),
-    "log-not-whole": _("The audit log is not what was signed and remembered."),
+    "log-not-whole": _(
+        "The audit log is not what was signed and remembered. It is told at once, also while the log stands still and while this rule is off."
+    ),
     "witness-disagrees": _("A witness saw another log of our name."),
     "one-address-many-accounts": _(
         "One address fails at many accounts: passwords are being sprayed, or stolen ones tried."

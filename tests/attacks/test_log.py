@@ -1,18 +1,24 @@
 """Attacks on the log of every access: rows edited, swapped and deleted by hand; yesterday's copy; wildcards in what is searched for."""
 
+from contextlib import suppress
+
 import pytest
 from click.testing import CliRunner
 
 from idp.audit.counts import DAY
 from idp.audit.search import Query
 from idp.cli import main
-from idp.flows.log_health import alarm, measures
+from idp.flows.log_alerts import RAISED, Watch, shown
+from idp.flows.log_health import measures
 from idp.flows.log_memory import accept
 from idp.flows.log_search import search
+from idp.flows.log_stream import Stream
+from idp.flows.log_waiting import alarm
 from idp.flows.sequencer import Damaged, head, log_signer
 from idp.records import Event, EventCount
 from tests.journeys.test_console import auditor
 from tests.journeys.test_log_memory import brought_back, keeper
+from tests.journeys.test_log_stream import Taker
 from tests.journeys.test_log_verify import Insider, found, written
 from tests.journeys.test_sequencer import happen
 from tests.kit.house import House
@@ -170,6 +176,69 @@ def test_whoever_looks_sees_that_the_log_stands_still(any_house: House) -> None:
     assert "The log is not what was signed. Tell whoever runs the house" in page
 
 
+@pytest.mark.attack("A155", "F28", "F46")
+def test_a_row_put_in_by_hand_silences_no_alert(any_house: House) -> None:
+    """Whoever stops the log is told of at once, to all who hear of alerts (ASVS 16.4.2; DESIGN §1: the insider who rewrites history)"""
+    house, soc, siem = any_house, Taker(), Taker()
+    written(house, 40)
+    streams = Stream(house.parts, soc, only=RAISED), Stream(house.parts, siem)
+    for stream in streams:
+        while stream.step():
+            pass
+    siem.got.clear()
+    Watch(house.parts).step()
+    forged(house)
+    Insider(house).do("INSERT INTO generations (kind, n) VALUES ('log-alarm', 1)")  # as if it had been told
+    with pytest.raises(Damaged):
+        keeper(house).sequence()
+    house.clock.advance(2)
+    for stream in streams:
+        stream.step()
+    assert [line["rule"] for line in soc.got] == [line["rule"] for line in siem.got] == ["log-not-whole"]
+    assert [told["rule"] for told in shown(house.parts, open_only=True, limit=10)] == ["log-not-whole"]
+    page = auditor(house).get("/console/alerts?lang=en").text
+    assert "Log not whole" in page and "No alert is open" not in page
+
+
+NO_EVENTS = {
+    "its id is a text": "'{id}', at, kind, client_id, actor, head, salt, fields, entry",
+    "its entry is a number": "x'{id}', at, kind, client_id, actor, head, salt, fields, 7",
+    "its time is a text": "x'{id}', 'now', kind, client_id, actor, head, salt, fields, entry",
+    "its head is a number": "x'{id}', at, kind, client_id, actor, 7, salt, fields, entry",
+}
+
+
+@pytest.mark.attack("A155", "F28")
+@pytest.mark.parametrize("what", NO_EVENTS)
+def test_a_row_that_is_no_event_at_all_is_an_alarm(house: House, what: str) -> None:
+    """SQLite takes any type in any column; the sequencer does not just fail again and again (ASVS 16.4.2)"""
+    written(house, 40)
+    values = NO_EVENTS[what].format(id="ab" * 16)
+    Insider(house).do(
+        "INSERT INTO events (id, at, kind, client_id, actor, head, salt, fields, entry)"
+        f" SELECT {values} FROM events ORDER BY seq DESC LIMIT 1"
+    )
+    with pytest.raises(Damaged):
+        keeper(house).sequence()
+    assert alarm(house.parts) and head(house.parts).size == 40
+    accept(house.parts, log_signer(house.parts), "looked at")
+    with suppress(Damaged):
+        keeper(house).sequence()
+    assert (head(house.parts).size > 40) is not alarm(house.parts), "it goes on, or says that it can't"
+
+
+@pytest.mark.attack("A155", "F28")
+def test_a_head_that_can_not_be_moved_is_an_alarm(any_house: House) -> None:
+    """A row in the way of the next step: the sequencer does not wait for ever without a word (ASVS 16.4.2)"""
+    written(any_house, 40)
+    happen(any_house)
+    empty = "'\\x'" if any_house.config.database_url.startswith("postgres") else "x''"
+    Insider(any_house).do(f"UPDATE tree_heads SET note = {empty} WHERE name = 'log'")
+    with pytest.raises(Damaged):
+        keeper(any_house).sequence()
+    assert alarm(any_house.parts)
+
+
 @pytest.mark.attack("A155", "F28")
 def test_a_forged_row_is_not_sealed_into_the_tree_and_is_an_alarm(any_house: House) -> None:
     """Nothing is signed that was not written by the house; an operator decides (ASVS 16.4.2)"""
@@ -183,7 +252,7 @@ def test_a_forged_row_is_not_sealed_into_the_tree_and_is_an_alarm(any_house: Hou
     told = house.parts.store.find(Event, {"kind": "audit.alarmed"})
     assert len(told) == 1 and name.encode() in told[0].head
     accept(house.parts, log_signer(house.parts), "looked at")
-    assert keeping.sequence() == 5
+    assert keeping.sequence() == 6, "the alarm is an event and an alert"
     bad = found(house)
     assert bad is not None and bad.index == 42, "what was let in stays named"
 

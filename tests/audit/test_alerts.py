@@ -217,6 +217,23 @@ def test_each_rule_of_the_starter_set_finds_its_traffic_and_one_event_less_is_no
 
 
 @pytest.mark.parametrize(
+    ("alarm", "rule", "met"),
+    [
+        ({}, RULE.replace("count = 3", "count = 1"), True),
+        ({"alert": "ab"}, RULE.replace("count = 3", "count = 1"), False),
+        ({"alert": "ab"}, RULE.replace("count = 3", "count = 2"), True),
+        ({"alert": "ab", "kind": "alert.acknowledged"}, RULE.replace("count = 3", "count = 1"), True),
+    ],
+)
+def test_an_alarm_that_was_told_when_it_was_sounded_is_not_told_again(alarm, rule, met):
+    """One of an older version was not; several of them are still counted; an acknowledgement names its alert in a field of the same name"""
+    kinds = [*KINDS, "audit.alarmed", "alert.acknowledged"]
+    watcher = Watcher(parse(rule.replace('"session.refused"', '"audit.alarmed", "alert.acknowledged"'), kinds))
+    heads = [{"kind": "audit.alarmed", "at": n, "client_id": "a", "reason": "password", **alarm} for n in range(2)]
+    assert bool([alert for index, head in enumerate(heads) for alert in watcher.see(index, head)]) is met
+
+
+@pytest.mark.parametrize(
     ("at", "found"),
     [
         ("2026-11-24T08:00:00+08:00", "working"),

@@ -10,9 +10,10 @@ from idp.audit import note
 from idp.audit.verify import Bad
 from idp.errors import Refusal, Unavailable
 from idp.flows import log_memory, staff
-from idp.flows.log_health import alarm, measures
+from idp.flows.log_health import measures
 from idp.flows.log_keeper import LogKeeper
 from idp.flows.log_verify import verify
+from idp.flows.log_waiting import alarm
 from idp.flows.register import register
 from idp.flows.restored import would_end
 from idp.flows.sequencer import catch_up, head, log_signer

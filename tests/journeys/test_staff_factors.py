@@ -1,6 +1,9 @@
 """Staff without a second factor: told once a day by the worker, a day after it began, and an alert of the starter set."""
 
+from idp.audit.verify import Bad
 from idp.flows import log_alerts, staff, staff_factors
+from idp.flows.log_memory import accept, sound_alarm
+from idp.flows.sequencer import log_signer
 from idp.flows.worker import Worker
 from keys.backends import open_root
 from tests.journeys.test_console import pseudonym, settle
@@ -46,6 +49,22 @@ def test_a_role_upon_a_password_alone_is_told_once_a_day(any_house: House) -> No
     assert len(alerts) == 2 and alerts[0]["group"] == f"person={pseudonym(house, 'wang.audit')}"
     staff.set_roles(house.parts, "wang.audit", [], now=house.clock())
     assert told(house, 99) == 2
+
+
+def test_nobody_is_told_of_again_and_again_while_the_log_stands_still(any_house: House) -> None:
+    """What was told waits without a line of the index; when the log goes on it is one event for each (DECISIONS 96)"""
+    house = any_house
+    house.citizen("wang.audit", claims={}, password=PASSWORD)
+    staff.set_roles(house.parts, "wang.audit", ["auditor"], now=house.clock())
+    settle(house)
+    house.clock.advance(2 * DAY)
+    sound_alarm(house.parts, Bad(3, "looked wrong"))
+    for _ in range(5):
+        staff_factors.tell(house.parts, house.clock())
+        house.clock.advance(3600)
+    accept(house.parts, log_signer(house.parts), "other")
+    for _ in range(3):
+        assert told(house, 1) == 1
 
 
 def test_staff_with_a_factor_are_not_told_of(house: House) -> None:
