@@ -55,7 +55,7 @@ def demo(port: int, data: Path | None, workers: int, as_json: bool) -> None:
     ports = [port, *(port + n for n in APPS)]
     for p in (*ports, port + 1000):
         if not _free(p):
-            fail(f"port {p} is taken; stop what uses it, or choose others with --port")
+            fail(f"port {p} is taken; stop what uses it, or choose others with `.venv/bin/idp demo --port N`")
     folder = data.resolve() if data else Path(tempfile.mkdtemp(prefix="yimen-demo-"))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     children: list[subprocess.Popen[bytes]] = []
