@@ -12,7 +12,7 @@ import pytest
 from werkzeug.http import parse_cookie
 from werkzeug.test import TestResponse
 
-from idp.flows import staff
+from idp.flows import interactions, staff
 from idp.flows.sessions import SAME_FORM_US
 from idp.records import Account, Consent, RecoveryCode, Session
 from tests.attacks.authorize_ground import answer as told_to_client
@@ -233,6 +233,17 @@ def test_a_refusal(li_wei: Person) -> None:
     assert len(house.events("consent.denied")) == 1
     allowed = click(li_wei, decision="allow")()
     assert "code" not in allowed.headers["Location"] and land(li_wei, allowed).status_code == 400
+
+
+@pytest.mark.attack("F34")
+def test_a_refusal_is_one_even_when_the_note_of_it_gets_lost(li_wei: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of two at once: each has read that the request is open (DESIGN §2.2)."""
+    house = li_wei.house
+    authorize(li_wei, house.register())
+    send = click(li_wei, decision="deny")
+    monkeypatch.setattr(interactions, "close", lambda *_: None)
+    assert [told_to_client(send())["error"] for _ in range(2)] == ["access_denied"] * 2
+    assert len(house.events("consent.denied")) == 1
 
 
 @pytest.mark.attack("F34")
