@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from idp.flows import addresses
 from idp.parts import Parts
-from idp.ports import Committed, Delete, Op
+from idp.ports import Committed, Delete, Op, Update
 from idp.records import (
     ClientRefusal,
     Grant,
@@ -49,16 +49,30 @@ def clean(parts: Parts, now: int) -> int:
 
 
 def _remove_families(parts: Parts, past: int) -> int:
-    """Grants that ended for good, each with its refresh tokens: all of a step or none of it."""
+    """Grants that ended for good, each with its refresh tokens: all of a step or none of it. One whose session lives stays as long as that: its
+    client took part and has to be told of the end (Back-Channel Logout §2.5); no token lives longer for it, as each has an end of its own."""
     gone, old = 0, {"expires_at": Op("<", past)}
     for _ in range(STEPS):
-        ids = tuple(row.id for row in parts.store.find(Grant, old, limit=STEP))
-        if not ids:
+        grants = parts.store.find(Grant, old, limit=STEP)
+        if not grants:
             break
-        grants = Delete(Grant, {**old, "id": Op("in", ids)}, rows=len(ids))
-        done = parts.store.commit([grants, Delete(Refresh, {"grant_id": Op("in", ids)})])
-        gone += sum(done.rows) if isinstance(done, Committed) else 0
+        ends = _living_until(parts, {grant.session_id for grant in grants}, past)
+        ids = tuple(grant.id for grant in grants if grant.state != "redeemed" or grant.session_id not in ends)
+        took_part = {**old, "state": "redeemed"}
+        kept = [Update(Grant, {**took_part, "session_id": s}, {"expires_at": at}, rows=None) for s, at in ends.items()]
+        over = [
+            Delete(Grant, {**old, "id": Op("in", ids)}, rows=len(ids)),
+            Delete(Refresh, {"grant_id": Op("in", ids)}),
+        ]
+        done = parts.store.commit([*kept, *(over if ids else ())])
+        gone += sum(done.rows[len(kept) :]) if isinstance(done, Committed) else 0
     return gone
+
+
+def _living_until(parts: Parts, session_ids: set[bytes], past: int) -> dict[bytes, int]:
+    """Those sessions that nobody ended, and until when they may live."""
+    where = {"id": Op("in", tuple(session_ids)), "ended_at": None, "expires_at": Op(">=", past)}
+    return {session.id: session.expires_at for session in parts.store.find(Session, where, limit=len(session_ids))}
 
 
 def _remove(parts: Parts, kind: type[Struct], key: str, where: Mapping[str, Any]) -> int:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, quote
 import pytest
 
 from idp.flows import outbox
+from idp.flows.cleanup import clean
 from idp.flows.worker import Worker
 from idp.records import Grant, LogoutDelivery, Session
 from keys.backends import open_root
@@ -222,6 +223,26 @@ def test_every_client_of_the_session_is_told_under_its_own_identifiers(reaching,
     _work(reaching)
     one, other = (claims_of(t) for t in receiver.tokens)
     assert not {one["sub"], one["sid"], one["jti"]} & {other["sub"], other["sid"], other["jti"]}
+
+
+def test_a_client_whose_tokens_are_long_over_is_told_while_the_session_lives(reaching, receiver):
+    """Back-Channel Logout §2.5: whoever took part in the session; its grant is kept as long, and no token lives longer for it"""
+    app = reaching.register(backchannel_logout_uri=receiver.uri, grant_types=["authorization_code"])
+    lasting = reaching.register("social", backchannel_logout_uri=receiver.uri)
+    session, cookie = reaching.session(reaching.citizen())
+    hint = reaching.tokens(app, session.account_id, session=session)["id_token"]
+    reaching.tokens(lasting, session.account_id, session=session)
+    reaching.grant(app, session.account_id, session=session)  # never redeemed: nobody signed in with it
+    reaching.clock.advance(25 * 60)
+    clean(reaching.parts, reaching.clock())
+    kept = reaching.parts.store.find(Grant)
+    assert [(g.state, g.expires_at >= session.expires_at) for g in kept] == [("redeemed", True)] * 2
+    _logout(reaching, f"id_token_hint={hint}", cookie)
+    _work(reaching)
+    assert len(receiver.tokens) == 2
+    reaching.clock.advance(reaching.config.session_max + 600)
+    clean(reaching.parts, reaching.clock())
+    assert reaching.parts.store.find(Grant) == []
 
 
 @pytest.mark.parametrize("status", [302, 400, 500])
