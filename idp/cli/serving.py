@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import granian.server.mp
 from granian import _signals
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
@@ -123,6 +123,7 @@ class Supervisor(MPServer):
             factory=True,
             respawn_failed_workers=True,
             workers_kill_timeout=STOP_S,
+            http=HTTPModes.http1,  # one protocol, one reading of a request: HTTP/2 has a second name for the host
             http1_settings=HTTP1Settings(header_read_timeout=HEAD_MS, max_buffer_size=MAX_HEAD),
             log_access=False,
             log_level="error",  # type: ignore[arg-type]

@@ -67,7 +67,7 @@ class SlowBodies:
         threading.Thread(target=self._watch, name="slow-bodies", daemon=True).start()
 
         def run(proto: Any, scope: dict[str, Any]) -> int:
-            if "CONTENT_LENGTH" in scope or "HTTP_TRANSFER_ENCODING" in scope:
+            if "CONTENT_LENGTH" in scope:
                 scope["wsgi.input"] = Input(self, scope["wsgi.input"], proto, scope)
             return runner(proto, scope)
 

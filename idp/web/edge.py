@@ -134,6 +134,10 @@ class Edge:
             return 421, text, "", ()
         if environ.get("CONTENT_LENGTH") and environ.get("HTTP_TRANSFER_ENCODING"):
             return 400, "Ambiguous message length.", "bad_request", _CLOSE
+        if environ.get(
+            "HTTP_TRANSFER_ENCODING"
+        ):  # the server ends a read alike where the chunks end, break off or make no sense
+            return 411, "Send the request body with a Content-Length, not in chunks.", "bad_request", _CLOSE
         if not environ["REQUEST_METHOD"].isupper():  # RFC 9110 §9.1: case matters, and not every layer below heeds it
             return 400, "There is no such method.", "bad_request", ()
         if environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
@@ -241,9 +245,6 @@ def _read_body(environ: Mapping[str, Any]) -> bytes | None:
         if len(body) < int(length):
             raise EOFError
         return body
-    if environ.get("HTTP_TRANSFER_ENCODING"):
-        body = bytes(environ["wsgi.input"].read(MAX_BODY + 1))
-        return body if len(body) <= MAX_BODY else None
     return b""
 
 

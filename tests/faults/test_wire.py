@@ -1,6 +1,7 @@
 """Attacks on the wire, byte for byte, against the server that is really run: lengths, lines, hosts, paths."""
 
 import socket
+from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
@@ -14,12 +15,14 @@ UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Setting
 GOOD = b"GET /jwks HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n"
 
 
-def exchange(served: Served, data: bytes) -> bytes:
-    """Everything that comes back until the server closes, or half a second of silence."""
+def exchange(served: Served, data: bytes, *, done: bool = False) -> bytes:
+    """Everything that comes back until the server closes, or half a second of silence. ``done``: our side is closed behind the data."""
     host = served.config.host
     name, _, port = host.partition(":")
     with socket.create_connection((name, int(port)), timeout=5) as line:
         line.sendall(data.replace(b"HOST", host.encode()))
+        if done:
+            line.shutdown(socket.SHUT_WR)
         line.settimeout(0.7)
         answer = b""
         try:
@@ -102,16 +105,65 @@ LENGTHS: dict[str, bytes] = {
 
 @pytest.mark.attack("A164")
 def test_a_length_beside_chunks_ends_the_connection(make_served: Callable[..., Served]) -> None:
-    """The chunks count, once, and nothing that came behind is a request: the server drops the length and closes after its answer, as RFC
-    9112 §6.3 and §6.1 have it, so no front that went by the length can have another request answered here. Without a length beside them
-    the same bytes are two requests."""
+    """Nothing that came behind is a request: refused and closed, as RFC 9112 §6.3 and §6.1 have it, so no front that went by the length can have
+    another request answered here."""
     served = make_served()
     served.start(1)
     body = b"7\r\ntoken=x\r\n0\r\n\r\n"
     for what, lengths in LENGTHS.items():
         answer = exchange(served, POST + lengths + body + PIPELINED)
-        assert statuses(answer) == [401], (what, answer)
+        assert statuses(answer) == [411], (what, answer)  # the server dropped the length
         assert b"connection: close" in answer.lower().partition(b"\r\n\r\n")[0], what
         hidden = b"%x\r\n" % len(PIPELINED.replace(b"HOST", served.config.host.encode())) + PIPELINED + b"\r\n0\r\n\r\n"
-        assert statuses(exchange(served, POST + lengths + hidden + PIPELINED)) == [401], what
-    assert statuses(exchange(served, POST + b"Transfer-Encoding: chunked\r\n\r\n" + body + PIPELINED)) == [401, 404]
+        assert statuses(exchange(served, POST + lengths + hidden + PIPELINED)) == [411], what
+
+
+ENDS: dict[str, bytes] = {
+    "the last chunk": b"0\r\n\r\n",
+    "no last chunk": b"",
+    "a size that is none": b"ZZ\r\n",
+    "a size with letters before it": b"XX0\r\n\r\n",
+    "half a size": b"5",
+    "half a chunk": b"50\r\nscope=",
+    "a trailer that doesn't end": b"0\r\nX-A: ",
+}
+
+
+@pytest.mark.attack("A164", "A161")
+def test_chunks_get_nothing_however_they_end(make_served: Callable[..., Served]) -> None:
+    """A message that breaks off is incomplete and must not be acted on (RFC 9112 §8); the server doesn't tell it from a whole one. So all are
+    told to name a length (RFC 9110 §15.5.12), nothing is issued, the connection ends. The same body with a length is good for a token."""
+    served = make_served()
+    served.start(1)
+    app = served.machine()
+    basic = b64encode(f"{app.id}:{app.secret}".encode())
+    head = POST + b"Authorization: Basic " + basic + b"\r\n"
+    form = b"grant_type=client_credentials"
+    for what, end in ENDS.items():
+        chunked = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(form), form) + end
+        answer = exchange(served, chunked)
+        assert statuses(answer) == [411], (what, answer)
+        assert b"Content-Length" in answer.partition(b"\r\n\r\n")[2], what
+        assert b"connection: close" in answer.lower().partition(b"\r\n\r\n")[0], what
+        assert set(statuses(exchange(served, chunked, done=True))) <= {411}, (
+            what
+        )  # a caller that hung up may get no answer
+    answer = exchange(served, head + b"Content-Length: %d\r\n\r\n%s" % (len(form), form))
+    assert statuses(answer) == [200] and b"access_token" in answer
+    assert len(served.events("token.client_issued")) == 1
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+"""An empty SETTINGS frame (RFC 9113 §6.5)."""
+
+
+@pytest.mark.attack("A164", "A118")
+def test_http_2_is_not_spoken(make_served: Callable[..., Served]) -> None:
+    """By prior knowledge it would begin in the clear (RFC 9113 §3.3), with a second name for the host beside ``Host`` (§8.3.1)."""
+    served = make_served()
+    served.start(1)
+    answer = exchange(served, PREFACE + SETTINGS)
+    assert statuses(answer) in ([], [400], [505]), answer
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 "), answer
+    assert statuses(exchange(served, GOOD)) == [200]

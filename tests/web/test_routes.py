@@ -335,6 +335,10 @@ FRONTS: tuple[tuple[int, dict[str, str]], ...] = (
     (421, {"HTTP_HOST": "id.example, evil.example"}),
     (421, {"HTTP_HOST": "\xff"}),
     (400, {"CONTENT_LENGTH": "3", "HTTP_TRANSFER_ENCODING": "chunked"}),
+    *(
+        (411, {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": coding})
+        for coding in ("chunked", "Chunked", "gzip, chunked")
+    ),
     (415, {"HTTP_CONTENT_ENCODING": "gzip"}),
     *((413, {"CONTENT_LENGTH": length}) for length in ("131073", "-1", "²", "9" * 5000, "1 1")),
     (408, {"CONTENT_LENGTH": "5"}),
@@ -344,7 +348,7 @@ FRONTS: tuple[tuple[int, dict[str, str]], ...] = (
 @pytest.mark.attack("A118", "A163", "A164", "F36")
 @pytest.mark.parametrize(("status", "environ"), FRONTS, ids=str)
 def test_what_the_front_refuses(house: House, status: int, environ: dict[str, str]) -> None:
-    """Another host, two lengths, odd lengths, encoded bodies, half a body: refused before anything is looked at (RFC 9112 §6.3, §3.2)."""
+    """Another host, two lengths, none, odd lengths, encoded bodies, half a body: refused before anything is looked at (RFC 9112 §6.3, §3.2)."""
     for path in routes(house):
         answer = house.request("POST", path, environ_overrides=environ)
         assert answer.status_code == status, (path, answer.status)
