@@ -240,6 +240,9 @@ class Volatile(Protocol):
     def claim(self, kind: str, key: bytes, ttl_s: int) -> bool:
         """True for the first to name this key within ``ttl_s``, False for all others."""
 
+    def settle(self, kind: str, key: bytes, value: bytes, ttl_s: int) -> bytes:
+        """Store where nothing is; what stands there: of different values at once all callers hear the first."""
+
     def bump(self, kind: str, key: bytes, window_s: int, by: int = 1) -> int:
         """Add to the counter of the fixed window that began at the first bump; the new count. ``by=0`` reads."""
 

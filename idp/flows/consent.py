@@ -28,9 +28,11 @@ from idp.release.plan import allowed as settle
 from idp.release.plan import settled, sources
 from idp.release.times import day
 from idp.release.vault import Citizen
+from keys.wire import length_prefixed
 
 FORMAT: Final = "yimen-consent/2"
 YEAR_US: Final = 365 * 86_400 * 1_000_000
+AT_ONCE_S: Final = 60
 LASTING, YEAR, ONCE = "lasting", "year", "once"
 
 
@@ -294,6 +296,19 @@ def _lasts(client: Client, request: AuthorizeRequest) -> tuple[str, ...]:
     if not remembered(client, request.redirect_uri):
         return ()
     return (LASTING, YEAR) if OFFLINE in request.scope else (LASTING, YEAR, ONCE)
+
+
+def first_word(parts: Parts, origin: bytes, seen: str, word: str) -> str:
+    """``allow`` or ``deny``, whichever was the citizen's first answer to this form: of both at once one counts, and the other is answered alike.
+
+    ``seen``: what the form showed. Remembered as long as requests can run side by side; afterwards the consent and the end of the journey tell.
+    """
+    return parts.volatile.settle("answer", length_prefixed(origin, seen.encode()), word.encode(), AT_ONCE_S).decode()
+
+
+def forget_word(parts: Parts, origin: bytes, seen: str) -> None:
+    """The answer could not be kept, and is asked for again."""
+    parts.volatile.forget("answer", length_prefixed(origin, seen.encode()))
 
 
 def allow(

@@ -62,6 +62,18 @@ class RedisVolatile:
         """``Volatile.claim``. Whoever relies on it reads ``birth`` after this, never before."""
         return self._line.call("SET", _key(CLAIM, name(kind, key)), b"1", "NX", "EX", ttl_s) is not None
 
+    def settle(self, kind: str, key: bytes, value: bytes, ttl_s: int) -> bytes:
+        """``Volatile.settle``."""
+        digest = name(kind, key)
+        entry = _key(VALUE, digest)
+        for _ in range(2):  # what stood there may have expired or be no value, and is then gone
+            if self._line.call("SET", entry, wrap(digest, value), "NX", "EX", ttl_s) is not None:
+                return value
+            there = self._opened(digest, self._entry(VALUE, digest, "GET", entry))
+            if there is not None:
+                return there
+        raise Unavailable("volatile store")
+
     def bump(self, kind: str, key: bytes, window_s: int, by: int = 1) -> int:
         """``Volatile.bump``."""
         digest = name(kind, key)

@@ -106,6 +106,17 @@ class SqliteVolatile:
             done = connection.execute(_CLAIM, (CLAIM + name(kind, key), now + ttl_s * _SECOND, now))
             return done.rowcount == 1
 
+    def settle(self, kind: str, key: bytes, value: bytes, ttl_s: int) -> bytes:
+        """``Volatile.settle``."""
+        placed = VALUE + name(kind, key)
+        now = self._clock()
+        with self._alone() as connection:
+            rows = connection.execute(_PEEK, (placed, now)).fetchall()
+            there = unwrap(placed, rows[0][0]) if rows and isinstance(rows[0][0], bytes) else None
+            if there is None:
+                connection.execute(_PUT, (placed, wrap(placed, value), now + ttl_s * _SECOND))
+        return value if there is None else there
+
     def bump(self, kind: str, key: bytes, window_s: int, by: int = 1) -> int:
         """``Volatile.bump``."""
         if by == 0:

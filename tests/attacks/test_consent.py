@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from clients.model import to_json
 from idp.caches import bump
+from idp.flows import consent as journey
 from idp.flows import interactions
 from idp.flows.consent import remembered
 from idp.ports import Update
@@ -30,6 +31,12 @@ def post(browser: Browser, form: dict[str, str], **headers: str) -> TestResponse
     return browser.post(
         "/consent", data=form, base_url=ISSUER, headers={k.replace("_", "-"): v for k, v in headers.items()}
     )
+
+
+def cookies_of(browser: Browser) -> dict[str, str]:
+    """For requests beside the browser's own, on threads of theirs."""
+    names = ("__Host-yimen-session", "__Host-yimen-browser")
+    return {"Cookie": "; ".join(f"{name}={browser.get_cookie(name, 'id.example').value}" for name in names)}
 
 
 @pytest.mark.attack("A086")
@@ -216,14 +223,10 @@ def test_twenty_tabs_of_one_request_at_once(any_house: House) -> None:
     app, browser = house.register(), house.signed_in(house.citizen())
     house.code(browser, app)
     posted = browser.post("/authorize", data=query(app), base_url=ISSUER).headers["Location"]
-    cookies = "; ".join(
-        f"{name}={browser.get_cookie(name, 'id.example').value}"
-        for name in ("__Host-yimen-session", "__Host-yimen-browser")
-    )
-    answers: list[int] = []
+    cookies, answers = cookies_of(browser), list[int]()
 
     def tab() -> None:
-        answers.append(house.request("GET", posted, headers={"Cookie": cookies}).status_code)
+        answers.append(house.request("GET", posted, headers=cookies).status_code)
 
     threads = [threading.Thread(target=tab) for _ in range(20)]
     for thread in threads:
@@ -232,6 +235,53 @@ def test_twenty_tabs_of_one_request_at_once(any_house: House) -> None:
         thread.join()
     assert sorted(answers) == [303] + [400] * 19
     assert len(house.events("code.issued")) == 2
+
+
+@pytest.mark.attack("A094")
+@pytest.mark.parametrize("first", ["allow", "deny"])
+@pytest.mark.parametrize("prompt", ["", "consent"])
+def test_a_yes_and_a_no_at_once_are_one_answer(
+    any_house: House, monkeypatch: pytest.MonkeyPatch, first: str, prompt: str
+) -> None:
+    """Both judge the form while it is open; the first counts and the other is answered alike, so that no consent stands behind a refusal
+    (DESIGN §7, GDPR art. 7(1))."""
+    house = any_house
+    app, browser = house.register(), house.signed_in(house.citizen())
+    if prompt:
+        house.code(browser, app)
+    form = Form.of(house.authorize(browser, app, **({"prompt": prompt} if prompt else {})).text).hidden
+    before = len(house.events("consent.given"))
+    judged, answered, plain = threading.Barrier(2, timeout=10), threading.Event(), journey.shown
+    heard: dict[str, TestResponse] = {}
+
+    def shown(*given: Any) -> Any:
+        found = plain(*given)
+        judged.wait()
+        assert threading.current_thread().name == first or answered.wait(10)
+        return found
+
+    def press(decision: str) -> None:
+        heard[decision] = house.request("POST", "/consent", data={**form, "decision": decision}, headers=cookies)
+        answered.set()
+
+    cookies = cookies_of(browser)
+    monkeypatch.setattr(journey, "shown", shown)
+    threads = [threading.Thread(target=press, args=(word,), name=word) for word in ("allow", "deny")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    monkeypatch.undo()
+    assert heard["allow"].headers["Location"] == heard["deny"].headers["Location"]
+    given, denied = len(house.events("consent.given")) - before, len(house.events("consent.denied"))
+    if first == "deny":
+        assert answer(heard["allow"])["error"] == "access_denied"
+        assert (given, denied) == (0, 1)
+    else:
+        assert "code" in answer(browser.get(heard["deny"].headers["Location"], base_url=ISSUER))
+        assert (given, denied) == (1, 0)
+    silent = answer(house.authorize(browser, app, prompt="none"))
+    assert ("code" in silent) == (first == "allow" or prompt == "consent")
 
 
 @pytest.mark.attack("A094")

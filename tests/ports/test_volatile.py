@@ -56,6 +56,16 @@ def test_claim_is_the_first_ones(volatile: Volatile) -> None:
     assert volatile.claim("jti", b"k", 60)
 
 
+def test_settle_keeps_the_first_value(volatiles: Volatiles) -> None:
+    volatile = volatiles.open()
+    assert [volatile.settle("word", b"k", word, 60) for word in (b"yes", b"no", b"yes")] == [b"yes"] * 3
+    assert volatile.peek("word", b"k") == b"yes"
+    volatile.forget("word", b"k")
+    assert volatile.settle("word", b"k", b"no", 60) == b"no"
+    assert volatile.settle("other", b"k", b"", 60) == b""
+    volatile.close()
+
+
 def test_bump_counts_and_zero_reads(volatile: Volatile) -> None:
     assert volatile.bump("rate", b"k", 60, by=0) == 0
     assert [volatile.bump("rate", b"k", 60), volatile.bump("rate", b"k", 60, by=5)] == [1, 6]
@@ -131,10 +141,17 @@ def test_sweep_removes_what_expired_alone(volatile: Volatile, volatiles: Volatil
     assert volatile.peek("par", b"k") == b"v"
 
 
+def _settled(volatile: Volatile, key: bytes) -> bool:
+    """Whether this worker's own word or another's stands, and stands for good."""
+    word = volatile.settle("r", key, b"%d" % threading.get_ident(), 60)
+    return word == volatile.peek("r", key)
+
+
 RACES: dict[str, tuple[Callable[[Volatile, bytes], object], Callable[[Volatile, bytes], object], dict[object, int]]] = {
     "take": (lambda v, k: v.put("r", k, b"v", 60), lambda v, k: v.take("r", k), {b"v": 1, None: 49}),
     "consume": (lambda v, k: v.put("r", k, b"v", 60), lambda v, k: v.consume("r", k)[0], {FRESH: 1, REPLAYED: 49}),
     "claim": (lambda v, k: None, lambda v, k: v.claim("r", k, 60), {True: 1, False: 49}),
+    "settle": (lambda v, k: None, _settled, {True: 50}),
     "bump": (lambda v, k: None, lambda v, k: v.bump("r", k, 60), dict.fromkeys(range(1, 51), 1)),
 }
 

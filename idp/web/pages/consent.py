@@ -100,10 +100,13 @@ def _decided(parts: Parts, opened: Opened, seen: str, decision: str) -> Response
     shown = journey.shown(parts, citizen, opened.client, held.request, known.consent, now)
     if seen != _seen(shown.digest, account.id):
         return see_other(opened.path)
-    if decision == "deny":
-        return to_client(flow.cancel(parts, opened, known, who))
     lasts = field("lasts") or journey.LASTING
-    if decision == "allow" and lasts in (journey.LASTING, *shown.lasts):
+    if decision not in ("allow", "deny") or (decision == "allow" and lasts not in (journey.LASTING, *shown.lasts)):
+        return see_other(opened.path)
+    first = journey.first_word(parts, held.origin, seen, decision)
+    if first == "deny":
+        return to_client(flow.cancel(parts, opened, known, who))
+    if decision == "allow":
         terms = journey.allow(
             parts,
             citizen,
@@ -115,7 +118,9 @@ def _decided(parts: Parts, opened: Opened, seen: str, decision: str) -> Response
             ticked=_ticked(shown),
             lasts=journey.LASTING if shown.informs else lasts,
         )
-        if terms is not None:
+        if terms is None:
+            journey.forget_word(parts, held.origin, seen)
+        else:
             interactions.note_consented(parts, opened, terms, now)
     return see_other(opened.path)
 
