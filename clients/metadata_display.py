@@ -1,6 +1,5 @@
 """What people see of a client: names, pages, contacts; no text that pretends to be another."""
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ from clients.errors import bad_metadata
 from clients.metadata_uris import check_called_uri, check_page_uri
 from clients.metadata_wire import LOCALIZED, Wire, read_localized
 from clients.profile import ServerProfile
+from clients.visible import legible
 
 MAX_NAME = 100
 MAX_CONTACTS = 10
@@ -42,10 +42,10 @@ def _check(member: str, value: str, server: ServerProfile) -> None:
 
 
 def _check_text(member: str, value: str, longest: int) -> None:
-    """No control, format or private-use characters: they reorder or hide text on the consent page (UTS 39)."""
+    """No characters that reorder or hide text on the consent page."""
     if not value.strip() or len(value) > longest:
         raise bad_metadata(f"{member} must have 1 to {longest} characters", "text_length")
-    if any(unicodedata.category(char) in {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"} for char in value):
+    if not legible(value):
         raise bad_metadata(f"{member} must not contain control or invisible characters", "text_characters")
 
 

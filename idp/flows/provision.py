@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from clients.model import Client, Policy
+from clients.visible import legible
 from idp.audit.events import AccountCreated, DepartmentAdded, InitialTokenMade, KeyMoved, record
 from idp.authn.identifiers import BadIdentifier, canonical
 from idp.authn.identifiers import Identifier as Canonical
@@ -66,6 +67,9 @@ def add_department(
     if not (re.fullmatch("[0-9A-Z]{18}", credit_code) and re.fullmatch("[0-9]{6}", region)):
         text = "A credit code has 18 digits and capitals (GB 32100), a region 6 digits (GB/T 2260)."
         raise Refusal(Code.INVALID_REQUEST, text, reason="department_codes")
+    if not (legible(name_zh) and legible(name_en)):
+        text = "A department's names must be readable: not blank, and without invisible characters."
+        raise Refusal(Code.INVALID_REQUEST, text, reason="department_names")
     now = parts.clock()
     row = Department(department_id or credit_code.lower(), name_zh, name_en, credit_code, region, level, now)
     event = record(DepartmentAdded(department=row.id), at=now, entropy=parts.entropy)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from clients.visible import legible
 from idp.release.model import STANDARD_LOGIN, AttributeKind, Need, ServiceItem, Texts, Value
 
 CODE: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -71,7 +72,7 @@ def check_texts(texts: Mapping[str, str], what: str, longest: int = MAX_TEXT) ->
     if set(texts) != set(LANGUAGES):
         raise BadItem(f"{what} must be given as zh and en.")
     for text in texts.values():
-        if not text.strip() or len(text) > longest or not text.isprintable():
+        if len(text) > longest or not text.isprintable() or not legible(text):
             raise BadItem(f"{what} must have 1 to {longest} printable characters.")
 
 

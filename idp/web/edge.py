@@ -134,9 +134,7 @@ class Edge:
             return 421, text, "", ()
         if environ.get("CONTENT_LENGTH") and environ.get("HTTP_TRANSFER_ENCODING"):
             return 400, "Ambiguous message length.", "bad_request", _CLOSE
-        if environ.get(
-            "HTTP_TRANSFER_ENCODING"
-        ):  # the server ends a read alike where the chunks end, break off or make no sense
+        if environ.get("HTTP_TRANSFER_ENCODING"):  # a read ends alike whether they are whole or broke off
             return 411, "Send the request body with a Content-Length, not in chunks.", "bad_request", _CLOSE
         if not environ["REQUEST_METHOD"].isupper():  # RFC 9110 §9.1: case matters, and not every layer below heeds it
             return 400, "There is no such method.", "bad_request", ()

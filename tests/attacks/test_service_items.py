@@ -9,10 +9,14 @@ import pytest
 from werkzeug.test import Client as Browser
 from werkzeug.test import TestResponse
 
+from clients.errors import ClientError
+from idp.errors import Refusal
 from idp.flows import client_rows, sessions
+from idp.flows.provision import add_department
 from idp.ports import Insert, Update
 from idp.records import ClientRow, Consent, Department, Grant
 from tests.attacks.authorize_ground import answer, rows
+from tests.clients.test_visible import BLANK
 from tests.journeys.test_service_items import EVERYTHING, TICKED, allow, ask, detail
 from tests.kit.catalogue import BY_LAW, LOAN, item
 from tests.kit.house import App, Form, House, claims_of
@@ -283,6 +287,24 @@ def test_a_tick_for_another_citizens_form(house: House, asked: tuple[App, Browse
     second = house.signed_in(house.citizen("second", claims=EVERYTHING))
     taken = post(house, second, form)
     assert taken.status_code in (400, 403) and house.parts.store.find(Consent) == []
+
+
+@pytest.mark.attack("A091")
+@pytest.mark.parametrize("char", BLANK, ids=ascii)
+def test_no_name_is_blank_to_the_eye(house: House, char: str) -> None:
+    """Clients, departments and items show themselves by letters that are seen, and hide none between them (UTS 39 §2; Unicode §5.21)."""
+    house.department()
+    for name in (char, f"税务{char}局"):
+        with pytest.raises(ClientError) as unreadable:
+            house.register(client_name=name)
+        assert unreadable.value.reason == "text_characters"
+        with pytest.raises(Refusal) as unclear:
+            item(house, LOAN, titles={"zh": name, "en": "Loan"})
+        assert unclear.value.reason == "catalogue_entry"
+        for names in ({"name_zh": name, "name_en": "Bureau"}, {"name_zh": "局", "name_en": name}):
+            with pytest.raises(Refusal) as refused:
+                add_department(house.parts, **names, credit_code="1" * 18, region="330000", level="city")
+            assert refused.value.reason == "department_names"
 
 
 @pytest.mark.attack("A091")

@@ -7,6 +7,7 @@ from clients.errors import ClientError
 from clients.metadata import draft
 from clients.model import Policy, public_metadata
 from tests.clients.ground import EC_KEY, ED_KEY, POLICY, RSA_KEY, SERVER, WEB, jwks
+from tests.clients.test_visible import BLANK
 
 OPEN = Policy(department_id="tax", granted_scope=("openid",), require_pkce=False, legacy_assertion_audiences=True)
 LOCAL = msgspec.structs.replace(SERVER, allow=AllowList.of(["localhost", "10.0.0.0/8"]))
@@ -165,6 +166,8 @@ def test_everything_registered_is_answered():
         ({"client_name": "Tax\u202eoffice"}, "text_characters"),
         ({"client_name": "Tax\u200b"}, "text_characters"),
         ({"client_name#en": "Tax\n"}, "text_characters"),
+        *(({"client_name": char}, "text_characters") for char in BLANK),
+        *(({"client_name#zh": f"税务{char}局"}, "text_characters") for char in BLANK),
         ({"client_name#-": "Tax"}, "language_tag"),
         ({f"client_name#aa-{n:02}": "Tax" for n in range(21)}, "too_many_languages"),
         ({"contacts": ["a@b"] * 11}, "contacts_many"),
