@@ -12,8 +12,8 @@ JOBS ?= 2
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: setup ## set up, then start the provider and four department apps; Ctrl-C stops all
-	@exec $(BIN)/idp demo
+run: setup ## set up, then start the provider and four department apps; Ctrl-C stops all; PORT=8140 for other ports
+	@exec $(BIN)/idp demo $(if $(findstring command,$(origin PORT)),--port $(PORT))
 
 test: setup-test ## set up, then lint, types, contracts and every test
 	@status=0; $(MAKE) --no-print-directory -k lint contracts || status=$$?; \

@@ -22,6 +22,7 @@ from idp.cli.common import fail, verb
 from idp.cli.sample import ACCOUNTS, DEPARTMENTS, SOURCES
 
 READY_S = 60
+TOKEN_USES = 100
 APPS = (1, 2, 3, 4)
 """Where the department apps are, above the provider's port."""
 LOADED_FIRST = """\
@@ -55,7 +56,9 @@ def demo(port: int, data: Path | None, workers: int, as_json: bool) -> None:
     ports = [port, *(port + n for n in APPS)]
     for p in (*ports, port + 1000):
         if not _free(p):
-            fail(f"port {p} is taken; stop what uses it, or choose others with `.venv/bin/idp demo --port N`")
+            fail(
+                f"port {p} is taken; stop what uses it, or choose others: `make run PORT=8140` or `.venv/bin/idp demo --port 8140`"
+            )
     folder = data.resolve() if data else Path(tempfile.mkdtemp(prefix="yimen-demo-"))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     children: list[subprocess.Popen[bytes]] = []
@@ -65,10 +68,11 @@ def demo(port: int, data: Path | None, workers: int, as_json: bool) -> None:
         arguments = ["serve", "--bind", f"127.0.0.1:{port}", "--workers", str(workers), "--threads", str(_threads())]
         server = _start(["-c", LOADED_FIRST, *arguments], settings, stdin=subprocess.PIPE)
         children.append(server)
-        told = _prepare(settings, folder, port) | {"settings": str(_settings_file(settings, folder))}
+        prepared, keys = _prepare(settings, folder, port)
+        told = prepared | {"settings": str(_settings_file(settings, folder))}
         _begin(server)
         children.append(_start(["-m", "clients.sample_rp", str(folder / "apps.json")], os.environ | {}))
-        _wait_ready(children, port)
+        _wait_ready(children, port, keys)
         _tell(told, as_json)
         while all(c.poll() is None for c in children):
             time.sleep(0.2)
@@ -108,37 +112,52 @@ def _settings_file(settings: dict[str, str], folder: Path) -> Path:
     return path
 
 
-def _prepare(settings: dict[str, str], folder: Path, port: int) -> dict[str, Any]:
-    """Migrate, make keys, and enter the samples once; what to print."""
+def _prepare(settings: dict[str, str], folder: Path, port: int) -> tuple[dict[str, Any], set[str]]:
+    """Migrate, make keys, and enter the samples once; what to print, and the names of the keys that this provider publishes."""
     from idp.app import close_parts, open_parts, prepare
     from idp.config import load
-    from idp.flows.provision import add_initial_token
 
     config = load(settings)
     prepare(config)
     memory = folder / "demo.json"
-    if memory.exists():
-        told: dict[str, Any] = json.loads(memory.read_text(encoding="utf-8"))
-        if told["issuer"] != config.issuer:
-            fail(f"the data in {folder} belongs to {told['issuer']}: use the same --port, or another folder")
-        return told
     parts = open_parts(config)
     try:
-        accounts = _enter_accounts(parts)
-        apps = _enter_apps(parts, port)
-        _enter_items(parts)
-        token = add_initial_token(parts, DEPARTMENTS["tax"]["department_id"], uses=100)
+        keys = _kids(parts.keys.jwks())
+        told = _remembered(memory, config.issuer) or _enter(parts, folder, port)
     finally:
         close_parts(parts)
-    _private(folder / "apps.json", {"issuer": config.issuer, "apps": apps})
-    told = {
-        "issuer": config.issuer,
+    _private(memory, told)
+    return told, keys
+
+
+def _remembered(memory: Path, issuer: str) -> dict[str, Any] | None:
+    if memory.exists():
+        told: dict[str, Any] = json.loads(memory.read_text(encoding="utf-8"))
+        if told["issuer"] != issuer:
+            fail(f"the data in {memory.parent} belongs to {told['issuer']}: use the same --port, or another folder")
+        return told
+    return None
+
+
+def _enter(parts: Any, folder: Path, port: int) -> dict[str, Any]:
+    from idp.flows.provision import add_initial_token
+
+    accounts = _enter_accounts(parts)
+    apps = _enter_apps(parts, port)
+    _enter_items(parts)
+    token = add_initial_token(parts, DEPARTMENTS["tax"]["department_id"], uses=TOKEN_USES)
+    issuer = parts.config.issuer
+    _private(folder / "apps.json", {"issuer": issuer, "apps": apps})
+    return {
+        "issuer": issuer,
         "apps": [{"office": a["office"], "url": a["base"]} for a in apps],
         "accounts": accounts,
         "initial_access_token": token,
     }
-    _private(memory, told)
-    return told
+
+
+def _kids(jwks: bytes) -> set[str]:
+    return {key["kid"] for key in json.loads(jwks)["keys"]}
 
 
 def _enter_accounts(parts: Any) -> list[dict[str, Any]]:
@@ -239,20 +258,31 @@ def _begin(child: subprocess.Popen[bytes]) -> None:
         line.write(b"\n")
 
 
-def _wait_ready(children: list[subprocess.Popen[bytes]], port: int) -> None:
+def _wait_ready(children: list[subprocess.Popen[bytes]], port: int, keys: set[str]) -> None:
+    """Until all answer. ``keys``: those of our provider; who answers with others took the port meanwhile."""
     deadline = time.monotonic() + READY_S
     waiting = [
-        f"http://localhost:{port}/.well-known/openid-configuration",
+        f"http://localhost:{port}/jwks",
         *(f"http://localhost:{port + n}/" for n in APPS),
     ]
     while waiting:
         if time.monotonic() > deadline or any(c.poll() is not None for c in children):
             fail("the demo did not start; the lines above say why")
         try:
-            with urllib.request.urlopen(waiting[0], timeout=2):  # noqa: S310  our own address
+            with urllib.request.urlopen(waiting[0], timeout=2) as answer:  # noqa: S310  our own address
+                if len(waiting) > len(APPS) and not _ours(answer.read(), keys):
+                    fail(f"port {port} was taken by another server; stop it, or choose others with --port")
                 waiting.pop(0)
         except OSError:
             time.sleep(0.05)
+
+
+def _ours(jwks: bytes, keys: set[str]) -> bool:
+    """Whether a provider that publishes this is the one whose data we prepared."""
+    try:
+        return not keys.isdisjoint(_kids(jwks))
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _tell(told: dict[str, Any], as_json: bool) -> None:
@@ -271,7 +301,9 @@ def _tell(told: dict[str, Any], as_json: bool) -> None:
             f"   ({', '.join(account['roles'])}; one-time codes: {account['totp_secret']})" if account["roles"] else ""
         )
         click.echo(f"    {account['username']:<12} {account['password']}{role}")
-    click.echo(f"\n  Register an app of your own (see README):  INITIAL_ACCESS_TOKEN={told['initial_access_token']}")
+    click.echo(
+        f"\n  Register apps of your own, {TOKEN_USES} at most (see README):  INITIAL_ACCESS_TOKEN={told['initial_access_token']}"
+    )
     click.echo(f"  Use `.venv/bin/idp` beside it:  set -a; . {shlex.quote(str(told['settings']))}; set +a")
     click.echo(
         "\n  Sign in at the tax bureau, then open social security: you are signed in already.\n  Ctrl-C stops everything.\n"
