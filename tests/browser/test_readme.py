@@ -6,8 +6,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import requests
 from playwright.sync_api import expect
 
 from tests.browser.served import _free
@@ -36,6 +38,68 @@ def registered(demo, port: int) -> dict[str, str]:
         timeout=30,
     )
     return json.loads(done.stdout)
+
+
+def told(demo, command: str, **environ: str) -> str:
+    """What a shell answers to a block of the README against this demonstration."""
+    done = subprocess.run(
+        ["bash", "-euc", command.replace("http://localhost:8000", demo.issuer)],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    return done.stdout
+
+
+def first_page(demo, client_id: str, **query: str) -> str:
+    """Where a browser is sent that comes with this authorization request."""
+    answer = requests.get(
+        f"{demo.issuer}/authorize", {"client_id": client_id, **query}, allow_redirects=False, timeout=10
+    )
+    return answer.headers.get("Location", answer.text)
+
+
+def test_a_request_is_pushed(demo):
+    client = registered(demo, PORT)
+    keys = {"CLIENT_ID": client["client_id"], "CLIENT_SECRET": client["client_secret"]}
+    pushed = json.loads(told(demo, block("sh", "/par"), **keys))
+    assert first_page(demo, client["client_id"], request_uri=pushed["request_uri"]).startswith("/authorize/")
+    assert "/authorize/" not in first_page(demo, client["client_id"], request_uri=pushed["request_uri"] + "x")
+
+
+def test_a_token_is_asked_about_and_ended(demo):
+    metadata = {"client_name": "System", "grant_types": ["client_credentials"], "response_types": []}
+    bearer = {"Authorization": "Bearer " + demo.told["initial_access_token"]}
+    client = requests.post(f"{demo.issuer}/register", json=metadata, headers=bearer, timeout=10).json()
+    basic = (client["client_id"], client["client_secret"])
+    form = {"grant_type": "client_credentials"}
+    token = requests.post(f"{demo.issuer}/token", form, auth=basic, timeout=10).json()["access_token"]
+    keys = {"CLIENT_ID": basic[0], "CLIENT_SECRET": basic[1], "ACCESS_TOKEN": token}
+    before, after = re.findall(r'\{"active":(true|false)', told(demo, block("sh", "/introspect"), **keys))
+    assert (before, after) == ("true", "false")
+
+
+def test_a_request_is_signed(demo, tmp_path):
+    (tmp_path / "signed.py").write_text(block("python", "oauth-authz-req+jwt"), encoding="utf-8")
+    environ = {"ISSUER": demo.issuer, "INITIAL_ACCESS_TOKEN": demo.told["initial_access_token"]}
+    address = told(demo, f"{sys.executable} {tmp_path}/signed.py", **environ).strip()
+    query = dict(parse_qsl(urlsplit(address).query))
+    assert first_page(demo, query.pop("client_id"), **query).startswith("/authorize/")
+    page = requests.get(address, timeout=10)
+    assert page.status_code == 400, "a signed request counts once"
+
+
+def test_a_registration_is_changed(demo):
+    client = registered(demo, PORT)
+    uri, old = client["registration_client_uri"], {"Authorization": f"Bearer {client['registration_access_token']}"}
+    read = requests.get(uri, headers=old, timeout=10).json()
+    read = {k: v for k, v in read.items() if k in ("client_id", "redirect_uris", "scope", "client_name")}
+    changed = requests.put(uri, json={**read, "client_name": "Renamed"}, headers=old, timeout=10).json()
+    assert changed["client_name"] == "Renamed"
+    assert changed["registration_access_token"] != client["registration_access_token"]
+    assert requests.get(uri, headers=old, timeout=10).status_code == 401
 
 
 @pytest.fixture
