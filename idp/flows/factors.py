@@ -9,19 +9,18 @@ from idp.authn import totp as law
 from idp.authn.assurance import ONE_TIME_PASSWORD, PASSWORD, acr, stepped_up
 from idp.authn.throttle import Throttled
 from idp.errors import Unavailable
-from idp.flows import notices, pending, sessions
+from idp.flows import factor_offer, notices, pending, sessions
 from idp.flows.people import Caller, Person, attempt, event, note_failure, seen, totp
 from idp.flows.sessions import Started, Where
 from idp.flows.sign_in import Failed, NeedSecondFactor, SignedIn, begin_session
-from idp.flows.step_up import Ended, secret_of
+from idp.flows.step_up import Ended
 from idp.parts import Parts
-from idp.ports import Add, Committed, Delete, Insert, Op, Put, Update, Write
+from idp.ports import Add, Committed, Delete, Insert, Op, Update, Write
 from idp.protocol.acr import TWO_FACTORS
 from idp.records import Account, RecoveryCode, Session, Totp
 
 FRESH_S: Final = 300
 """A sensitive change asks for a proof no older than this (OWASP ASVS 7.5.1)."""
-OFFER_S: Final = 900
 SAME_FORM_S: Final = 60
 _SECOND: Final = 1_000_000
 
@@ -65,65 +64,53 @@ def confirm(
     return begin_session(parts, caller, person, (PASSWORD,), [], entered)
 
 
-def offer(parts: Parts, person: Person, now: int) -> bytes | None:
-    """The secret to set up, the same for fifteen minutes; None when a second factor is there already."""
-    row = parts.store.one(Totp, account_id=person.account.id)
-    if row is not None and row.confirmed_at is not None:
-        return None
-    if row is not None and row.created_at <= now < row.created_at + OFFER_S * _SECOND:
-        return secret_of(person, row)
-    secret = law.new_secret(person.citizen.entropy)
-    sealed = person.citizen.seal("totp", "secret", person.account.id, now, secret)
-    unconfirmed = Delete(Totp, {"account_id": person.account.id, "confirmed_at": None})
-    done = parts.store.commit([unconfirmed, Insert(Totp(person.account.id, sealed, 0, None, now))])
-    return secret if isinstance(done, Committed) else None
-
-
-def offered(parts: Parts, person: Person) -> bytes | None:
-    """The secret on offer, for the picture; nothing is made."""
-    row = parts.store.one(Totp, account_id=person.account.id)
-    return secret_of(person, row) if row is not None and row.confirmed_at is None else None
-
-
 def enrol(parts: Parts, caller: Caller, person: Person, typed: str) -> WithCodes | Failed | Throttled | Ended:
-    """Confirm the offered secret by a code of it. Inside a session it grows stronger; after a staff member's password the session begins."""
-    row = parts.store.one(Totp, account_id=person.account.id)
-    if row is None or row.confirmed_at is not None:
+    """Confirm the secret offered to this caller by a code of it. Inside a session it grows stronger; after a staff member's password the session
+    begins."""
+    found = factor_offer.offered(parts, caller, person)
+    if found is None:
         return Ended()
+    row, secret = found
     entered = attempt(parts, caller, person.account.id, person, factor=True)
     if isinstance(entered, Throttled):
         return entered
-    step = law.matching_step(secret_of(person, row), typed, caller.now)
+    step = law.matching_step(secret, typed, caller.now)
     if step is None:
         note_failure(parts, caller, person, "wrong_totp_on_enrolment")
         return Failed("code_wrong")
     codes, rows = _new_codes(parts, person, caller.now)
     unconfirmed = {
         "account_id": row.account_id,
-        "created_at": row.created_at,
+        "sealed": row.sealed,
         "confirmed_at": None,
         "last_step": Op("<", step),
     }
+    # Confirmed it is the secret alone: nothing of the browser is kept.
+    alone = factor_offer.sealed(person, secret, row.created_at)
     writes: list[Write] = [
-        Update(Totp, unconfirmed, {"confirmed_at": caller.now, "last_step": step}),
+        Update(Totp, unconfirmed, {"confirmed_at": caller.now, "last_step": step, "sealed": alone}),
         *rows,
         *seen(parts, caller, event(parts, caller, FactorEnrolled(factor="totp"), person.citizen), person.citizen),
         event(parts, caller, FactorEnrolled(factor="recovery_codes"), person.citizen),
         *notices.to_person(parts, person, "totp_enrolled", caller.now),
     ]
+    parts.volatile.put(
+        "enrolled", _here(caller), b"1", SAME_FORM_S
+    )  # before: of two at once the other may look at once
     signed_in = _enrolled(parts, caller, person, writes)
     if signed_in is None:
         return Ended()
-    parts.volatile.several((*throttle.succeeded(entered), Put("enrolled", _here(caller), b"1", SAME_FORM_S)))
+    parts.volatile.several(throttle.succeeded(entered))
     return WithCodes(signed_in, codes)
 
 
 def just_enrolled(parts: Parts, caller: Caller, person: Person | None) -> bool:
-    """Whether the form that set the factor up comes once more, from the same browser and step (double click)."""
+    """Whether the form that set the factor up comes once more, from the same browser and step (double click); what another browser set up is
+    another's."""
+    if parts.volatile.peek("enrolled", _here(caller)) is None:
+        return False
     row = totp(parts, person.account.id) if person is not None else None
-    if row is not None and row.confirmed_at is not None:
-        return caller.now < row.confirmed_at + SAME_FORM_S * _SECOND
-    return parts.volatile.peek("enrolled", _here(caller)) is not None
+    return row is None or row.confirmed_at is None or caller.now < row.confirmed_at + SAME_FORM_S * _SECOND
 
 
 def _here(caller: Caller) -> bytes:

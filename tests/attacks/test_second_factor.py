@@ -1,13 +1,16 @@
 """Against the second factor: reuse, races, guessing, other paths, stale confirmation."""
 
+import re
 import threading
 
 import pytest
 
 from idp.authn import throttle
-from idp.flows import step_up
+from idp.authn.totp import base32
+from idp.flows import people, sessions, staff, step_up
 from idp.flows.people import Caller
 from idp.flows.sign_in import SignedIn
+from idp.ports import Update
 from idp.records import RecoveryCode, Session, Totp
 from tests.kit.house import House
 from tests.kit.person import PASSWORD, Person, authorize, enrol, messages, totp_now
@@ -158,8 +161,6 @@ def test_many_wrong_codes_are_told_to_the_citizen(li_wei: Person) -> None:
 @pytest.mark.attack("A126")
 def test_half_a_sign_in_clears_no_count(li_wei: Person) -> None:
     """The right password of staff, with the code still due, leaves the failures counted (CVE-2025-6015)."""
-    from idp.flows import staff
-
     enrol(li_wei)
     house = li_wei.house
     staff.set_roles(house.parts, "li.wei", ["auditor"], now=house.clock())
@@ -239,8 +240,6 @@ def test_a_client_that_wants_two_factors_gets_two(li_wei: Person) -> None:
 @pytest.mark.attack("A128")
 def test_staff_have_no_session_before_both_factors(li_wei: Person) -> None:
     """A member of staff with a right password alone has no session on any path (ASVS 6.3.3)."""
-    from idp.flows import staff
-
     enrol(li_wei)
     house = li_wei.house
     staff.set_roles(house.parts, "li.wei", ["auditor"], now=house.clock())
@@ -257,8 +256,6 @@ def test_staff_have_no_session_before_both_factors(li_wei: Person) -> None:
 @pytest.mark.attack("A128")
 def test_a_half_proof_of_another_browser(li_wei: Person) -> None:
     """What stands between the factors is bound to its browser: another can't finish it (ASVS 6.6.2)."""
-    from idp.flows import staff
-
     secret, _ = enrol(li_wei)
     house = li_wei.house
     staff.set_roles(house.parts, "li.wei", ["auditor"], now=house.clock())
@@ -270,6 +267,92 @@ def test_a_half_proof_of_another_browser(li_wei: Person) -> None:
     assert thief.get("/sign-in/totp").request.path == "/sign-in"
     assert thief.cookie() is None
     assert owner.submit(totp=totp_now(house, secret)).request.path == "/account"
+
+
+def on_offer(person: Person, path: str = "/account/totp") -> str:
+    """The secret that this browser is offered to set up."""
+    found = re.search(r'id="totp-secret">([^<]+)<', person.get(path).text)
+    assert found is not None, person.page.text
+    return found[1].replace(" ", "")
+
+
+@pytest.fixture(params=["citizen", "staff"])
+def two_browsers(request: pytest.FixtureRequest, any_house: House) -> tuple[Person, Person, str]:
+    """Who has the password and whose account it is, each where the app is set up, and the path of that page."""
+    any_house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
+    if request.param == "staff":
+        staff.set_roles(any_house.parts, "li.wei", ["auditor"], now=any_house.clock())
+    thief, owner = Person(any_house, remote="198.51.100.9"), Person(any_house)
+    thief.sign_in()
+    owner.sign_in()
+    return thief, owner, "/sign-in/enrol" if request.param == "staff" else "/account/totp"
+
+
+@pytest.mark.attack("A129", "A115")
+def test_a_secret_on_offer_is_for_one_browser(two_browsers: tuple[Person, Person, str]) -> None:
+    """Whoever has the password sees another secret than the one that its owner enrols (CVE-2024-28197, ASVS 6.6.2)."""
+    thief, owner, path = two_browsers
+    house = owner.house
+    theirs, own = on_offer(thief, path), on_offer(owner, path)
+    assert theirs != own and on_offer(owner, path) == own, "and in each tab of one browser the same"
+    assert thief.get(path + "/qr.svg").status_code == 404
+    assert b"<svg" in owner.get(path + "/qr.svg").data
+    owner.get(path)
+    assert "<li><code>" in owner.submit(totp=totp_now(house, own)).text
+    house.clock.advance(60)
+    half = at_the_code_page(house, 1)
+    assert half.submit(totp=totp_now(house, theirs)).status_code == 422
+    assert half.submit(totp=totp_now(house, own)).request.path == "/account"
+
+
+@pytest.mark.attack("A129", "A115")
+def test_what_another_browser_was_offered_is_confirmed_by_nobody_else(two_browsers: tuple[Person, Person, str]) -> None:
+    """A code of a secret that this browser was not offered, or not any more, sets nothing up and looks like no success (ASVS 6.6.2)."""
+    thief, owner, path = two_browsers
+    house = owner.house
+    on_offer(thief, path)
+    form = thief.form()
+    own = on_offer(owner, path)
+    owner_form = owner.form()
+    thief.post(form[0], {**form[1], "totp": totp_now(house, own)})
+    assert thief.page.status_code == 400 and not house.events("account.factor_enrolled")
+    replaced = on_offer(thief, path)
+    assert replaced != own
+    owner.post(owner_form[0], {**owner_form[1], "totp": totp_now(house, own)})
+    assert owner.page.status_code == 400 and not house.events("account.factor_enrolled")
+    thief.submit(totp=totp_now(house, replaced))
+    owner.post(owner_form[0], {**owner_form[1], "totp": totp_now(house, own)})
+    assert "您的身份验证器应用已设置" not in owner.page.text
+    assert len(house.events("account.factor_enrolled")) == 2
+
+
+@pytest.mark.attack("A115")
+def test_a_secret_on_offer_ends_with_its_sign_in(li_wei: Person) -> None:
+    """At a browser that many use, who signs in next is offered another (CVE-2024-28197)."""
+    first = on_offer(li_wei)
+    li_wei.get("/account/sessions")
+    session = house_session(li_wei.house, li_wei)
+    li_wei.house.parts.store.commit(sessions.end(li_wei.house.parts, session, "logout", li_wei.house.clock()))
+    li_wei.house.clock.advance(61)
+    li_wei.sign_in()
+    assert on_offer(li_wei) != first
+
+
+@pytest.mark.attack("A129")
+def test_an_offer_of_an_earlier_version_is_nobodys(li_wei: Person) -> None:
+    """It does not say whom it was made for, so it is replaced (DESIGN §2.6)."""
+    house = li_wei.house
+    on_offer(li_wei)
+    form, row = li_wei.form(), house.parts.store.find(Totp)[0]
+    person = people.load(house.parts, row.account_id)
+    assert person is not None
+    secret = b"s" * 20
+    bare = person.citizen.seal("totp", "secret", row.account_id, row.created_at, secret)
+    house.parts.store.commit([Update(Totp, {"account_id": row.account_id}, {"sealed": bare})])
+    assert li_wei.get("/account/totp/qr.svg").status_code == 404
+    li_wei.post(form[0], {**form[1], "totp": totp_now(house, base32(secret))})
+    assert li_wei.page.status_code == 400
+    assert on_offer(li_wei) != base32(secret)
 
 
 @pytest.mark.attack("A129")
@@ -336,8 +419,6 @@ def test_a_second_factor_alone_is_no_fresh_proof(li_wei: Person) -> None:
 @pytest.mark.attack("A129")
 def test_staff_cannot_remove_their_factor(li_wei: Person) -> None:
     """A role requires the second factor: its owner can't take it away (ASVS 6.3.3)."""
-    from idp.flows import staff
-
     secret, _ = enrol(li_wei)
     house = li_wei.house
     staff.set_roles(house.parts, "li.wei", ["auditor"], now=house.clock())

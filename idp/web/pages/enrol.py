@@ -6,7 +6,7 @@ from flask_babel import lazy_gettext as _
 from idp.authn import totp as law
 from idp.authn.identifiers import masked
 from idp.authn.throttle import Throttled
-from idp.flows import factors, pending
+from idp.flows import factor_offer, factors, pending
 from idp.flows.factors import WithCodes
 from idp.flows.people import Person, names
 from idp.flows.sign_in import Failed
@@ -78,7 +78,7 @@ def _bound(here: Visit, person: Person) -> bytes:
 
 
 def _page(here: Visit, person: Person, action: str, errors: Errors, status: int = 200) -> Response:
-    secret = factors.offer(here.parts, person, here.caller.now)
+    secret = factor_offer.offer(here.parts, here.caller, person)
     if secret is None:
         return see_other(here.path("/sign-in") if action == STAFF else "/account/security")
     return show(
@@ -96,11 +96,11 @@ def _page(here: Visit, person: Person, action: str, errors: Errors, status: int 
 
 
 def _picture(here: Visit, person: Person | None) -> Response:
-    """The secret as a QR code, for this answer alone (the page class forbids caching); never once it is confirmed."""
-    secret = factors.offered(here.parts, person) if person is not None else None
-    if person is None or secret is None:
+    """The secret as a QR code, for whom it was made and for this answer alone (the page class forbids caching); never once it is confirmed."""
+    found = factor_offer.offered(here.parts, here.caller, person) if person is not None else None
+    if person is None or found is None:
         return problem_page("not_found", 404)
-    return Response(law.qr_svg(law.uri(secret, _label(here, person))), content_type="image/svg+xml")
+    return Response(law.qr_svg(law.uri(found[1], _label(here, person))), content_type="image/svg+xml")
 
 
 def _label(here: Visit, person: Person) -> str:
