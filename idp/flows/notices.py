@@ -56,10 +56,10 @@ TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "en": ("Second step at every sign-in", "Your account now asks for the code of your authenticator app at every sign-in. " + _HELP["en"]),
     },
     "totp_eased": {
-        "zh-Hans": ("不再每次登录都需第二重验证", "您的账号刚刚设为仅在服务要求时才需输入身份验证器的验证码。" + _HELP["zh-Hans"]),
+        "zh-Hans": ("已关闭“每次登录都要求第二重验证”", "您的账号刚刚关闭了每次登录都要求输入身份验证器验证码的设置。" + _HELP["zh-Hans"]),
         "en": (
-            "No second step at every sign-in any more",
-            "Your account now asks for the code of your authenticator app only when a service wants it. " + _HELP["en"],
+            "“Second step at every sign-in” turned off",
+            "Your choice to be asked for the code of your authenticator app at every sign-in was just turned off. " + _HELP["en"],
         ),
     },
     "codes_made": {

@@ -139,6 +139,12 @@ def names(parts: Parts, citizen: Citizen, *, verified: bool = False) -> list[Nam
     return [_name(citizen, row) for row in rows if row.verified_at is not None or not verified]
 
 
+def reachable(parts: Parts, citizen: Citizen) -> list[Name]:
+    """Where a code can be sent to: confirmed e-mail addresses, then confirmed phones."""
+    verified = names(parts, citizen, verified=True)
+    return [n for n in verified if n.kind == "email"] + [n for n in verified if n.kind == "phone"]
+
+
 def _name(citizen: Citizen, row: Identifier) -> Name:
     value = citizen.open("identifier", "value", row.id, 0, row.sealed).decode()
     return Name(row.kind, value)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from idp.authn.throttle import Throttled
 from idp.errors import Unavailable
 from idp.flows import notices, one_time, secrets, sessions
 from idp.flows.one_time import Facts
-from idp.flows.people import Caller, Meant, Person, attempt, event, load, meant, names, no_names, note_failure, seen
+from idp.flows.people import Caller, Meant, Person, attempt, event, load, meant, no_names, note_failure, reachable, seen
 from idp.flows.sign_in import SignedIn
 from idp.flows.sign_up import CodeSent, Confirmed, Over, Wrong
 from idp.parts import Parts
@@ -49,11 +49,8 @@ def _target(parts: Parts, who: Meant) -> Name | None:
     if who.person is None or not who.person.active:
         no_names(parts)
         return None
-    verified = names(parts, who.person.citizen, verified=True)
-    if who.name is not None and who.name.kind != "username" and who.name in verified:
-        return who.name
-    ranked = [n for n in verified if n.kind == "email"] + [n for n in verified if n.kind == "phone"]
-    return ranked[0] if ranked else None
+    known = reachable(parts, who.person.citizen)
+    return who.name if who.name is not None and who.name in known else next(iter(known), None)
 
 
 def again(parts: Parts, caller: Caller, shown: str | None) -> CodeSent | Wrong | Over:
@@ -93,7 +90,10 @@ def ticket_of(parts: Parts, caller: Caller, shown: str | None) -> tuple[Confirme
     person = load(parts, found[0].account_id) if found and found[0].account_id else None
     if found is None or person is None or not person.active:
         return None
-    return Confirmed(shown or "", found[1].value, found[1].by == "password"), person
+    by_password = found[1].by == "password"
+    if by_password and reachable(parts, person.citizen):  # since then, or by an earlier version
+        return None
+    return Confirmed(shown or "", found[1].value, by_password), person
 
 
 def finish(parts: Parts, caller: Caller, shown: str | None, password: str, repeated: str) -> Changed | Wrong | Over:

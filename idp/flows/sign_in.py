@@ -10,7 +10,7 @@ from idp.authn.identifiers import Identifier as Name
 from idp.authn.throttle import Attempt, Throttled
 from idp.errors import Unavailable
 from idp.flows import erasure, one_time, pending, sessions
-from idp.flows.people import Caller, Person, attempt, event, factor_due, meant, note_failure, rehashed, seen
+from idp.flows.people import Caller, Person, attempt, event, factor_due, meant, note_failure, reachable, rehashed, seen
 from idp.flows.sessions import Where, alive
 from idp.parts import Parts
 from idp.ports import Committed, Put, Write
@@ -41,8 +41,14 @@ class NeedEnrolment:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedMailedCode:
+    """The password was right, and no second factor stands beside it any more, without which it is too short: a code that is sent to the account's
+    address has to come with it before another is set."""
+
+
+@dataclass(frozen=True, slots=True)
 class NeedLongerPassword:
-    """The password was right, and no second factor stands beside it any more, without which it is too short. ``ticket``: the right to set another."""
+    """As :class:`NeedMailedCode`, where no code can be sent. ``ticket``: the right to set another password."""
 
     ticket: str
 
@@ -54,7 +60,7 @@ class Failed:
     error: str = "credentials"
 
 
-Outcome = SignedIn | NeedSecondFactor | NeedEnrolment | NeedLongerPassword | Failed | Throttled
+Outcome = SignedIn | NeedSecondFactor | NeedEnrolment | NeedMailedCode | NeedLongerPassword | Failed | Throttled
 
 
 def with_password(parts: Parts, caller: Caller, typed: str, password: str) -> Outcome:
@@ -88,7 +94,10 @@ def with_password(parts: Parts, caller: Caller, typed: str, password: str) -> Ou
     return NeedSecondFactor() if factor.enrolled else NeedEnrolment()
 
 
-def _longer(parts: Parts, caller: Caller, person: Person, name: Name) -> NeedLongerPassword:
+def _longer(parts: Parts, caller: Caller, person: Person, name: Name) -> NeedMailedCode | NeedLongerPassword:
+    """Eight characters can be guessed: they own no account that has a better proof to offer."""
+    if reachable(parts, person.citizen):
+        return NeedMailedCode()
     facts = one_time.Facts(name.kind, name.canonical, by="password")
     row_id, ticket = one_time.ticket(parts, caller, one_time.RESET, facts, person.account.id)
     if not isinstance(parts.store.commit([ticket]), Committed):

@@ -286,7 +286,7 @@ DONE: dict[str, tuple[LazyString, LazyString]] = {
         _("Your password alone opens nothing any more. Keep your recovery codes: they help if you lose your phone."),
     ),
     "factor_eased": (
-        _("You are no longer asked for the second step at every sign-in"),
+        _("“Ask for the second step at every sign-in” is turned off"),
         _("We still ask for it when a service wants it, and before your own account opens."),
     ),
     "factor_removed": (_("The authenticator app is removed"), _("Your account is protected by the password alone.")),

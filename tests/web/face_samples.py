@@ -186,7 +186,11 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
         "normal": {"shortest": 15, "ask_name": True, "values": {"username": "li.wei@example.cn"}},
         "error": {"shortest": 8, "errors": {"new_password": FIELD_ERRORS["password_weak"]}},
     },
-    "forgot": {"normal": {}, "error": {"errors": {"identifier": FIELD_ERRORS["identifier_missing"]}}},
+    "forgot": {
+        "normal": {},
+        "longer": {"longer": True, "values": {"identifier": "li.wei"}},
+        "error": {"errors": {"identifier": FIELD_ERRORS["identifier_missing"]}},
+    },
     "reset_password": {
         "normal": {"shortest": 15, "ask_code": True},
         "longer": {"shortest": 15, "longer": True},
@@ -207,6 +211,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
     },
     "change_done": {
         "normal": {"title": DONE["password_changed"][0], "text": DONE["password_changed"][1]},
+        "alone": {"title": DONE["factor_removed"][0], "text": DONE["factor_removed"][1], "alone": 15},
         "next": {
             "title": DONE["account_created"][0],
             "text": DONE["account_created"][1],
@@ -291,6 +296,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
             "password_changed": NOW,
             "totp": True,
             "codes_left": 7,
+            "alone": 15,
         },
         "always": {
             "identifiers": ["l***@example.cn"],
@@ -299,9 +305,10 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
             "codes_left": 7,
             "said": DONE["factor_always"],
         },
+        "eased": {"totp": True, "codes_left": 7, "alone": 15, "said": DONE["factor_eased"]},
         "off": {"identifiers": ["l***@example.cn"], "totp": False},
         "staff": {"totp": True, "totp_required": True, "codes_left": 1},
-        "error": {"totp": True, "codes_left": 0, "errors": {"": FIELD_ERRORS["form_expired"]}},
+        "error": {"totp": True, "codes_left": 0, "alone": 15, "errors": {"": FIELD_ERRORS["form_expired"]}},
     },
     "enrol_totp": {
         "normal": {
@@ -311,7 +318,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
         },
         "error": {"qr_url": "/qr.svg", "secret": "JBSW Y3DP EHPK 3PXP", "errors": {"totp": FIELD_ERRORS["code_wrong"]}},
     },
-    "second_step": {"normal": {}},
+    "second_step": {"normal": {"alone": 15}},
     "recovery_codes": {
         "normal": {"codes": [f"k7qf-{n}m2p-xw4t" for n in range(10)]},
         "error": {

@@ -54,7 +54,14 @@ def blueprint(parts: Parts) -> Blueprint:
     return pages
 
 
-def _address(here: Visit, errors: Mapping[str, str], typed: str, status: int = 200) -> Response:
+def code_first(here: Visit, typed: str) -> Response:
+    """The same journey for a password that was right and is too short to stand alone."""
+    return _address(here, {}, typed, longer=True)
+
+
+def _address(
+    here: Visit, errors: Mapping[str, str], typed: str, status: int = 200, *, longer: bool = False
+) -> Response:
     links = {} if here.opened else {"sign_in": "/sign-in"}
     return show(
         here,
@@ -66,6 +73,7 @@ def _address(here: Visit, errors: Mapping[str, str], typed: str, status: int = 2
         action=PATH,
         hidden=here.hidden(PATH),
         values={"identifier": typed},
+        longer=longer,
     )
 
 

@@ -72,6 +72,7 @@ def _security(here: Visit, person: Person, session: Session) -> Response:
         totp=enrolled,
         totp_required=person.staff,
         totp_always=always,
+        alone=secrets.least(here.parts, None),
         codes_left=people.codes_left(here.parts, person.account.id),
         **frame(here, person, session, PATH),
     )
@@ -83,7 +84,9 @@ def _remove(here: Visit, person: Person, session: Session) -> Response:
     if not factors.fresh(here.parts, session, here.caller.now):
         return see_other(f"{CONFIRM}?to=security")
     outcome = factors.remove(here.parts, here.caller, person)
-    return problem_page("expired", 400) if isinstance(outcome, Ended) else _done(here, "factor_removed", outcome)
+    if isinstance(outcome, Ended):
+        return problem_page("expired", 400)
+    return _done(here, "factor_removed", outcome, secrets.least(here.parts, None))
 
 
 def _offer(here: Visit, person: Person, session: Session) -> Response:
@@ -91,7 +94,8 @@ def _offer(here: Visit, person: Person, session: Session) -> Response:
     chosen = person.account.factor_always_since is not None or people.totp(here.parts, person.account.id) is None
     if person.staff or chosen:
         return see_other(PATH)
-    return show(here, "second_step.html", **{**frame(here, person, session, PATH), "own": OFFER})
+    alone = secrets.least(here.parts, None)
+    return show(here, "second_step.html", **{**frame(here, person, session, PATH), "own": OFFER, "alone": alone})
 
 
 def _always(here: Visit, person: Person, session: Session) -> Response:
@@ -163,7 +167,7 @@ def _whose(here: Visit, person: Person) -> dict[str, Any]:
     return {"username": known[0].canonical} if known else {}
 
 
-def _done(here: Visit, what: str, outcome: SignedIn) -> Response:
+def _done(here: Visit, what: str, outcome: SignedIn, alone: int | None = None) -> Response:
     title, text = DONE[what]
-    answer = show(here, "change_done.html", once=True, title=title, text=text, next=None)
+    answer = show(here, "change_done.html", once=True, title=title, text=text, next=None, alone=alone)
     return with_session(answer, here.parts, outcome)

@@ -11,7 +11,7 @@ from idp.flows import interactions, pending, sessions
 from idp.flows import sign_in as flow
 from idp.flows.interactions import Opened
 from idp.flows.people import names
-from idp.flows.sign_in import Failed, NeedEnrolment, NeedLongerPassword, NeedSecondFactor, SignedIn
+from idp.flows.sign_in import Failed, NeedEnrolment, NeedLongerPassword, NeedMailedCode, NeedSecondFactor, SignedIn
 from idp.parts import Parts
 from idp.web.pages import enrol, recovery, step_up
 from idp.web.pages.common import see_other
@@ -110,6 +110,8 @@ def _judged(here: Visit, outcome: flow.Outcome, typed: str) -> Response:
             return see_other(here.path(step_up.PATH, to=step_up.place_to(here)))
         case NeedEnrolment():
             return see_other(here.path(enrol.STAFF))
+        case NeedMailedCode():
+            return recovery.code_first(here, typed)
         case NeedLongerPassword(ticket):
             return recovery.new_password(here, ticket, {})
         case Failed(error):
