@@ -1,5 +1,6 @@
 """The journey of the second factor: a one-time code or a recovery code, each once, inside a session or after a password that made none yet."""
 
+import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,12 +15,18 @@ from idp.flows.people import Caller, Person, attempt, event, load, note_failure,
 from idp.flows.sessions import Where
 from idp.flows.sign_in import Failed, SignedIn, begin_session
 from idp.parts import Parts
-from idp.ports import Committed, Op, Update, Write
+from idp.ports import Committed, Op, Put, Update, Write
 from idp.records import RecoveryCode, Session, Totp
 from keys.errors import SealBroken
+from keys.tokens import hash_secret
 
 TELL_FROM: Final = 10
 """So many wrong codes in a row are told to the citizen."""
+SAME_FORM_S: Final = 60
+"""A code that comes once more from its browser and flow within this time is the same act (double click)."""
+_LOOKS: Final = 50
+_BETWEEN_S: Final = 0.02
+"""How often, and after how long, one of two that came at once looks for what the other did."""
 _USED: Final = "code_used"
 
 
@@ -40,7 +47,19 @@ class Ended:
     """There is nothing to add a factor to any more: begin again."""
 
 
-Outcome = SignedIn | Failed | Throttled | Ended
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The same form used this code a moment ago, in ``session``, which goes on; nothing is proved again. ``proved``: it began with a password."""
+
+    person: Person
+    session: Session
+    proved: bool
+
+    def __repr__(self) -> str:
+        return "Repeated(…)"
+
+
+Outcome = SignedIn | Failed | Throttled | Ended | Repeated
 
 
 def basis(parts: Parts, caller: Caller) -> Basis | None:
@@ -54,9 +73,39 @@ def basis(parts: Parts, caller: Caller) -> Basis | None:
     return Basis(person, None, caller.session)
 
 
-def bound(caller: Caller, base: Basis) -> bytes:
+def bound(caller: Caller, base: Basis | Repeated) -> bytes:
     """What the form's proof is made for: this browser, flow and person, so that a user switched in another tab ends the flow."""
     return caller.browser + caller.flow + base.person.account.id
+
+
+def sent_again(parts: Parts, caller: Caller, base: Basis | None, typed: str) -> Repeated | None:
+    """Whether this browser used this code in this flow a moment ago and has the session of it, or no other. A password proved since is a new act."""
+    found = parts.volatile.peek("code-won", _form(parts, caller, typed))
+    if found is None:
+        return None
+    session_id, since = found[:-8], int.from_bytes(found[-8:], "big")
+    if base is not None and base.pending is not None and base.pending.at != since:
+        return None
+    if caller.session is not None and caller.session.id != session_id:
+        return None
+    session = parts.store.one(Session, id=session_id)
+    if session is None or not sessions.alive(session, caller.now, parts.config.session_idle):
+        return None
+    person = load(parts, session.account_id)
+    return Repeated(person, session, bool(since)) if person is not None and person.active else None
+
+
+def handed_over(parts: Parts, caller: Caller, won: Repeated) -> SignedIn | None:
+    """The session under a new token, for a browser that never saw the first answer; None where it has it already.
+
+    The code is not accepted twice (RFC 6238 §5.2): no session begins, and none grows stronger or fresher.
+    """
+    if caller.session is not None and caller.session.token_hash == won.session.token_hash:
+        return None
+    started = sessions.rotate(parts, won.person.citizen, won.session, caller.now)
+    if not isinstance(parts.store.commit(started.writes), Committed):
+        return None
+    return SignedIn(started.token, started.session)
 
 
 def with_code(parts: Parts, caller: Caller, base: Basis, typed: str) -> Outcome:
@@ -75,7 +124,7 @@ def with_code(parts: Parts, caller: Caller, base: Basis, typed: str) -> Outcome:
         {"account_id": row.account_id, "created_at": row.created_at, "last_step": Op("<", step)},
         {"last_step": step},
     )
-    return _finish(parts, caller, base, entered, [use], "totp_replayed", _USED)
+    return _finish(parts, caller, base, entered, [use], Failed(_USED), typed)
 
 
 def with_recovery_code(parts: Parts, caller: Caller, base: Basis, typed: str) -> Outcome:
@@ -96,7 +145,7 @@ def with_recovery_code(parts: Parts, caller: Caller, base: Basis, typed: str) ->
         ),
         *notices.to_person(parts, base.person, "code_used", caller.now, left=str(left)),
     ]
-    return _finish(parts, caller, base, entered, writes, "recovery_code_replayed", "recovery_wrong")
+    return _finish(parts, caller, base, entered, writes, Failed("recovery_wrong"), typed)
 
 
 def secret_of(person: Person, row: Totp) -> bytes:
@@ -108,13 +157,17 @@ def secret_of(person: Person, row: Totp) -> bytes:
 
 
 def _finish(
-    parts: Parts, caller: Caller, base: Basis, entered: Attempt, use: list[Write], reason: str, error: str
+    parts: Parts, caller: Caller, base: Basis, entered: Attempt, use: list[Write], lost: Failed, typed: str
 ) -> Outcome:
-    """Use the factor (``use[0]``) and strengthen the session in one batch: of many at once, one wins."""
+    """Use the factor (``use[0]``) and strengthen the session in one batch: of many at once, one wins; the others are ``lost``."""
+    form = _form(parts, caller, typed)
+    parts.volatile.bump("code-sent", form, SAME_FORM_S)
     if base.pending is not None:
         if not isinstance(parts.store.commit(use), Committed):
-            return _wrong(parts, caller, base.person, reason, error)
-        return begin_session(parts, caller, base.person, (PASSWORD, ONE_TIME_PASSWORD), [], entered)
+            return _lost(parts, caller, base, entered, lost, typed)
+        begun = begin_session(parts, caller, base.person, (PASSWORD, ONE_TIME_PASSWORD), [], entered)
+        parts.volatile.several((_won(form, begun.session, base.pending.at),))
+        return begun
     assert base.session is not None
     methods, where = stepped_up(base.session.amr), Where(caller.device, caller.remote)
     started = sessions.step_up(parts, base.person.citizen, base.session, methods, acr(methods), caller.now, where)
@@ -122,9 +175,34 @@ def _finish(
     told = record(fact, at=caller.now, entropy=parts.entropy, person=base.person.citizen)
     done = parts.store.commit([*use, *started.writes, *seen(parts, caller, told, base.person.citizen)])
     if isinstance(done, Committed):
-        parts.volatile.several(throttle.succeeded(entered))
+        parts.volatile.several((*throttle.succeeded(entered), _won(form, started.session, 0)))
         return SignedIn(started.token, started.session)
-    return _wrong(parts, caller, base.person, reason, error) if done.index == 0 else Ended()
+    return _lost(parts, caller, base, entered, lost, typed) if done.index == 0 else Ended()
+
+
+def _won(form: bytes, session: Session, since: int) -> Put:
+    """``since``: when the password was proved that the code was added to; 0 for a session."""
+    return Put("code-won", form, session.id + since.to_bytes(8, "big"), SAME_FORM_S)
+
+
+def _lost(parts: Parts, caller: Caller, base: Basis, entered: Attempt, lost: Failed, typed: str) -> Failed | Repeated:
+    """The factor was used meanwhile: by this very form, which is no failure, or by another."""
+    again, form = None, _form(parts, caller, typed)
+    if parts.volatile.bump("code-sent", form, SAME_FORM_S, 0) > 1:
+        for _ in range(_LOOKS):
+            if parts.volatile.peek("code-won", form) is not None:
+                break
+            time.sleep(_BETWEEN_S)
+        again = sent_again(parts, caller, base, typed)
+    if again is None:
+        reason = "totp_replayed" if lost.error == _USED else "recovery_code_replayed"
+        return _wrong(parts, caller, base.person, reason, lost.error)
+    throttle.undecided(parts.volatile, entered)
+    return again
+
+
+def _form(parts: Parts, caller: Caller, typed: str) -> bytes:
+    return hash_secret(parts.ring, "same-form", caller.browser + caller.flow + typed.encode("utf-8", "surrogatepass"))
 
 
 def _wrong(parts: Parts, caller: Caller, person: Person, reason: str, error: str) -> Failed:

@@ -12,9 +12,10 @@ import pytest
 from werkzeug.http import parse_cookie
 from werkzeug.test import TestResponse
 
-from idp.flows import interactions, staff
+from idp.flows import interactions, sessions, staff
 from idp.flows.sessions import SAME_FORM_US
 from idp.records import Account, Consent, RecoveryCode, Session
+from keys.tokens import token_hash
 from tests.attacks.authorize_ground import answer as told_to_client
 from tests.kit.house import House
 from tests.kit.person import FORM, PASSWORD, Person, authorize, enrol, last_code, messages, totp_now
@@ -192,6 +193,82 @@ def test_an_app_that_is_set_up(li_wei: Person, both: Both) -> None:
     assert house.parts.store.count(RecoveryCode) == 10
     house.clock.advance(61)
     assert "您的身份验证器应用已设置" not in click(li_wei, totp="000000")().text
+
+
+def half_in(owner: Person, way: str) -> tuple[Person, dict[str, str]]:
+    """Another browser, at the form that wants the second factor, and what is typed there."""
+    house = owner.house
+    secret, codes = enrol(owner)
+    if way == "after a password":
+        owner.get("/account/security")
+        owner.submit(ask_always="1", form=1)
+    other = Person(house, remote="198.51.100.4")
+    other.sign_in()
+    assert other.page.request.path == "/sign-in/totp"
+    if way == "recovery code":
+        other.get("/sign-in/recovery-code")
+        return other, {"recovery_code": codes[0]}
+    return other, {"totp": totp_now(house, secret)}
+
+
+@pytest.mark.attack("F34", "A094")
+@pytest.mark.parametrize("way", ["in a session", "after a password", "recovery code"])
+def test_a_second_factor(li_wei: Person, both: Both, way: str) -> None:
+    """One use, one session, one event, no failure; both answers lead on (RFC 6238 §5.2, DESIGN §2.2)."""
+    house = li_wei.house
+    other, typed = half_in(li_wei, way)
+    events = "session.started" if way == "after a password" else "session.stepped_up"
+    before = len(house.events(events)), len(house.events("session.refused"))
+    alive = house.parts.store.count(Session, {"ended_at": None})
+    answers = both(click(other, **typed))
+    assert [(a.status_code, a.headers["Location"]) for a in answers] == [(303, "/account")] * 2
+    assert "/account" in [land(other, answer).request.path for answer in answers]
+    assert (len(house.events(events)), len(house.events("session.refused"))) == (before[0] + 1, before[1])
+    assert house.parts.store.count(Session, {"ended_at": None}) == alive + (way == "after a password")
+
+
+@pytest.mark.attack("F34")
+@pytest.mark.parametrize("way", ["in a session", "after a password"])
+def test_a_used_code_is_the_same_act_for_its_form_alone(li_wei: Person, way: str) -> None:
+    """Not at another browser, not without the form's proof, not a minute later, not after signing out (RFC 6238 §5.2)."""
+    house = li_wei.house
+    other, typed = half_in(li_wei, way)
+    stranger = Person(house, remote="198.51.100.5")
+    stranger.sign_in()
+    send, unproven = click(other, **typed), click(other, **typed, proof="x")
+    first = send()
+    assert first.status_code == 303
+    assert stranger.submit(typed).status_code == 422
+    assert [e["reason"] for e in house.events("session.refused")] == ["totp_replayed"]
+    assert unproven().status_code == 400
+    house.clock.advance(61)
+    assert send().status_code in (400, 422)
+
+
+@pytest.mark.attack("F34")
+def test_a_used_code_brings_no_ended_session_back(li_wei: Person) -> None:
+    """Who signed out is not signed in by the form of a moment ago (ASVS 7.4.1)."""
+    house = li_wei.house
+    other, typed = half_in(li_wei, "after a password")
+    send = click(other, **typed)
+    land(other, send())
+    session = house.parts.store.one(Session, token_hash=token_hash(house.parts.ring, "session", other.cookie() or ""))
+    assert session is not None
+    house.parts.store.commit(sessions.end(house.parts, session, "logout", house.clock()))
+    answer = send()
+    assert answer.status_code == 400 and "yimen-session" not in answer.headers.get("Set-Cookie", "")
+
+
+@pytest.mark.attack("F34")
+def test_a_password_proved_since_wants_a_new_code(li_wei: Person) -> None:
+    """A fresh proof is not made of a code that was used before it (RFC 6238 §5.2, ASVS 7.5.1)."""
+    other, typed = half_in(li_wei, "after a password")
+    land(other, click(other, **typed)())
+    li_wei.house.clock.advance(1)
+    other.get("/account/confirm?to=security")
+    other.submit(password=PASSWORD)
+    assert other.page.request.path == "/sign-in/totp"
+    assert other.submit(typed).status_code == 422
 
 
 @pytest.mark.attack("F34")

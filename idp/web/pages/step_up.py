@@ -5,7 +5,7 @@ from flask import Blueprint, Response
 from idp.authn.throttle import Throttled
 from idp.flows import step_up as flow
 from idp.flows.sign_in import Failed, SignedIn
-from idp.flows.step_up import Basis, Ended
+from idp.flows.step_up import Basis, Ended, Repeated
 from idp.parts import Parts
 from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.visit import Errors, Visit, field, onward, show, visit
@@ -38,6 +38,9 @@ def blueprint(parts: Parts) -> Blueprint:
     def code() -> Response:
         here = visit(parts)
         base, typed = flow.basis(parts, here.caller), field("totp")
+        again = flow.sent_again(parts, here.caller, base, typed)
+        if again is not None and here.proven(PATH, flow.bound(here.caller, again)):
+            return _once_more(here, again)
         if base is None or not here.proven(PATH, flow.bound(here.caller, base)):
             return ended(here)
         if not typed:
@@ -54,6 +57,9 @@ def blueprint(parts: Parts) -> Blueprint:
     def recovery() -> Response:
         here = visit(parts)
         base, typed = flow.basis(parts, here.caller), field("recovery_code")
+        again = flow.sent_again(parts, here.caller, base, typed)
+        if again is not None and here.proven(RECOVERY, flow.bound(here.caller, again)):
+            return _once_more(here, again)
         if base is None or not here.proven(RECOVERY, flow.bound(here.caller, base)):
             return ended(here)
         if not typed:
@@ -113,12 +119,22 @@ def _judged(here: Visit, base: Basis, outcome: flow.Outcome, name: str) -> Respo
     match outcome:
         case SignedIn():
             return onward(here, outcome, PLACES.get(place_to(here)), proved=base.pending is not None)
+        case Repeated():
+            return _once_more(here, outcome)
         case Failed(error):
             return again(here, base, {name: error}, 422)
         case Throttled():
             return again(here, base, {"": outcome})
         case Ended():
             return ended(here)
+
+
+def _once_more(here: Visit, won: Repeated) -> Response:
+    """The form that used its code, sent again: where the first answer led."""
+    outcome, to = flow.handed_over(here.parts, here.caller, won), PLACES.get(place_to(here))
+    if outcome is None:
+        return see_other(here.opened.path if here.opened else to or "/account")
+    return onward(here, outcome, to, proved=won.proved)
 
 
 def ended(here: Visit) -> Response:
