@@ -37,6 +37,8 @@ def verb(function: F) -> F:
             fail(f"{error.code}: {error.public}")
         except Unavailable as error:
             fail(error.advice())
+        except BrokenPipeError:  # the reader (`| head`) has enough: click ends in silence
+            raise
         except OSError as error:
             fail(f"{error.filename or 'a file'}: {(error.strerror or 'can not be used').lower()}")
 

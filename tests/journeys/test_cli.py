@@ -2,6 +2,8 @@
 
 import json
 import os
+import sys
+from subprocess import PIPE, run
 
 import pytest
 from click.testing import CliRunner
@@ -343,6 +345,23 @@ def test_doctor_names_a_broken_client(idp, department):
     rows.close()
     result = idp.run("doctor", "--offline")
     assert (result.exit_code, added["client_id"] in result.output) == (1, True)
+
+
+def test_a_reader_that_has_enough_ends_a_verb_in_silence(idp):
+    """`idp doctor | head`: no complaint of ours or of the interpreter"""
+    kept, ours = os.pipe()
+    os.close(kept)
+    try:
+        told = run(
+            [sys.executable, "-m", "idp.cli", "doctor", "--offline"],
+            env=os.environ | idp.env,
+            stdout=ours,
+            stderr=PIPE,
+            check=False,
+        )
+    finally:
+        os.close(ours)
+    assert (told.returncode, told.stderr) == (1, b"")
 
 
 def test_files_are_private(idp):

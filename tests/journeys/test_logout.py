@@ -101,6 +101,9 @@ def test_nobody_signed_in_and_nothing_asked_says_so(house):
     answer = house.request("GET", "/logout")
     assert answer.status_code == 200
     assert 'id="logout-done"' in answer.text
+    assert "您尚未登录" in answer.text and "已通知" not in answer.text
+    said = house.request("GET", "/logout?lang=en").text
+    assert "You are not signed in" in said and "We have told" not in said and "signed out" not in said
 
 
 def test_posted_request_is_decided_after_a_redirect(house, signed_in):

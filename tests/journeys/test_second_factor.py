@@ -19,6 +19,7 @@ def li_wei(house: House) -> Person:
 
 def test_enrolment_shows_picture_secret_and_ten_codes(li_wei: Person) -> None:
     page = li_wei.get("/account/totp").text
+    assert '<a class="govuk-link" href="/account/security" id="enrol-cancel">取消</a>' in page
     picture = re.search(r'class="ym-qr" src="([^"]+)"', page)
     assert picture is not None
     svg = li_wei.browser.get(picture[1], base_url=li_wei.house.config.issuer)

@@ -171,8 +171,9 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
         "error": {"services": [], "service": None, "errors": {"": FIELD_ERRORS["form_expired"]}},
     },
     "logout_done": {
-        "normal": {"service": None},
-        "onward": {"frames": ["/qr.svg"], "onward": "/qr.svg?state=x%26y"},
+        "normal": {"service": None, "ended": True},
+        "nobody": {"service": None},
+        "onward": {"ended": True, "frames": ["/qr.svg"], "onward": "/qr.svg?state=x%26y"},
     },
     "sign_up": {
         "normal": {},
@@ -313,6 +314,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
     "enrol_totp": {
         "normal": {
             "qr_url": "/qr.svg",
+            "back": "/account/security",
             "secret": "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP",
             "otpauth_url": "otpauth://totp/x?secret=JBSW",
         },

@@ -146,6 +146,7 @@ def test_an_error_is_in_title_summary_and_at_its_field() -> None:
     assert fields["username"]["aria-describedby"] == "username-error" and fields["username"]["value"] == "li.wei"
     assert fields["password"].get("value", "") == ""
     assert re.search(r"<title>\s*Error: ", html("sign_in", "en", "error"))
+    assert re.search(r"<title>\s*错误：[^ ]", html("sign_in", "zh-Hans", "error"))
 
 
 def test_a_password_never_comes_back() -> None:

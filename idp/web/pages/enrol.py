@@ -91,6 +91,7 @@ def _page(here: Visit, person: Person, action: str, errors: Errors, status: int 
         hidden=here.hidden(action, _bound(here, person)),
         qr_url=here.path(action + "/qr.svg"),
         secret=law.spoken(secret),
+        back="/account/security" if action == OWN else "",
         otpauth_url=law.uri(secret, _label(here, person)),
     )
 

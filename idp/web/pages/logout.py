@@ -77,6 +77,7 @@ def done(outcome: Gone) -> Response:
     """Nobody is signed in any more; frames tell the services, then a script or a link leads on."""
     return page(
         "logout_done.html",
+        ended=outcome.ended,
         frame_src=sorted({_origin(uri) for uri in outcome.frames}),
         frames=outcome.frames,
         onward=outcome.location,
