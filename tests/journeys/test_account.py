@@ -8,7 +8,7 @@ from idp.flows import staff
 from idp.flows.people import meant
 from idp.records import Consent, Grant, LogoutDelivery, Session, Totp
 from tests.kit.house import House
-from tests.kit.person import PASSWORD, Person, enrol, messages, totp_now
+from tests.kit.person import PASSWORD, Person, authorize, enrol, messages, totp_now
 
 NEW = "harbour lantern seven quilts"
 
@@ -80,6 +80,20 @@ def test_services_say_what_they_see_and_withdrawal_ends_everything(li_wei: Perso
     assert li_wei.house.events("consent.withdrawn")[0]["grants"] == 1
 
 
+def test_a_department_of_the_same_name_is_named_once(li_wei: Person) -> None:
+    _, other = consented(li_wei.house, li_wei)
+    li_wei.house.grant(li_wei.house.register(client_name="tax局"), other.account_id)
+    page = li_wei.get("/account/services").text
+    assert re.findall(r"<bdi[^>]*>(tax局|Income tax online)<", page).count("tax局") == 2, "one a name, one a department"
+    stranger = authorize(Person(li_wei.house), li_wei.house.register(client_name="tax局")).text
+    assert len(re.findall(r"<bdi[^>]*>tax局<", stranger)) == 1
+
+
+def test_who_signs_in_with_a_lost_address_reads_what_to_do(li_wei: Person) -> None:
+    assert 'id="other-address"' in li_wei.get("/account/security").text
+    assert "sign up with it for a new account" in li_wei.get("/account/security?lang=en").text
+
+
 def test_a_staff_link_makes_an_account_with_a_second_factor(house: House) -> None:
     path = staff.staff_link(house.parts, ["auditor"], now=house.clock()).removeprefix(house.config.issuer)
     person = Person(house)
@@ -109,6 +123,7 @@ def test_staff_without_a_factor_must_set_one_up_first(li_wei: Person) -> None:
     staff.set_roles(li_wei.house.parts, "li.wei", ["operator"], now=li_wei.house.clock())
     assert li_wei.get("/account").request.path == "/sign-in"
     assert li_wei.sign_in().request.path == "/sign-in/enrol"
+    assert "enrol-cancel" not in li_wei.page.text
     assert li_wei.house.parts.store.count(Session, {"ended_at": None}) == 0
 
 
