@@ -292,7 +292,9 @@ DONE: dict[str, tuple[LazyString, LazyString]] = {
     "factor_removed": (_("The authenticator app is removed"), _("Your account is protected by the password alone.")),
     "sessions_ended": (_("Signed out there"), _("The chosen devices are signed out.")),
     "withdrawn": (_("The authorization is withdrawn"), _("The service was told. It has to ask you again.")),
+    "kept": (_("Your account stays"), _("Its deletion was cancelled because you signed in.")),
 }
+GO_ON: LazyString = _("Go on")
 """Title and text of ``change_done.html``, by a stable key."""
 
 TOLD_KINDS: dict[str, LazyString] = {

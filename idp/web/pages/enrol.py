@@ -1,7 +1,6 @@
 """Setting up the authenticator app: by staff before their first session, and by citizens on their account page."""
 
 from flask import Blueprint, Response
-from flask_babel import lazy_gettext as _
 
 from idp.authn import totp as law
 from idp.authn.identifiers import masked
@@ -16,6 +15,7 @@ from idp.web.pages import recovery_codes
 from idp.web.pages.common import problem_page, see_other
 from idp.web.pages.step_up import ended
 from idp.web.pages.visit import Errors, Visit, field, owner, show, visit
+from idp.web.wording import GO_ON
 
 STAFF = "/sign-in/enrol"
 OWN = "/account/totp"
@@ -133,4 +133,4 @@ def _over(here: Visit, person: Person | None) -> Response:
     if not factors.just_enrolled(here.parts, here.caller, person):
         return ended(here)
     to = here.opened.path if here.opened else "/sign-in?to=codes"
-    return problem_page("enrolled", 400, service=None, back=(_("Go on"), to))
+    return problem_page("enrolled", 400, service=None, back=(GO_ON, to))
