@@ -2,28 +2,33 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from clients.model import Client
 from idp.audit.rights import AttributeCorrected
 from idp.errors import Code, Refusal
-from idp.flows import notices
+from idp.flows import account, notices, people
 from idp.flows.people import Caller, Person, event, seen
 from idp.parts import Parts
-from idp.ports import Committed, Delete, Insert, Update, Write
-from idp.records import Attribute
+from idp.ports import Committed, Delete, Insert, Op, Update, Write
+from idp.records import Attribute, Grant
 from idp.release.correction import RULES, SELF, correctable, value_of
 
 UPDATED_AT = "updated_at"
+PROVABLE: Final = {"email": "email_verified", "phone_number": "phone_number_verified"}
+"""Attribute that a code proves → what says that it did."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One attribute. ``source`` None and ``updated_at`` 0 when there is no value."""
+    """One attribute. ``source`` None and ``updated_at`` 0 when there is no value; ``proved_at``: when a code proved that its owner receives there,
+    0 for everything else."""
 
     code: str
     value: Any
     source: str | None
     updated_at: int
+    proved_at: int = 0
 
     def __repr__(self) -> str:
         return f"Held({self.code})"
@@ -37,9 +42,51 @@ class Held:
 def held(parts: Parts, person: Person) -> list[Held]:
     """Everything that is held, then what the citizen may add. Raises ``keys.errors.SealBroken``."""
     rows = parts.store.find(Attribute, {"account_id": person.account.id}, order=("code",), limit=10_000)
-    found = [Held(r.code, person.citizen.open_claim(r), r.source, r.updated_at) for r in rows if r.code != UPDATED_AT]
+    values = {r.code: person.citizen.open_claim(r) for r in rows if r.code != UPDATED_AT}
+    proved = _proved(parts, person, values)
+    found = [
+        Held(r.code, values[r.code], r.source, r.updated_at, proved.get(r.code, 0) if r.source == SELF else 0)
+        for r in rows
+        if r.code in values
+    ]
     known = {h.code for h in found}
     return [*found, *(Held(code, None, None, 0) for code in RULES if code not in known)]
+
+
+def _proved(parts: Parts, person: Person, values: Mapping[str, Any]) -> dict[str, int]:
+    """Attribute → when its owner proved by a code to receive at that address, for the addresses that they sign in with."""
+    proved = people.proved(parts, person.citizen)
+    return {
+        name: proved[values[code]]
+        for code, mark in PROVABLE.items()
+        if str(values.get(code)) in proved
+        for name in (code, mark)
+    }
+
+
+def receivers(parts: Parts, person: Person, code: str, now: int) -> list[Client]:
+    """The services that are told ``code`` without another question once it is there: a consent or the law covers it, and still counts."""
+    return [
+        service.client
+        for service in account.services(parts, person)
+        if service.client.active
+        and any(_tells(parts, name, code) for name in (*service.sees, *service.lawful))
+        and _counts(parts, person, service, now)
+    ]
+
+
+def _tells(parts: Parts, name: str, code: str) -> bool:
+    """Whether an attribute is the value, or computed from it."""
+    kind = parts.catalogue.kind(name)
+    return name == code or (kind is not None and code in kind.of)
+
+
+def _counts(parts: Parts, person: Person, service: account.Service, now: int) -> bool:
+    """What counted once goes on as long as the tokens that it was given for."""
+    if not service.once:
+        return service.until is None or now < service.until
+    living = {"client_id": service.client.client_id, "ended_at": None, "expires_at": Op(">", now)}
+    return parts.store.count(Grant, {"account_id": person.account.id, **living}) > 0
 
 
 def one(parts: Parts, person: Person, code: str) -> Held | None:

@@ -145,6 +145,12 @@ def reachable(parts: Parts, citizen: Citizen) -> list[Name]:
     return [n for n in verified if n.kind == "email"] + [n for n in verified if n.kind == "phone"]
 
 
+def proved(parts: Parts, citizen: Citizen) -> dict[str, int]:
+    """Canonical address or number that the citizen signs in with → when its owner proved to receive there."""
+    rows = parts.store.find(Identifier, {"account_id": citizen.account_id})
+    return {_name(citizen, row).canonical: row.verified_at for row in rows if row.verified_at is not None}
+
+
 def _name(citizen: Citizen, row: Identifier) -> Name:
     value = citizen.open("identifier", "value", row.id, 0, row.sealed).decode()
     return Name(row.kind, value)  # type: ignore[arg-type]

@@ -38,6 +38,13 @@ def test_the_page_shows_who_asks_and_every_value_masked(house: House) -> None:
         assert hidden not in page.text, hidden
 
 
+def test_a_page_without_a_value_does_not_speak_of_hidden_ones(house: House) -> None:
+    app, browser = house.register(), house.signed_in(house.citizen(claims={"name": "李伟"}))
+    page = house.authorize(browser, app, scope="openid email", ui_locales="en").text
+    assert "If we come to know these, the service will receive them too." in page and "partly hidden" not in page
+    assert "partly hidden" in house.authorize(browser, app, scope="openid profile", ui_locales="en").text
+
+
 @pytest.mark.parametrize(
     ("redirect_uris", "asked", "place"),
     [

@@ -9,6 +9,7 @@ import pytest
 
 from idp.records import Attribute
 from tests.journeys.test_history import citizen, sequenced, told
+from tests.journeys.test_sign_up import sign_up
 from tests.kit.house import House
 from tests.kit.person import PASSWORD, Person, messages
 
@@ -76,6 +77,52 @@ def test_an_address_is_typed_in_parts(house: House) -> None:
         "street_address",
         "postal_code",
     }
+
+
+def test_before_a_value_is_saved_its_receivers_are_named(house: House) -> None:
+    """What was not on record when a service was allowed to see it is told without another question."""
+    _, person = own(house)
+    app = house.register(client_name="Income tax online")
+    house.register(client_name="Never used")
+    other = house.register(client_name="Knows the address alone")
+    for client, scope in ((app, "openid profile"), (other, "openid email")):
+        house.code(person.browser, client, scope=scope)
+    page = person.get("/account/correct?attribute=nickname&lang=en").text
+    listed = page[page.index('id="receivers"') : page.index("<form")]
+    assert "Income tax online" in listed and "tax bureau" in listed
+    assert "Never used" not in page and "Knows the address alone" not in page
+    person.get("/account/services")
+    handles = re.findall(r'name="withdraw" value="([^"]+)"', person.page.text)
+    names = re.findall(r'<bdi id="service-[12]">([^<]+)<', person.page.text)
+    person.submit(withdraw=handles[names.index("Income tax online")])
+    person.submit(sure="1")
+    assert 'id="receivers"' not in person.get("/account/correct?attribute=nickname").text
+
+
+def test_a_yes_for_once_counts_while_its_tokens_live(house: House) -> None:
+    _, person = own(house)
+    app = house.register(client_name="Income tax online")
+    page = house.authorize(person.browser, app, scope="openid profile")
+    house.submit(person.browser, page, decision="allow", lasts="once")
+    path = "/account/correct?attribute=nickname"
+    assert "Income tax online" in person.get(path).text
+    house.clock.advance(86_400)
+    person.sign_in()
+    assert "Income tax online" not in person.get(path).text and 'id="correct-save"' in person.page.text
+
+
+def test_an_address_that_a_code_confirmed_says_so(house: House) -> None:
+    person = Person(house)
+    sign_up(person, "wang.fang@example.cn")
+    day = '<time datetime="2026-01-01">[^<]+</time>'
+    page = person.get("/account/data?lang=en").text
+    assert len(re.findall(rf"We confirmed it with a code on {day}", page)) == 2, "the address, and that it is confirmed"
+    assert len(re.findall("You said so yourself", page)) == 2, "name and language"
+    assert "用验证码确认" in person.get("/account/data?lang=zh-Hans").text
+    own(house, email="another@example.cn", email_verified=True)
+    other = Person(house)
+    other.sign_in()
+    assert "with a code" not in other.get("/account/data?lang=en").text, "no code was sent there"
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from werkzeug.test import Client as Browser
 from werkzeug.test import TestResponse
 
 from idp.flows import catalogue
-from idp.ports import Update
+from idp.ports import Insert, Update
 from idp.records import Attribute, ClientRefusal, Consent, Grant
-from tests.kit.catalogue import BY_LAW, LOAN, draft, item
+from tests.kit.catalogue import BY_LAW, LAW, LOAN, draft, item
 from tests.kit.house import CLAIMS, App, House, claims_of
 from tests.kit.sealed import encrypting
 
@@ -163,9 +163,31 @@ def test_what_is_not_on_record_is_said_and_left_out(house: House) -> None:
     app = house.register()
     browser = house.signed_in(house.citizen(claims={"name": "李伟", "birthdate": "1990-02-03"}))
     page = ask(house, browser, app, ui_locales="en")
-    assert "which we do not have on record" in page.text and "allow/loan/marital_status" not in page.text
+    assert "which we do not have on record" not in page.text and "allow/loan/marital_status" not in page.text
+    assert "Optional, and not on record" in page.text and "The service will not receive these." in page.text
+    assert "If we come to know these" not in page.text, "what is optional was not allowed"
     tokens = house.redeem(app, allow(house, browser, page, **TICKED)).get_json()
     assert set(house.userinfo(tokens["access_token"]).get_json()) == {"sub", "name", "birthdate"}
+
+
+def test_what_was_not_on_record_is_told_once_it_is_as_the_page_said(house: House) -> None:
+    """Essential and ordered attributes are agreed to by name; each stands with what it belongs to."""
+    needs = [
+        {"attribute": "name", "essential": True},
+        {"attribute": "nickname", "essential": True},
+        {"attribute": "birthdate", "essential": True, "basis": "statutory", "citation": LAW},
+    ]
+    item(house, {**LOAN, "needs": needs})
+    app, account = house.register(), house.citizen(claims={"name": "李伟"})
+    browser = house.signed_in(account)
+    page = ask(house, browser, app, ui_locales="en").text
+    law, own = page.index("The law orders these to be told too"), page.index("which we do not have on record")
+    assert law < page.index("Date of birth") < page.index("Needed for this service") < own < page.index("Nickname")
+    assert page.count("If we come to know these, the service will receive them too.") == 2
+    tokens = house.redeem(app, allow(house, browser, house.authorize(browser, app, scope="openid service:loan")))
+    citizen = house.parts.vault.citizen(account)
+    house.parts.store.commit([Insert(citizen.seal_claim("nickname", "小李", 1, "self", house.clock()))])
+    assert house.userinfo(tokens.get_json()["access_token"]).get_json()["nickname"] == "小李"
 
 
 def test_a_verdict_instead_of_the_value(house: House) -> None:

@@ -57,8 +57,10 @@ ITEM = {
         row("email", "电子邮箱", "l***@example.cn", why="用于通知"),
     ],
     "absent": ["户籍"],
+    "absent_lawful": ["国籍"],
+    "absent_optional": ["住址"],
 }
-LAWFUL = {**ITEM, "needed": [], "optional": [], "absent": []}
+LAWFUL = {**ITEM, "needed": [], "optional": [], "absent": [], "absent_optional": []}
 
 
 SPEAKS = {
@@ -87,6 +89,11 @@ PAGES: dict[str, dict[str, dict[str, Any]]] = {
         "normal": {"attributes": ATTRIBUTES, "always": ALWAYS},
         "offline": {"attributes": ATTRIBUTES[:2], "always": ALWAYS, "offline": True, "changed": True, "renamed": True},
         "nothing": {"attributes": [], "always": ALWAYS},
+        "unknown": {
+            "attributes": [{**ATTRIBUTES[0], "value": ""}],
+            "items": [{**LAWFUL, "lawful": []}],
+            "always": ALWAYS,
+        },
         "items": {"attributes": ATTRIBUTES[:1], "items": [ITEM], "always": ALWAYS, "lasts": list(LASTS.items())},
         "verified": {
             "attributes": [{**ATTRIBUTES[0], "source": "公安机关", "updated": NOW, "verified": VERIFIED[True]}],

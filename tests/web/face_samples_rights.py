@@ -123,6 +123,7 @@ RIGHTS: dict[str, dict[str, dict[str, Any]]] = {
                 held("name", "李*", "self", own=True, correctable=True),
                 held("birthdate", "1990-**-**", "police"),
                 held("phone_number", "+86138****5678", "staff"),
+                {**held("email", "l***@example.cn", "self", own=True), "proved_at": NOW},
             ],
             "missing": [held("website", "", "self"), held("address", "", "self")],
         },
@@ -130,6 +131,11 @@ RIGHTS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "correct": {
         "normal": {"label": CLAIMS["nickname"], "members": (), "values": {"value": "小李"}},
+        "receivers": {
+            "label": CLAIMS["nickname"],
+            "members": (),
+            "receivers": [{"name": "个税", "department": "税务局"}, {"name": "税务局", "department": "税务局"}],
+        },
         "address": {
             "label": CLAIMS["address"],
             "members": ("country", "region", "locality", "street_address", "postal_code"),

@@ -17,6 +17,7 @@ from idp.parts import Parts
 from idp.protocol.interaction import Consent, due
 from idp.release.confirmed import confirmed
 from idp.release.model import STANDARD_LOGIN, Line, ServiceItem
+from idp.release.plan import settled
 from idp.web.cookies import BROWSER
 from idp.web.pages.catalogue_words import kept, spoken
 from idp.web.pages.common import (
@@ -162,6 +163,7 @@ def _verified(line: Line) -> dict[str, Any]:
 def _item(shown: Shown, item: ServiceItem, lang: str) -> dict[str, Any]:
     lines = [line for line in shown.lines if line.item == item.code]
     there = [line for line in lines if line.outcome == "release"]
+    unknown = [line for line in lines if line.outcome != "release"]
     return {
         "code": item.code,
         "version": item.version,
@@ -171,7 +173,9 @@ def _item(shown: Shown, item: ServiceItem, lang: str) -> dict[str, Any]:
         "lawful": _rows(shown, (line for line in there if line.basis == "statutory"), lang),
         "needed": _rows(shown, (line for line in there if line.essential and line.basis == "consent"), lang),
         "optional": _rows(shown, (line for line in there if (item.code, line.attribute) in shown.optional), lang),
-        "absent": [_label(line, lang) for line in lines if line.outcome != "release"],
+        "absent": [_label(n, lang) for n in unknown if n.essential and n.basis == "consent"],
+        "absent_lawful": [_label(n, lang) for n in unknown if n.basis == "statutory"],
+        "absent_optional": [_label(n, lang) for n in unknown if not settled(n)],
     }
 
 

@@ -13,7 +13,7 @@ from idp.records import Session
 from idp.release.correction import ADDRESS, BadValue
 from idp.release.mask import mask
 from idp.web.pages.account import View, frame, own_form, own_page
-from idp.web.pages.common import current, language, problem_page, see_other
+from idp.web.pages.common import current, language, problem_page, see_other, service_view
 from idp.web.pages.said import said
 from idp.web.pages.telling import attribute_name
 from idp.web.pages.visit import Visit, field, show
@@ -72,6 +72,7 @@ def _item(held: Held, lang: str) -> dict[str, Any]:
         "source": KEEPERS.get(held.source or "", held.source),
         "own": held.source == "self",
         "at": held.updated_at,
+        "proved_at": held.proved_at,
         "correctable": held.correctable,
     }
 
@@ -107,6 +108,7 @@ def _shown(
     status: int = 200,
 ) -> Response:
     common = frame(here, person, session, f"{CORRECT}?attribute={held.code}")
+    lang = language(None, person.account.locale)
     common["action"], common["hidden"] = CORRECT, here.hidden(CORRECT, session.token_hash, attribute=held.code)
     return show(
         here,
@@ -114,7 +116,8 @@ def _shown(
         status=status,
         errors=errors,
         values=values,
-        label=attribute_name(held.code, language(None, person.account.locale)),
+        label=attribute_name(held.code, lang),
+        receivers=[service_view(c, lang) for c in flow.receivers(here.parts, person, held.code, here.caller.now)],
         members=ADDRESS if held.code == "address" else (),
         **common,
     )
