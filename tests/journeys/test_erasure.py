@@ -1,7 +1,6 @@
 """Forgetting: asked, waited for, cancelled by signing in, done by the worker; afterwards nothing of the person is readable, nor in older copies."""
 
 import json
-import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,6 @@ from idp.cli.restoring import bring_back, verify_copy
 from idp.errors import Unavailable
 from idp.flows import addresses, erasure, outbox, people
 from idp.flows.worker import Worker
-from idp.protocol.acr import TWO_FACTORS
 from idp.records import (
     Account,
     Attribute,
@@ -38,7 +36,7 @@ from idp.release.vault import KeyGone
 from keys.file_backend import open_root
 from tests.journeys.test_history import sequenced, told
 from tests.kit.house import CLAIMS, House
-from tests.kit.person import PASSWORD, Person, authorize, enrol, messages, totp_now
+from tests.kit.person import PASSWORD, Person, enrol, messages
 from tests.kit.postgres import Postgres
 
 DAY = 86400
@@ -114,28 +112,6 @@ def test_signing_in_keeps_the_account(any_house: House) -> None:
     assert 'id="kept"' not in again.sign_in().text and len(house.events("erasure.cancelled")) == 1
     ask(again)
     assert house.parts.store.one(Erasure, account_id=account).state == "waiting"
-
-
-@pytest.mark.parametrize("second", [False, True])
-def test_who_keeps_the_account_by_signing_in_at_a_service_reads_so(house: House, second: bool) -> None:
-    _, person = citizen(house)
-    secret = enrol(person)[0] if second else ""
-    app = house.register(client_name="Income tax online", default_acr_values=[TWO_FACTORS] if second else [])
-    ask(person)
-    phone = Person(house)
-    authorize(phone, app)
-    page = phone.submit(username="li.wei", password=PASSWORD)
-    assert 'id="change-done">您的账号予以保留<' in page.text and "Income tax online" in page.text
-    onward = re.search(r'class="govuk-button" href="(/authorize/[^"]+)"', page.text)
-    assert onward is not None
-    page = phone.get(onward[1])
-    if second:
-        page = phone.submit(totp=totp_now(house, secret))
-    assert 'id="consent-allow"' in page.text, "said once"
-    house.clock.advance(1)
-    again = Person(house)
-    authorize(again, app)
-    assert "账号予以保留" not in again.submit(username="li.wei", password=PASSWORD).text
 
 
 def test_a_wrong_password_cancels_nothing(house: House) -> None:
