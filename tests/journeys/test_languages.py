@@ -124,7 +124,10 @@ def test_the_question_before_signing_out_stays_the_question(li_wei: Person) -> N
     assert switched(li_wei) == "Do you want to sign out everywhere?" and li_wei.page.request.path == "/logout"
     assert switched(li_wei) and li_wei.page.request.path == "/logout"
     li_wei.submit(decision="logout")
-    assert switched(li_wei) == "You are signed out"
+    assert switched(li_wei) == "You are signed out" and "We have told every service" in li_wei.page.text
+    stranger = Person(li_wei.house)
+    stranger.get("/logout")
+    assert switched(stranger) == "You are not signed in"
 
 
 def test_a_services_wish_to_sign_out_is_not_dropped(li_wei: Person) -> None:

@@ -69,26 +69,28 @@ def ask(outcome: AskFirst) -> Response:
         service=lambda lang: service_view(outcome.client, lang),
         services=[named(parts_of_app(), c, language(outcome.ui_locales)).name for c in outcome.services],
         form_action=[_origin(outcome.location)] if outcome.location else (),
-        **_languages(plain=current().method == "GET" and not set(request.args) - {"lang"}),
+        **_languages(plain=current().method == "GET" and not set(request.args) - {"lang", "ended"}),
     )
 
 
 def done(outcome: Gone) -> Response:
-    """Nobody is signed in any more; frames tell the services, then a script or a link leads on."""
+    """Nobody is signed in any more; frames tell the services, then a script or a link leads on. Whoever was signed in until now reads so in the
+    other language too."""
+    ended = outcome.ended or request.args.get("ended") == "1"
     return page(
         "logout_done.html",
-        ended=outcome.ended,
+        ended=ended,
         frame_src=sorted({_origin(uri) for uri in outcome.frames}),
         frames=outcome.frames,
         onward=outcome.location,
         service=lambda lang: service_view(outcome.client, lang),
-        **_languages(plain=outcome.client is None and not outcome.frames and not outcome.location),
+        **_languages(plain=outcome.client is None and not outcome.frames and not outcome.location, ended=ended),
     )
 
 
-def _languages(*, plain: bool) -> dict[str, Any]:
+def _languages(*, plain: bool, ended: bool = False) -> dict[str, Any]:
     """Asked for again, ``/logout`` shows the same page only when no service asked; else no link may drop what the service sent."""
-    return {"here": "/logout"} if plain else {"language_links": ()}
+    return {"here": "/logout?ended=1" if ended else "/logout"} if plain else {"language_links": ()}
 
 
 def refused(outcome: flow.Refused) -> Response:
