@@ -29,7 +29,7 @@ class Running(Protocol):
 
 
 class Management:
-    """A small HTTP server in a thread of the parent. Not ready while draining, or while a part can't be reached.
+    """A small HTTP server in a thread of the parent. Not ready while draining, or while a part can't be reached; over an alarm of the log it stays ready.
 
     ``listener``: the public address, which must accept connections. Raises ConfigError when the management address can't be had.
     """
@@ -63,7 +63,7 @@ class Management:
         self._checks.shutdown(wait=False, cancel_futures=True)
 
     def ready(self) -> dict[str, str]:
-        """Each part's state; all must be ``ok``."""
+        """Each part's state; all but the log's must be ``ok``: its alarm is every node's at once, and pages, sign-in and console go on over it."""
         state = {"serving": "stopping" if self._stopping else "ok", "listener": self._listening()}
         if self._background is not None:
             state["worker"] = "ok" if self._background.running() else "ended"
@@ -92,12 +92,12 @@ class Management:
         return generate_latest(registry)
 
     def _log(self) -> str:
-        """An alarm that stops issuing is a reason to look away; one that does not is a metric."""
+        """An alarm, told in words; a balancer that looked away for it would look away from every node."""
         from idp.flows.log_waiting import alarm
 
         try:
             parts = self._parts
-            return "alarm" if parts is not None and self._config.log_alarm == "stop" and alarm(parts) else "ok"
+            return "alarm" if parts is not None and alarm(parts) else "ok"
         except Unavailable:
             return "ok"  # ``stores`` says so
 
@@ -164,7 +164,7 @@ def _handler(management: Management) -> type[BaseHTTPRequestHandler]:
                 self._send(200, b'{"live":true}', "application/json")
             elif self.path == "/health/ready":
                 state = management.ready()
-                ok = all(v == "ok" for v in state.values())
+                ok = all(v == "ok" for name, v in state.items() if name != "log")
                 self._send(200 if ok else 503, msgspec.json.encode(state), "application/json")
             elif self.path == "/metrics":
                 self._send(200, management.metrics(), "text/plain; version=0.0.4; charset=utf-8")

@@ -59,7 +59,7 @@ def test_the_next_worker_goes_on_where_a_killed_one_was(make_served: Any) -> Non
 
 @pytest.mark.attack("A155", "F28")
 def test_rows_deleted_under_the_running_product_stop_issuing(make_served: Any) -> None:
-    """The alarm is heard by every process, health says so, and the operator's word ends it"""
+    """The alarm is heard by every process, health tells it and keeps the node, and the operator's word ends it"""
     import sqlite3
 
     served: Served = make_served()
@@ -72,10 +72,13 @@ def test_rows_deleted_under_the_running_product_stop_issuing(make_served: Any) -
     wait_until(lambda: served.health()[1].get("log") == "alarm", "the alarm")
     wait_until(lambda: _token(served, app) == 503, "the end of issuing")
     assert "ALARM" in served.server.output()
+    assert served.health()[0] == 200, (
+        "every node has the alarm: pages and the console must still be reached (DECISIONS 100)"
+    )
     assert "\nidp_audit_alarm 1.0" in served.manage("/metrics").text
     served.idp("audit", "accept", "--reason", "lost", "--yes")
     wait_until(lambda: _token(served, app) == 200, "issuing again")
-    wait_until(lambda: served.health()[0] == 200, "health")
+    wait_until(lambda: served.health() == (200, {**served.health()[1], "log": "ok"}), "health")
 
 
 def test_checkpoints_go_to_a_file(make_served: Any, tmp_path: Any) -> None:
