@@ -29,7 +29,8 @@ class Running(Protocol):
 
 
 class Management:
-    """A small HTTP server in a thread of the parent. Not ready while draining, or while a part can't be reached; over an alarm of the log it stays ready.
+    """A small HTTP server in a thread of the parent. Not ready while draining, or while a part can't be reached; over an alarm of the log it
+    stays ready.
 
     ``listener``: the public address, which must accept connections. Raises ConfigError when the management address can't be had.
     """
