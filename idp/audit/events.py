@@ -500,7 +500,8 @@ class LogAlarmed(Fact, frozen=True, kw_only=True):
 
 
 class LogAccepted(Fact, frozen=True, kw_only=True):
-    """An operator accepted the log as it stands: it had ``had`` events and has ``has``. ``reason``: restored, failover, lost, other."""
+    """An operator accepted the log as it stands: it had ``had`` events and has ``has``; ``let_in``: by ``seq``, rows without a leaf that are not as
+    they were written; ``amiss``: the same with a leaf, by index; ``what`` else was wrong."""
 
     KIND = "audit.accepted"
     reason: str
@@ -508,6 +509,9 @@ class LogAccepted(Fact, frozen=True, kw_only=True):
     had_root: str
     has: int
     has_root: str
+    let_in: tuple[int, ...] = ()
+    amiss: tuple[int, ...] = ()
+    what: str = ""
 
 
 class WitnessTold(Fact, frozen=True, kw_only=True):

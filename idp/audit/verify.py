@@ -8,7 +8,7 @@ import hashlib
 import json
 import sys
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,18 +149,24 @@ class Trusted:
         return self.tile(0, n)[offset * HASH : (offset + 1) * HASH]
 
 
-def check_events(head: Checkpoint, fetch: tiles.Fetch, rows: Iterable[tuple[int, Row]]) -> int:
-    """That exported ``rows`` (index, row) follow each other without a gap and are leaves of the signed tree; how many. Raises Bad."""
-    trusted, count, before = Trusted(head, fetch), 0, None
+def check_events(
+    head: Checkpoint, fetch: tiles.Fetch, rows: Iterable[tuple[int, Row]], accepted: Container[int] = ()
+) -> tuple[int, list[int]]:
+    """That exported ``rows`` (index, row) follow each other without a gap and are leaves of the signed tree; how many, and which of ``accepted`` are
+    in the tree by their entry alone. Raises Bad."""
+    trusted, count, before, passed = Trusted(head, fetch), 0, None, list[int]()
     for index, row in rows:
         if before is not None and index != before + 1:
             raise Bad(before + 1, "the event is left out")
         if not 0 <= index < head.size:
             raise Bad(index, "outside of the tree")
-        if leaf_hash(entry_of(row)) != trusted.leaf(index):
+        known = index in accepted
+        if leaf_hash(row.entry if known else entry_of(row)) != trusted.leaf(index):
             raise Bad(index, "the event is not the one in the tree")
+        if known:
+            passed.append(index)
         count, before = count + 1, index
-    return count
+    return count, passed
 
 
 # An export ------------------------------------------------------------------------------------------------------------------------
@@ -185,7 +191,8 @@ def check_export(read: Read, lines: Iterable[bytes], keys: Sequence[Verifier] = 
                     continue
         raise KeyError((level, n))
 
-    count = check_events(head, fetch, _rows(lines))
+    accepted = {int(row["index"]): str(row["at"]) for row in manifest.get("accepted", ())}
+    count, passed = check_events(head, fetch, _rows(lines), accepted)
     if count != len(wanted):
         raise Bad(wanted.start + count, "the event is left out")
     first = proof.parse(read("first.tlog-proof").decode()) if count else None
@@ -204,8 +211,13 @@ def check_export(read: Read, lines: Iterable[bytes], keys: Sequence[Verifier] = 
         "keys": "given"
         if keys
         else "as they came with the export: compare them with those that the provider publishes",
-        "whole": True,
+        "whole": True if not passed else _but_for(passed, accepted),
     }
+
+
+def _but_for(passed: Sequence[int], accepted: Mapping[int, str]) -> str:
+    days = ", ".join(sorted({accepted[index][:10] for index in passed}))
+    return f"but for {len(passed)} of these events, accepted by the provider on {days}: index {', '.join(map(str, passed))}"
 
 
 def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, Row]]:
@@ -245,7 +257,7 @@ def _file(path: Path) -> bytes:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """``[--key VKEY …] [PATH]``; exit code 0 when whole, 1 when not, 2 for wrong usage."""
+    """``[--key VKEY …] [PATH]``; exit code 0 when whole, 1 when not, 2 for wrong usage, 3 when whole but for what the export says was accepted."""
     keys, paths, rest = list[Verifier](), list[str](), list(arguments)
     report: Mapping[str, object]
     try:
@@ -266,7 +278,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"not an export of the log, or a damaged one: {type(error).__name__} {error}\n")
         return 1
     sys.stdout.write("".join(f"{name}: {value}\n" for name, value in report.items()))
-    return 0
+    return 0 if report["whole"] is True else 3
 
 
 if __name__ == "__main__":

@@ -161,9 +161,14 @@ def _lines(parts: Parts, out: Any, as_json: bool) -> None:
 @audit.command()
 @verb
 def verify(as_json: bool) -> None:
-    """Check the whole log: every event, leaf, tile and signature. Exit code 1 and the first bad index when it is not whole."""
+    """Check the whole log: every event, leaf, tile and signature.
+
+    Exit code 0: whole. 1: not whole, with the first bad index. 3: whole but for events that were accepted with `idp audit accept`; each is named,
+    for ever.
+    """
     from idp.audit.verify import Bad
-    from idp.flows.log_memory import remembered
+    from idp.flows.log_accepted import accepted, held_against, words
+    from idp.flows.log_memory import ADVICE, remembered
     from idp.flows.log_verify import verify as check
     from idp.flows.sequencer import head, log_signer
 
@@ -173,9 +178,23 @@ def verify(as_json: bool) -> None:
             with _bar(head(parts).size, "verifying", as_json) as progress:
                 whole = check(parts, signer, progress, remembered(parts, signer))
         except Bad as bad:
-            show({"whole": False, "index": bad.index, "what": bad.what}, as_json)
+            since = held_against(bad, accepted(parts))
+            told = {"whole": False, "index": bad.index, "what": bad.what}
+            show(told if since is None else {**told, "accepted": iso(since)}, as_json)
+            click.echo(ADVICE, err=True)
             raise SystemExit(1) from None
-        show({"whole": True, "size": whole.size, "root": whole.root.hex(), "waiting": whole.waiting}, as_json)
+        sizes = {"size": whole.size, "root": whole.root.hex(), "waiting": whole.waiting}
+        if not whole.spoilt:
+            show({"whole": True, **sizes}, as_json)
+            return
+        rows = [{"index": row.index, "seq": row.seq, "accepted": iso(row.at)} for row in whole.spoilt]
+        but = words(whole.spoilt, len(whole.spoilt))
+        if as_json:
+            show({"whole": False, "what": but, "accepted": rows, "index_compared": whole.indexed, **sizes}, True)
+        else:
+            more = {} if whole.indexed else {"search index": "not compared: accepted rows were altered or are gone"}
+            show({"whole": but.removeprefix("whole "), **sizes, **more}, False)
+        raise SystemExit(3)
 
 
 @audit.command()
@@ -244,6 +263,10 @@ def accept(reason: str, yes: bool, as_json: bool) -> None:
     session, grant (with its codes and refresh tokens) and code or link that was sent ends first, as after `idp restore`: everybody signs in again.
     Whom the keyring has forgotten is forgotten again, and keys that are over by IDP_LOG_RETENTION are destroyed.
 
+    What is not as it was written is named first (the whole log is read for it) and stays named: `idp audit verify` says "whole but for" with exit
+    code 3. To be rid of a row that waits for its leaf and is not the house's, delete it by its seq from the tables events and events_pending before
+    you accept: then the log is whole.
+
     Witnesses will not cosign a log that lost events under its old name: give it a new one (IDP_LOG_ORIGIN) when you accept a rollback.
     """
     from idp.audit.verify import Bad
@@ -256,7 +279,16 @@ def accept(reason: str, yes: bool, as_json: bool) -> None:
             now = head(parts)
             had = log_memory.had(parts)
             gone = log_memory.lost(parts, reason)
-            show({"had": had, "has": now.size, "accepted": False, **(would_end(parts) if gone else {})}, as_json)
+            wrong = log_memory.wrong(parts, log_signer(parts)).told()
+            show(
+                {"had": had, "has": now.size, "accepted": False, **wrong, **(would_end(parts) if gone else {})}, as_json
+            )
+            if wrong:
+                click.echo(
+                    "What is named would stay named for ever. To be rid of a row in rows_let_in instead, delete it by this number (column seq of "
+                    "the tables events and events_pending), then accept.",
+                    err=True,
+                )
             if gone and not as_json:
                 click.echo("All of these end when you say --yes, as after `idp restore`: everybody signs in again.")
             return

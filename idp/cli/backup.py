@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from idp.cli.common import configuration, fail, opened, show, verb
+from idp.parts import Parts
 
 
 @click.command()
@@ -27,6 +28,27 @@ def backup(folder: Path, as_json: bool) -> None:
         parts.keyring.backup(str(fresh))
         fresh.replace(ring)
         show({"database": str(main), "keyring": str(ring)}, as_json)
+        _warn(parts)
+
+
+def _warn(parts: Parts) -> None:
+    """What a restore of this copy would say of its log."""
+    from idp.audit.fitting import fits
+    from idp.flows.log_accepted import accepted, standing, words
+    from idp.flows.log_memory import ADVICE
+    from idp.flows.log_waiting import alarm
+    from idp.flows.sequencer import BATCH, head
+
+    but = standing(parts)
+    if but is not None:
+        text = words(but.rows, but.count, but.what, but.at)
+        click.echo(f"The log in this copy is {text}. `idp restore` tells them and lets them through.", err=True)
+    misfits = [e.seq for e in parts.store.unsequenced(head(parts).last_seq, BATCH) if not fits(e)]
+    if alarm(parts) or not {*misfits} <= {*accepted(parts).let_in}:
+        click.echo(
+            f"The log is not whole, and a restore of this copy may be refused: {ADVICE}; then make the copy anew.",
+            err=True,
+        )
 
 
 @click.command()
@@ -51,6 +73,9 @@ def restore(folder: Path, verify: bool, keep_keyring: bool, accept_unreadable: b
 
     A keyring that lacks the keys of people in the copy is older than it, or another house's: refused, with their number, unless you say
     --accept-unreadable. People who were erased are not counted.
+
+    An event that is not as it was written is refused too, unless the copy's own log says that it was accepted (`idp audit accept`): such events are
+    named under `whole`. On PostgreSQL --verify can't look at rows; it says what it did not look at.
 
     After a restore every session, code and refresh token is ended: what was revoked since the copy must not come back to life.
     """

@@ -159,6 +159,7 @@ def _log(config: Config) -> str:
     """Whole at its end, remembered outside of the database, and no alarm; the rest is `idp audit verify`'s."""
     from idp.app import close_parts, open_parts
     from idp.audit.verify import Bad
+    from idp.flows.log_accepted import standing, words
     from idp.flows.log_health import lag
     from idp.flows.log_memory import ADVICE, check, had
     from idp.flows.log_waiting import alarm
@@ -167,6 +168,7 @@ def _log(config: Config) -> str:
     parts = open_parts(config)
     try:
         size, waiting, kept = check(parts, log_signer(parts)).size, lag(parts), had(parts)
+        but = standing(parts)
         if alarm(parts):
             raise Wrong(f"there was an alarm: {ADVICE}")
     except Bad as bad:
@@ -177,7 +179,8 @@ def _log(config: Config) -> str:
         raise Wrong(
             f"{waiting} events wait for their place, {kept} are remembered: is a worker running, and can it write beside the root key?"
         )
-    return f"{size} events in the tree, {waiting} waiting; the tree of {kept} is remembered"
+    text = f"{size} events in the tree, {waiting} waiting; the tree of {kept} is remembered"
+    return text if but is None else f"{text}; {words(but.rows, but.count, but.what, but.at)}"
 
 
 def _alerts(config: Config) -> str:

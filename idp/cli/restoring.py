@@ -22,29 +22,37 @@ from idp.app import (
     open_parts,
     unfinished_restore,
 )
-from idp.audit.entry import entry, unpack
+from idp.audit.fitting import fits
 from idp.audit.verify import Bad
 from idp.config import Config
+from idp.flows import log_accepted
 from idp.flows.keyless import MEANING, People, people
+from idp.flows.log_accepted import Spoilt, words
 from idp.flows.log_memory import check
+from idp.flows.log_reading import place_of
+from idp.flows.log_verify import FIRST
 from idp.flows.restored import end_again_all
-from idp.flows.sequencer import log_signer
+from idp.flows.sequencer import log_signer, named
 from idp.parts import Parts
 from idp.ports import Op
 from idp.records import Event
 
 PAGE = 1000
+EMPTY = "Give an empty one: rename it (ALTER DATABASE … RENAME TO …) or drop it (DROP DATABASE), then CREATE DATABASE with the same owner"
 
 
 def verify_copy(config: Config, main: Path, ring: Path) -> dict[str, Any]:
     """Open a throw-away copy with the present root key and read everything that can be checked. Raises ClickException."""
     if config.database_url.startswith("postgresql"):
-        _listed(main)
-        _listed(ring)
+        if _listed(ring) < _listed(main):
+            raise click.ClickException(
+                f"the keyring's copy is older than the database's ({main.name}): people who came between have no key in it; bring the newer copy"
+            )
         return {
             "copy": main.name,
-            "whole": True,
-            "note": "both archives are readable; to read the rows, restore into a spare database",
+            "looked_at": "both archives can be read, and the keyring's is not older than the database's",
+            "not_looked_at": "the rows: whether events are as they were written and people's keys open. To know it, restore into a spare database "
+            "(IDP_DATABASE_URL and IDP_KEYRING_URL of empty ones)",
         }
     with tempfile.TemporaryDirectory(prefix="yimen-verify-") as folder:
         for source, name in ((main, "main.db"), (ring, "keyring.db")):
@@ -112,13 +120,16 @@ def _refuse_occupied(config: Config, urls: list[str]) -> None:
     there = [url for url in occupied(*urls) if not unfinished_restore(url)]
     if config.database_url in there:
         raise click.ClickException(
-            f"{_shown(config.database_url, 'the database')} exists, or what SQLite keeps beside it (-wal, -shm); "
+            f"{config.database_url.removeprefix('sqlite:///')} exists, or what SQLite keeps beside it (-wal, -shm); "
             "move it away first, a restore never overwrites"
+            if config.database_url.startswith("sqlite:///")
+            else f"the database of IDP_DATABASE_URL is not empty; a restore never overwrites. {EMPTY}"
         )
     if there:
         raise click.ClickException(
             f"{_shown(config.keyring_url, 'the keyring')} exists; a restore never overwrites. If it is the living one, the newest there is, "
-            "say --keep-keyring: the main database alone comes back. Else move it away first"
+            "say --keep-keyring: the main database alone comes back. "
+            + ("Else move it away first" if config.keyring_url.startswith("sqlite:///") else f"Else: {EMPTY}")
         )
     if config.keyring_url not in urls and not occupied(config.keyring_url):
         raise click.ClickException("there is no keyring to keep; leave --keep-keyring out to bring back its copy")
@@ -172,29 +183,40 @@ def _put(url: str, copy: Path) -> None:
         )
 
 
-def _listed(copy: Path) -> None:
+def _listed(copy: Path) -> str:
+    """When the archive was made, as its own list says; both copies were made by one server, in its time zone."""
     done = subprocess.run(["pg_restore", "--list", str(copy)], capture_output=True, check=False)  # noqa: S603, S607  see above
     if done.returncode:
         raise click.ClickException(f"{copy} is not a readable PostgreSQL archive")
+    made = next((line for line in done.stdout.decode(errors="replace").split("\n") if "Archive created at" in line), "")
+    return made.partition("created at")[2].strip()
 
 
 def _read_all(parts: Parts, accepted: bool = False) -> dict[str, Any]:
-    events = _check_events(parts)
+    events, passed = _check_events(parts)
     found = _check_people(parts, accepted)
     counts = {"events": events, "accounts": found.readable, "unreadable": found.unreadable}
-    return {**counts, "algorithms": list(parts.keys.algorithms), "whole": True}
+    whole = True if not passed else words(passed, len(passed)).removeprefix("whole ")
+    return {**counts, "algorithms": list(parts.keys.algorithms), "whole": whole}
 
 
-def _check_events(parts: Parts) -> int:
-    """Every entry is recomputed from what is stored."""
-    count, after = 0, 0
+def _check_events(parts: Parts) -> tuple[int, list[Spoilt]]:
+    """Every entry and its columns are compared; how many events, and which of them do not fit but were accepted, as the log itself says."""
+    count, after, known, passed = 0, FIRST, log_accepted.accepted(parts), list[Spoilt]()
     while rows := parts.store.find(Event, {"seq": Op(">", after)}, order=("seq",), limit=PAGE):
         for row in rows:
-            digests = [f.digest for f in unpack(row.fields)] if row.fields else []
-            if entry(row.salt, row.head, digests) != row.entry:
-                raise click.ClickException(f"event {row.id.hex()} does not match its entry: the copy was altered")
+            if fits(row):
+                continue
+            index = place_of(parts, row.seq)
+            at = known.when(index, row.seq)
+            if at is None:
+                raise click.ClickException(
+                    f"event {named(row)} (number {row.seq}) does not match its entry: the copy was altered, or the log before, and no "
+                    "`idp audit accept` in it names it. Bring another copy; or, where the log lives, see to it (`idp audit verify`) and copy anew"
+                )
+            passed.append(Spoilt(index, row.seq, at))
         count, after = count + len(rows), rows[-1].seq
-    return count
+    return count, passed
 
 
 def _check_people(parts: Parts, accepted: bool) -> People:

@@ -9,7 +9,7 @@ from idp.audit.counts import ALL, HOUR, start_of
 from idp.audit.kinds import REFUSALS
 from idp.audit.tiles import WIDTH
 from idp.audit.verify import Bad
-from idp.flows import log_alerts
+from idp.flows import log_accepted, log_alerts
 from idp.flows.log_health import lag
 from idp.flows.log_memory import check, sound_alarm
 from idp.flows.log_reading import CHECKED, COSIGNED, checkpoint
@@ -57,6 +57,8 @@ class LogState:
     witnessed_at: int | None
     lag: int
     alarm: bool
+    accepted: log_accepted.Standing | None
+    """What the log is whole but for."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -112,6 +114,7 @@ def log_state(parts: Parts) -> LogState:
         witnessed_at=witnessed.at if witnessed else None,
         lag=lag(parts),
         alarm=alarm(parts),
+        accepted=log_accepted.standing(parts),
     )
 
 

@@ -15,7 +15,8 @@ from idp.audit.events import ExportMade, record
 from idp.audit.siem import instant
 from idp.audit.tiles import WIDTH, Tile
 from idp.errors import Code, Refusal, Unavailable
-from idp.flows.log_reading import TileReader, events_between, exported, prove, rows_of, seqs_of
+from idp.flows.log_accepted import accepted
+from idp.flows.log_reading import TileReader, events_between, exported, place_of, prove, rows_of, seqs_of
 from idp.flows.sequencer import Damaged, LogSigner, head
 from idp.parts import Parts
 from idp.ports import Committed
@@ -41,6 +42,7 @@ README = b"""An extract of an audit log.
     python3 verify.py [--key VKEY ...]     checks it; needs Python 3.11 and the package cryptography (48 or newer) alone
 
 events.jsonl        one event a line: index in the log, head exactly as hashed, salt, digests of personal fields, entry
+                    (exit code 3: whole but for events that the provider accepted although they are not as written; each is named)
 checkpoint          the tree head as signed (C2SP signed-note, tlog-checkpoint)
 keys                verifier keys of the log: compare them with those that you got from the provider on another way
 tile/               the hashes that lead from the events to the signed root (C2SP tlog-tiles)
@@ -89,7 +91,7 @@ def write(parts: Parts, signer: LogSigner, what: Extract, out: IO[bytes], *, she
     if not isinstance(done, Committed):
         raise Unavailable("database")
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        _front(archive, signer, what)
+        _front(archive, signer, what, _accepted(parts, what))
         for name, data in _tiles(parts, what):
             _put(archive, name, data)
         first, last = (next(events_between(parts, i, i + 1))[1] for i in (what.start, what.end - 1))
@@ -105,8 +107,21 @@ def write(parts: Parts, signer: LogSigner, what: Extract, out: IO[bytes], *, she
     return count
 
 
-def _front(archive: zipfile.ZipFile, signer: LogSigner, what: Extract) -> None:
-    manifest = {"origin": signer.origin, "size": what.head.size, "from": what.start, "to": what.end}
+def _accepted(parts: Parts, what: Extract) -> list[dict[str, object]]:
+    """Rows of the range that are not as they were written and were accepted."""
+    known = accepted(parts)
+    places = [*known.amiss.items(), *((place_of(parts, seq), at) for seq, at in known.let_in.items())]
+    return [{"index": i, "at": instant(at)} for i, at in places if i is not None and what.start <= i < what.end]
+
+
+def _front(archive: zipfile.ZipFile, signer: LogSigner, what: Extract, spoilt: list[dict[str, object]]) -> None:
+    manifest: dict[str, object] = {
+        "origin": signer.origin,
+        "size": what.head.size,
+        "from": what.start,
+        "to": what.end,
+        **({"accepted": spoilt} if spoilt else {}),
+    }
     _put(archive, "README.txt", README)
     _put(archive, "manifest.json", msgspec.json.encode(manifest))
     _put(archive, "checkpoint", what.head.note)

@@ -1,6 +1,7 @@
 """How the audit log does, in numbers that the database tells: for metrics and health, whoever keeps it."""
 
 from idp.audit.alerts import LATE_US
+from idp.flows.log_accepted import accepted
 from idp.flows.log_reading import COSIGNED, events_between
 from idp.flows.log_waiting import alarm
 from idp.flows.sequencer import SECOND, Damaged, head
@@ -52,6 +53,11 @@ def measures(parts: Parts) -> dict[str, Measure]:
         ),
         "idp_audit_alarm": ("1 while the log is not what was signed and remembered", float(alarm(parts))),
     }
+    but = accepted(parts)
+    told["idp_audit_accepted_rows"] = (
+        "Events of the log that are not as they were written and were accepted",
+        len(but.let_in) + len(but.amiss) or float(bool(but.what)),
+    )
     oldest = unwatched(parts)
     told["idp_audit_unwatched_seconds"] = (
         "Age of the oldest event that no alert rule has looked at yet",

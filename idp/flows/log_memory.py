@@ -4,6 +4,7 @@ At start and every hour; an alarm is an event, a line, a metric and, unless conf
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -17,8 +18,9 @@ from idp.audit.tiles import WIDTH
 from idp.audit.verify import Bad, Trusted
 from idp.caches import Generations
 from idp.errors import Unavailable
+from idp.flows.log_accepted import MOST, Spared, accepted
 from idp.flows.log_reading import TileReader, leaves_of, rows_of, seqs_of
-from idp.flows.log_verify import check_rows, check_signature
+from idp.flows.log_verify import check_rows, check_signature, verify
 from idp.flows.log_waiting import ALARM, ALARM_RULE, raising, waiting
 from idp.flows.restored import end_again_all
 from idp.flows.sequencer import ACCEPTED, LOG, LogSigner, head
@@ -28,7 +30,11 @@ from idp.records import Generation, TreeBundle, TreeHead
 
 LOSING: Final = ("restored", "failover", "lost")
 """Reasons to accept a log that say that commits are gone."""
-ADVICE = "look with `idp audit verify`; once you know why, `idp audit accept` goes on with the log as it is"
+ADVICE = (
+    "look with `idp audit verify`; to be rid of a row that waits and is not the house's, delete it by its number first (column seq of the tables "
+    "events and events_pending), and the log will be whole; accepted with the row in it, the log names that row for ever. Once you know why, "
+    "`idp audit accept` goes on with the log as it is"
+)
 
 
 def alarmed(generations: Generations) -> bool:
@@ -52,9 +58,9 @@ def check(parts: Parts, signer: LogSigner, slices: range = range(0)) -> TreeHead
     reader = TileReader(parts)
     trusted = Trusted(Checkpoint(signer.origin, now.size, now.root), reader)
     extends(remembered(parts, signer), now, reader)
-    known = parts.store.one(TreeHead, name=ACCEPTED)
+    known, spared = parts.store.one(TreeHead, name=ACCEPTED), Spared(accepted(parts))
     for n in sorted({*slices, max(-(-now.size // WIDTH) - 1, 0)}):
-        _slice(parts, now, n, trusted, 0 if known is None else known.size)
+        _slice(parts, now, n, trusted, 0 if known is None else known.size, spared)
     return now
 
 
@@ -118,7 +124,17 @@ def accept(parts: Parts, signer: LogSigner, reason: str) -> dict[str, object]:
     _own_head(parts, signer)
     ended = end_again_all(parts) if lost(parts, reason) else {}
     now, had = _own_head(parts, signer), _unchecked(_read(parts))
-    fact = LogAccepted(reason=reason, had=had.size, had_root=had.root.hex(), has=now.size, has_root=now.root.hex())
+    amiss = wrong(parts, signer)
+    fact = LogAccepted(
+        reason=reason,
+        had=had.size,
+        had_root=had.root.hex(),
+        has=now.size,
+        has_root=now.root.hex(),
+        let_in=amiss.let_in,
+        amiss=amiss.amiss,
+        what=amiss.what,
+    )
     writes: list[Write] = [
         record(fact, at=parts.clock(), entropy=parts.entropy),
         Update(Generation, {"kind": ALARM}, {"n": 0}, rows=None),
@@ -132,7 +148,37 @@ def accept(parts: Parts, signer: LogSigner, reason: str) -> dict[str, object]:
         raise Unavailable("database")
     _change(parts, lambda _: now.note.decode())
     parts.generations.reread()
-    return {"had": had.size, "has": now.size, "reason": reason, **ended}
+    return {"had": had.size, "has": now.size, "reason": reason, **amiss.told(), **ended}
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is not as it was written and was not accepted yet: rows without a leaf by number, rows in the tree by index, and what else."""
+
+    let_in: tuple[int, ...]
+    amiss: tuple[int, ...]
+    what: str
+
+    def told(self) -> dict[str, object]:
+        """For the operator; nothing where nothing is wrong."""
+        found = {"rows_let_in": list(self.let_in), "rows_amiss": list(self.amiss), "what": self.what}
+        return {name: value for name, value in found.items() if value}
+
+
+def wrong(parts: Parts, signer: LogSigner) -> Wrong:
+    """Read the whole log for what an acceptance takes in; the first ``MOST`` rows of it, the rest is an alarm again. Raises Unavailable."""
+    known = accepted(parts)
+    spared, what = Spared(known, every=True), ""
+    try:
+        verify(parts, signer, spared=spared)
+    except Bad as bad:
+        what = str(bad)
+    fresh = [row for row in spared.spoilt() if known.when(row.index, row.seq) is None][:MOST]
+    return Wrong(
+        tuple(row.seq for row in fresh if row.index is None),
+        tuple(row.index for row in fresh if row.index is not None),
+        what,
+    )
 
 
 def lost(parts: Parts, reason: str) -> bool:
@@ -169,8 +215,8 @@ def _last_there(parts: Parts, now: TreeHead) -> int:
     return 0
 
 
-def _slice(parts: Parts, now: TreeHead, n: int, trusted: Trusted, accepted: int) -> None:
-    """One bundle: its entries are the tree's leaves, its rows are there; of the first ``accepted`` leaves an operator knows about the rows."""
+def _slice(parts: Parts, now: TreeHead, n: int, trusted: Trusted, passed: int, spared: Spared) -> None:
+    """One bundle: its entries are the tree's leaves, its rows are there; of the first ``passed`` leaves an operator knows about the rows."""
     width = min(WIDTH, now.size - n * WIDTH)
     if width <= 0:
         return
@@ -180,8 +226,8 @@ def _slice(parts: Parts, now: TreeHead, n: int, trusted: Trusted, accepted: int)
         if offset >= len(entries) or leaf_hash(entries[offset]) != trusted.leaf(n * WIDTH + offset):
             raise Bad(n * WIDTH + offset, "the stored entry is not its leaf's")
     assert bundle is not None
-    if accepted < now.size:
-        check_rows(parts, bundle, range(accepted - n * WIDTH, width))
+    if passed < now.size:
+        check_rows(parts, bundle, range(max(0, passed - n * WIDTH), width), spared)
 
 
 def _kept(text: str, signer: LogSigner) -> Checkpoint | None:

@@ -4,8 +4,9 @@ One step is one batch: the head moves by compare-and-swap on its size together w
 histories, and a process that dies leaves the tree before the step or after it. An event that committed before another began comes before it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from idp.audit import note
@@ -172,20 +173,24 @@ def _accepted(parts: Parts, old: TreeHead) -> bool:
 
 def _misfits(events: Sequence[Event]) -> Bad:
     """Which events of a batch do not fit their entries."""
-    return unlike_written([_name(event) for event in events if not fits(event)])
+    return unlike_written({event.seq: named(event) for event in events if not fits(event)})
 
 
-def _name(event: Event) -> str:
+def named(event: Event | None) -> str:
+    """How a row that may be no event is called: by its id, where it has one; nothing for one that is gone."""
+    if event is None:
+        return ""
     try:
         return event.id.hex()
     except AttributeError:  # SQLite keeps a text where bytes belong
         return NO_NAME
 
 
-def unlike_written(names: Sequence[str]) -> Bad:
-    """What is said of events that wait for their leaf and were altered, forged or deleted."""
-    first = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
-    return Bad(None, f"{len(names)} events that wait for their leaf are not as they were written: {first}")
+def unlike_written(names: Mapping[int, str]) -> Bad:
+    """What is said of events that wait for their leaf and were altered, forged or deleted: id by ``seq``, by which the rows are found."""
+    first = ", ".join(f"{name or 'gone:'} (number {seq})" for seq, name in islice(names.items(), NAMED))
+    more = ", …" if len(names) > NAMED else ""
+    return Bad(None, f"{len(names)} events that wait for their leaf are not as they were written: {first}{more}")
 
 
 def _writes(old: TreeHead, grown: Growth, events: Sequence[Event], signer: LogSigner, now: int) -> list[Write]:

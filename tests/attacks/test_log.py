@@ -8,11 +8,14 @@ from click.testing import CliRunner
 from idp.audit.counts import DAY
 from idp.audit.search import Query
 from idp.cli import main
+from idp.flows import console_overview
+from idp.flows.log_accepted import standing, words
 from idp.flows.log_alerts import RAISED, Watch, shown
 from idp.flows.log_health import measures
-from idp.flows.log_memory import accept
+from idp.flows.log_memory import ADVICE, accept, check
 from idp.flows.log_search import search
 from idp.flows.log_stream import Stream
+from idp.flows.log_verify import verify
 from idp.flows.log_waiting import alarm
 from idp.flows.sequencer import Damaged, head, log_signer
 from idp.records import Event, EventCount
@@ -253,8 +256,60 @@ def test_a_forged_row_is_not_sealed_into_the_tree_and_is_an_alarm(any_house: Hou
     assert len(told) == 1 and name.encode() in told[0].head
     accept(house.parts, log_signer(house.parts), "looked at")
     assert keeping.sequence() == 6, "the alarm is an event and an alert"
+    seq = house.parts.store.find(Event, {"id": bytes.fromhex(name)})[0].seq
+    whole = verify(house.parts, log_signer(house.parts))
+    assert [(row.index, row.seq) for row in whole.spoilt] == [(42, seq)] and whole.indexed, (
+        "what was let in stays named"
+    )
+    assert check(house.parts, log_signer(house.parts)).size == 46, "and is no alarm again"
+    accept(house.parts, log_signer(house.parts), "looked at")
+    assert keeping.sequence() == 1 and keeping.check()
+    but = console_overview.log_state(house.parts).accepted
+    assert but is not None and [row.index for row in but.rows] == [42] and but.count == 1
+    assert measures(house.parts)["idp_audit_accepted_rows"][1] == 1
+    assert words(but.rows, but.count).endswith(": index 42")
+    Insider(house).do(f"UPDATE events SET client_id = 'other' WHERE seq = {seq - 3}")
     bad = found(house)
-    assert bad is not None and bad.index == 42, "what was let in stays named"
+    assert bad is not None and bad.index == 39, "another row is passed over by nothing"
+
+
+@pytest.mark.attack("A155", "F28")
+def test_a_forged_row_that_is_deleted_first_leaves_the_log_whole(any_house: House) -> None:
+    """The advice that is printed is followed: deleted by its number, then accepted (DECISIONS 90)"""
+    house = any_house
+    written(house, 40)
+    happen(house, 2)
+    name, keeping = forged(house), keeper(house)
+    with pytest.raises(Damaged):
+        keeping.sequence()
+    row = house.parts.store.find(Event, {"id": bytes.fromhex(name)})[0]
+    bad = found(house)
+    assert bad is not None and f"{name} (number {row.seq})" in bad.what and "events_pending" in ADVICE
+    for table in ("events", "events_pending"):
+        Insider(house).do(f"DELETE FROM {table} WHERE seq = {row.seq}")
+    accept(house.parts, log_signer(house.parts), "looked at")
+    keeping.sequence()
+    assert verify(house.parts, log_signer(house.parts)).spoilt == () and standing(house.parts) is None
+
+
+@pytest.mark.attack("A155", "F28")
+@pytest.mark.parametrize("what", BY_HAND)
+def test_what_is_accepted_in_the_tree_stays_named_by_all(any_house: House, what: str) -> None:
+    """After an acceptance the verifier and the console tell the same rows (DECISIONS 90)"""
+    house = any_house
+    written(house, SIZE)
+    _, statements = BY_HAND[what]
+    insider = Insider(house)
+    places, later = (insider.seq(17), insider.seq(18), insider.seq(SIZE - 100)), insider.seq(30)
+    insider.do(*(statement.format(*places) for statement in statements))
+    accept(house.parts, log_signer(house.parts), "other")
+    keeper(house).sequence()
+    whole, but = verify(house.parts, log_signer(house.parts)), standing(house.parts)
+    assert whole.spoilt and not whole.indexed
+    assert but is not None and but.count == len(whole.spoilt) and but.rows[0].index == whole.spoilt[0].index
+    insider.do(f"UPDATE events SET client_id = 'other' WHERE seq = {later}")
+    bad = found(house)
+    assert bad is not None and bad.index == 30
 
 
 @pytest.mark.attack("A155", "F29")

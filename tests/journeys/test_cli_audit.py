@@ -11,6 +11,7 @@ from idp.app import close_parts, open_parts
 from idp.audit import merkle, note, proof
 from idp.config import load
 from idp.flows.log_keeper import LogKeeper
+from idp.flows.sequencer import Damaged
 from tests.kit.operator import CLIENT, Operator
 
 
@@ -179,3 +180,57 @@ def test_a_client_is_meant_by_its_name(idp):
         assert {e["client_id"] for e in idp.ask("audit", "list", "--client", typed)} == {first}
     refused = idp.run("audit", "search", "--client", "bureau")
     assert (refused.exit_code, first in refused.stderr and second in refused.stderr) == (1, True)
+
+
+@pytest.mark.attack("A155", "F28", "F29")
+def test_a_forged_row_that_was_accepted_is_told_alike_and_a_copy_of_it_comes_back(idp, tmp_path):
+    """Verify, doctor, export and restore name the same place, never plain "whole"; what nobody accepted is still refused (DECISIONS 90, 92)"""
+    import sqlite3
+    import subprocess
+    import sys
+
+    columns, others = (
+        "at, kind, client_id, actor, head, salt, fields, entry",
+        "at, kind, client_id, actor, head, salt, fields, zeroblob(32)",
+    )
+    with sqlite3.connect(idp.folder / "main.db") as rows:
+        rows.execute(
+            f"INSERT INTO events (id, {columns}) SELECT x'{'ab' * 16}', {others} FROM events ORDER BY seq DESC LIMIT 1"
+        )
+        seq = rows.execute("SELECT max(seq) FROM events").fetchone()[0]
+    rows.close()
+    index = idp.ask("audit", "checkpoint")["size"]
+    with pytest.raises(Damaged):
+        keep(idp)
+    alarmed = idp.run("audit", "verify")
+    assert alarmed.exit_code == 1 and f"(number {seq})" in alarmed.output and "events_pending" in alarmed.output
+    assert "may be refused" in idp.run("backup", str(tmp_path / "early")).output
+    asked = idp.run("audit", "accept", "--reason", "other")
+    assert str(seq) in asked.output and "events_pending" in asked.output
+    assert idp.ask("audit", "accept", "--reason", "other", "--yes")["rows_let_in"] == [seq]
+    keep(idp)
+    for _ in range(2):
+        told = idp.run("audit", "verify", "--json")
+        found = json.loads(told.stdout)
+        assert (told.exit_code, found["whole"], found["accepted"][0]["index"]) == (3, False, index)
+        shown = idp.run("audit", "verify")
+        assert shown.exit_code == 3 and "but for 1 event that was accepted on" in shown.output
+        idp.ask("audit", "accept", "--reason", "other", "--yes")
+        keep(idp)
+    doctor = idp.run("doctor", "--offline", IDP_SMTP_URL="smtps://u:p@mail.example/?from=a@b.example")
+    assert f"accepted on {found['accepted'][0]['accepted'][:10]}: index {index}" in doctor.output
+    out = tmp_path / "log.zip"
+    idp.ask("audit", "export", "--out", str(out))
+    with zipfile.ZipFile(out) as packed:
+        packed.extractall(tmp_path / "out")
+    said = subprocess.run([sys.executable, tmp_path / "out" / "verify.py"], capture_output=True, text=True, check=False)
+    assert said.returncode == 3 and f": index {index}" in said.stdout, said.stderr
+
+    warned = idp.run("backup", str(tmp_path / "copies"))
+    assert f"index {index}" in warned.output and warned.exit_code == 0
+    trial = idp.ask("restore", str(tmp_path / "copies"), "--verify")
+    assert trial["whole"] == found["what"].removeprefix("whole ")
+    assert idp.run("restore", str(tmp_path / "early"), "--verify").exit_code == 1, "nobody had accepted it then"
+    for name in ("main.db", "main.db-wal", "main.db-shm", "keyring.db", "keyring.db-wal", "keyring.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    assert idp.ask("restore", str(tmp_path / "copies"))["whole"] == trial["whole"]

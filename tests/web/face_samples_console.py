@@ -115,6 +115,7 @@ LOG = {
     "witnesses": 1,
     "lag": 3,
     "alarm": False,
+    "accepted": None,
 }
 FORM: dict[str, Any] = {
     "place": "events",

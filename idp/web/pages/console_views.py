@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 from flask import Response
 
 from idp.audit.search import Query
-from idp.flows import console_accounts, console_overview, key_health, log_search
+from idp.flows import console_accounts, console_overview, key_health, log_accepted, log_search
 from idp.flows.console_accounts import REASONS, Subject
 from idp.flows.people import Person
 from idp.records import Session
@@ -255,4 +255,18 @@ def _log(here: Visit) -> dict[str, Any]:
         "lag": state.lag,
         "witnesses": len(here.parts.config.log_witnesses),
         "alarm": state.alarm,
+        "accepted": _accepted(state.accepted),
+    }
+
+
+def _accepted(but: log_accepted.Standing | None) -> dict[str, Any] | None:
+    if but is None:
+        return None
+    rows = [f"#{row.seq}" if row.index is None else str(row.index) for row in but.rows]
+    days = sorted({moment_of(row.at) for row in but.rows}) or [moment_of(but.at)]
+    return {
+        "count": but.count,
+        "rows": [*rows, *(["…"] if but.count > len(rows) else [])],
+        "days": days,
+        "what": but.what,
     }
