@@ -2,11 +2,13 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from idp.cli.common import iso, opened, show, verb
+from idp.parts import Parts
 from idp.records import SigningKey
 
 
@@ -46,7 +48,8 @@ def list_(as_json: bool) -> None:
 def rotate(emergency: bool, as_json: bool) -> None:
     """Ask for new signing keys.
 
-    A fresh key is published at once and signs when every cache of the key set can know it (IDP_JWKS_MAX_AGE); the worker does the switch. With
+    A fresh key is published at once and signs when every cache of the key set can know it (IDP_JWKS_MAX_AGE); the worker does the switch. Where a
+    next key waits already it is that one's turn, and the fresh one is for the rotation after: what signs when is told. With
     --now it signs at once, and tokens under older keys are no longer believed.
     """
     from idp.flows.keys import rotate as carry_out
@@ -58,6 +61,24 @@ def rotate(emergency: bool, as_json: bool) -> None:
             parts.store, root, parts.config, parts.entropy, parts.clock(), rotate=not emergency, emergency=emergency
         )
         show([{"action": type(a).__name__, "key": getattr(a, "kid", getattr(a, "alg", ""))} for a in actions], as_json)
+        for line in _turns(parts):
+            click.echo(line, err=True)
+
+
+def _turns(parts: Parts) -> Iterator[str]:
+    """Of each algorithm, which waiting key signs when: of two the older one has its turn, and the younger waits for another rotation."""
+    from idp.flows.keys import policy
+    from keys.lifecycle import ripe_at
+
+    rules = policy(parts.config)
+    for alg in rules.algs:
+        waiting = parts.store.find(SigningKey, {"alg": alg, "state": "next"}, order=("version",))
+        if not waiting:
+            continue
+        first, rest = waiting[0], waiting[1:]
+        then = "; ".join(f"{row.kid} after it, at the next rotation" for row in rest)
+        when = f"from {iso(ripe_at(first, rules.jwks_max_age_s, rules.slack_s))} on" if then else "at the next rotation"
+        yield f"{alg}: {first.kid} signs {when}{f'; {then}' if then else ''}"
 
 
 @keys.command()

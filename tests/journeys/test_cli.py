@@ -158,8 +158,10 @@ def test_rotation_publishes_a_next_key_and_the_emergency_switches(tmp_path):
     idp = Operator(tmp_path)
     idp.ask("db", "upgrade")
     active = {k["kid"] for k in idp.ask("keys", "list") if k["state"] == "active"}
-    idp.ask("keys", "rotate")
+    told = idp.run("keys", "rotate").stderr
     keys = idp.ask("keys", "list")
+    older, younger = (k["kid"] for k in keys if (k["alg"], k["state"]) == ("ES256", "next"))
+    assert f"ES256: {older} signs from 2" in told and f"{younger} after it, at the next rotation" in told
     assert {k["kid"] for k in keys if k["state"] == "active"} == active
     assert len([k for k in keys if k["state"] == "next"]) == 8
     idp.ask("keys", "rotate", "--now")

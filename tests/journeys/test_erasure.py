@@ -11,7 +11,7 @@ from click import ClickException
 
 from idp.app import emptied, occupied
 from idp.audit.entry import entry, unpack
-from idp.cli.restoring import bring_back, verify_copy
+from idp.cli.restoring import _listed, bring_back, verify_copy
 from idp.errors import Unavailable
 from idp.flows import addresses, erasure, outbox, people
 from idp.flows.worker import Worker
@@ -353,7 +353,17 @@ def test_a_refused_restore_on_postgresql_leaves_nothing(
     config = replace(house.config, database_url=postgres.database(), keyring_url=postgres.database())
     with pytest.raises(ClickException, match="keyring exists.*--keep-keyring"):
         bring_back(replace(config, keyring_url=house.config.keyring_url), copy, ring)
+    with pytest.raises(ClickException, match="not empty.*DROP DATABASE") as used:
+        bring_back(house.config, copy, ring)
+    assert "-wal" not in used.value.message, "no words of SQLite"
     assert occupied(config.database_url) == []
+    told, later = verify_copy(house.config, copy, ring), tmp_path / "database-2"
+    assert "whole" not in told and "not_looked_at" in told, "what was not read is not called whole"
+    house.parts.store.backup(str(later))
+    while _listed(later) == _listed(ring):  # archives tell the second
+        house.parts.store.backup(str(later))
+    with pytest.raises(ClickException, match="older than the database"):
+        verify_copy(house.config, later, ring)
 
     def dies(*_: object) -> None:
         raise Unavailable("keyring")
