@@ -268,6 +268,15 @@ def test_a_forged_row_is_not_sealed_into_the_tree_and_is_an_alarm(any_house: Hou
     assert but is not None and [row.index for row in but.rows] == [42] and but.count == 1
     assert measures(house.parts)["idp_audit_accepted_rows"][1] == 1
     assert words(but.rows, but.count).endswith(": index 42")
+    page = auditor(house)
+    shown_page = page.get("/console/log?lang=en").text
+    assert (
+        "The log is whole but for 1 event, which was accepted at" in shown_page
+        and "Places in the log: 42." in shown_page
+    )
+    assert "Yes: the log is whole" not in shown_page and "Checked at" in shown_page
+    assert "除 1 条事件外日志完整" in page.get("/console/log?lang=zh-Hans").text
+    keeping.sequence()
     Insider(house).do(f"UPDATE events SET client_id = 'other' WHERE seq = {seq - 3}")
     bad = found(house)
     assert bad is not None and bad.index == 39, "another row is passed over by nothing"

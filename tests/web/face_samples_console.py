@@ -254,6 +254,17 @@ CONSOLE: dict[str, dict[str, dict[str, Any]]] = {
             "alerts": 0,
             "log": LOG | {"alarm": True, "signed": None, "checked": None, "witnessed": None},
         },
+        "accepted": ASKED
+        | {
+            "changed": [],
+            "place": "overview",
+            "period": "7d",
+            "lines": [],
+            "watched": [],
+            "objections": 0,
+            "alerts": 0,
+            "log": LOG | {"accepted": {"count": 2, "rows": ["42", "57"], "days": ["2026-11-20 08:00:00"], "what": ""}},
+        },
     },
     "console_events": {
         "normal": FOUND,
