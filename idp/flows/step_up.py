@@ -24,8 +24,8 @@ TELL_FROM: Final = 10
 """So many wrong codes in a row are told to the citizen."""
 SAME_FORM_S: Final = 60
 """A code that comes once more from its browser and flow within this time is the same act (double click)."""
-_LOOKS: Final = 50
-_BETWEEN_S: Final = 0.02
+_LOOKS: Final = 10
+_BETWEEN_S: Final = 0.1
 """How often, and after how long, one of two that came at once looks for what the other did."""
 _USED: Final = "code_used"
 

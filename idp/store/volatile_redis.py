@@ -81,7 +81,7 @@ class RedisVolatile:
         for _ in range(2):
             if by == 0:
                 count = self._entry(COUNTER, digest, "GET", entry)
-                if count is None or count.isdigit():
+                if count is None or count.removeprefix(b"-").isdigit():  # below zero: taken off after it was forgotten
                     return int(count or 0)
                 self._drop(entry)
                 continue

@@ -72,6 +72,7 @@ def test_bump_counts_and_zero_reads(volatile: Volatile) -> None:
     assert volatile.bump("rate", b"k", 60, by=0) == 6
     volatile.forget("rate", b"k")
     assert volatile.bump("rate", b"k", 60) == 1
+    assert [volatile.bump("rate", b"below", 60, by=-1), volatile.bump("rate", b"below", 60, by=0)] == [-1, -1]
 
 
 def test_several_verbs_in_one_journey_do_what_each_does(volatile: Volatile) -> None:
