@@ -8,10 +8,9 @@ from idp.authn import throttle
 from idp.authn import totp as law
 from idp.authn.assurance import ONE_TIME_PASSWORD, PASSWORD, acr, stepped_up
 from idp.authn.throttle import Throttled
-from idp.errors import Unavailable
 from idp.flows import factor_offer, notices, pending, sessions
-from idp.flows.people import Caller, Person, attempt, event, note_failure, seen, totp
-from idp.flows.sessions import Started, Where
+from idp.flows.people import Caller, Person, attempt, event, note_failure, password_right, seen, totp
+from idp.flows.sessions import SAME_FORM_S, Started, Where
 from idp.flows.sign_in import Failed, NeedSecondFactor, SignedIn, begin_session
 from idp.flows.step_up import Ended
 from idp.parts import Parts
@@ -21,7 +20,6 @@ from idp.records import Account, RecoveryCode, Session, Totp
 
 FRESH_S: Final = 300
 """A sensitive change asks for a proof no older than this (OWASP ASVS 7.5.1)."""
-SAME_FORM_S: Final = 60
 _SECOND: Final = 1_000_000
 
 
@@ -49,11 +47,7 @@ def confirm(
     entered = attempt(parts, caller, person.account.id, person)
     if isinstance(entered, Throttled):
         return entered
-    try:
-        right = parts.hasher.verify(person.phc(), password)
-    except Unavailable:
-        throttle.undecided(parts.volatile, entered)
-        raise
+    right = password_right(parts, entered, person.phc(), password)
     if not right:
         note_failure(parts, caller, person, "wrong_password_on_confirmation")
         return Failed("password_wrong")

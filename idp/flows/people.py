@@ -9,6 +9,7 @@ from idp.authn import throttle
 from idp.authn.identifiers import BadIdentifier, canonical
 from idp.authn.identifiers import Identifier as Name
 from idp.authn.throttle import Attempt, Throttled
+from idp.errors import Unavailable
 from idp.flows import addresses
 from idp.parts import Parts
 from idp.ports import Insert, Op, Update, Write
@@ -198,6 +199,15 @@ def attempt(
         told = _record(parts, caller, fact, about, {"address": caller.remote})
         parts.store.commit(seen(parts, caller, told, about))
     return answer
+
+
+def password_right(parts: Parts, entered: Attempt, phc: str | None, password: str) -> bool:
+    """Whether ``password`` made ``phc``; None costs the same. Raises Unavailable when the hash queue is full: such a try is not counted."""
+    try:
+        return parts.hasher.verify(phc, password)
+    except Unavailable:
+        throttle.undecided(parts.volatile, entered)
+        raise
 
 
 def _tell(parts: Parts, throttled: Throttled, subject: bytes, remote: str) -> bool:

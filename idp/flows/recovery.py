@@ -8,10 +8,22 @@ from idp.authn import throttle
 from idp.authn.identifiers import Identifier as Name
 from idp.authn.identifiers import masked
 from idp.authn.throttle import Throttled
-from idp.errors import Unavailable
 from idp.flows import notices, one_time, secrets, sessions
 from idp.flows.one_time import Facts
-from idp.flows.people import Caller, Meant, Person, attempt, event, load, meant, no_names, note_failure, reachable, seen
+from idp.flows.people import (
+    Caller,
+    Meant,
+    Person,
+    attempt,
+    event,
+    load,
+    meant,
+    no_names,
+    note_failure,
+    password_right,
+    reachable,
+    seen,
+)
 from idp.flows.sign_in import SignedIn
 from idp.flows.sign_up import CodeSent, Confirmed, Over, Wrong
 from idp.parts import Parts
@@ -134,11 +146,7 @@ def _is_theirs(parts: Parts, caller: Caller, person: Person, password: str, reas
     entered = attempt(parts, caller, person.account.id, person)
     if isinstance(entered, Throttled):
         return entered
-    try:
-        right = parts.hasher.verify(person.phc(), password)
-    except Unavailable:
-        throttle.undecided(parts.volatile, entered)
-        raise
+    right = password_right(parts, entered, person.phc(), password)
     if right:
         throttle.undecided(parts.volatile, entered)
     else:

@@ -17,7 +17,7 @@ from keys.tokens import Opaque, new_token, same, token_hash
 SECOND: Final = 1_000_000
 TOUCH_US: Final = 60 * SECOND
 """``last_seen_at`` is written at most this often."""
-SAME_FORM_US: Final = 60 * SECOND
+SAME_FORM_S: Final = 60
 """A form that comes once more within this time is the same act."""
 SKEW_US: Final = 60 * SECOND
 """How far the clocks of two nodes may lie apart before a session of the one is refused by the other."""
@@ -85,7 +85,7 @@ def ended_lately(parts: Parts, cookie: str | None, why: str, now: int) -> Sessio
     session = parts.store.one(Session, token_hash=hashed) if hashed else None
     if session is None or session.ended_why != why or session.ended_at is None:
         return None
-    return session if now < session.ended_at + SAME_FORM_US else None
+    return session if now < session.ended_at + SAME_FORM_S * SECOND else None
 
 
 def _touch(parts: Parts, session: Session, now: int) -> None:

@@ -1,7 +1,6 @@
 """The journey of signing in with identifier and password: the same answer, and the same work, for every reason to say no."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from idp.audit.events import SignedIn as SignedInEvent
 from idp.authn import passwords, throttle
@@ -10,16 +9,25 @@ from idp.authn.identifiers import Identifier as Name
 from idp.authn.throttle import Attempt, Throttled
 from idp.errors import Unavailable
 from idp.flows import erasure, one_time, pending, sessions
-from idp.flows.people import Caller, Person, attempt, event, factor_due, meant, note_failure, reachable, rehashed, seen
-from idp.flows.sessions import Where, alive
+from idp.flows.people import (
+    Caller,
+    Person,
+    attempt,
+    event,
+    factor_due,
+    meant,
+    note_failure,
+    password_right,
+    reachable,
+    rehashed,
+    seen,
+)
+from idp.flows.sessions import SAME_FORM_S, Where, alive
 from idp.parts import Parts
 from idp.ports import Committed, Put, Write
 from idp.protocol.second_factor import Wanted
 from idp.records import Session
 from keys.tokens import Opaque
-
-SAME_SIGN_IN_S: Final = 60
-"""A second post of the same form within this time renews the session of the first and is no new sign-in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ def with_password(parts: Parts, caller: Caller, typed: str, password: str) -> Ou
         return entered
     person = who.person
     phc = person.phc() if person is not None else None
-    right = _verify(parts, entered, phc, password)
+    right = password_right(parts, entered, phc, password)
     if person is None or phc is None or not right or not person.active:
         reason = "unknown_identifier" if person is None else "account_disabled" if right else "wrong_password"
         note_failure(parts, caller, person, reason)
@@ -131,7 +139,7 @@ def begin_session(
     parts.volatile.several(
         (
             *(throttle.succeeded(entered) if entered is not None else ()),
-            Put("sign-in", _same_key(caller, person), started.session.id, SAME_SIGN_IN_S),
+            Put("sign-in", _same_key(caller, person), started.session.id, SAME_FORM_S),
             throttle.remembering(caller.browser, person.account.id, person.password_changed_at),
             pending.forgetting(caller),
         )
@@ -151,14 +159,6 @@ def _begin(
         told = event(parts, caller, fact, person.citizen, address=True, device=True)
         new = seen(parts, caller, told, person.citizen)
     return started, parts.store.commit([*writes, *started.writes, *new])
-
-
-def _verify(parts: Parts, entered: Attempt, phc: str | None, password: str) -> bool:
-    try:
-        return parts.hasher.verify(phc, password)
-    except Unavailable:
-        throttle.undecided(parts.volatile, entered)
-        raise
 
 
 def _same_sign_in(parts: Parts, caller: Caller, person: Person) -> Session | None:

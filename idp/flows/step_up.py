@@ -12,7 +12,7 @@ from idp.authn.throttle import Attempt, Throttled
 from idp.flows import notices, pending, sessions
 from idp.flows.pending import Pending
 from idp.flows.people import Caller, Person, attempt, event, load, note_failure, seen, totp
-from idp.flows.sessions import Where
+from idp.flows.sessions import SAME_FORM_S, Where
 from idp.flows.sign_in import Failed, SignedIn, begin_session
 from idp.parts import Parts
 from idp.ports import Committed, Op, Put, Update, Write
@@ -22,8 +22,6 @@ from keys.tokens import hash_secret
 
 TELL_FROM: Final = 10
 """So many wrong codes in a row are told to the citizen."""
-SAME_FORM_S: Final = 60
-"""A code that comes once more from its browser and flow within this time is the same act (double click)."""
 _LOOKS: Final = 10
 _BETWEEN_S: Final = 0.1
 """How often, and after how long, one of two that came at once looks for what the other did."""

@@ -15,7 +15,8 @@ from idp.authn.throttle import Throttled
 from idp.flows import erasure, interactions, proofs, sessions
 from idp.flows.interactions import Lost, Opened
 from idp.flows.people import Caller, Person, load
-from idp.flows.sign_in import SAME_SIGN_IN_S, SignedIn
+from idp.flows.sessions import SAME_FORM_S
+from idp.flows.sign_in import SignedIn
 from idp.parts import Parts
 from idp.web.cookies import BROWSER, SESSION, set_cookie
 from idp.web.pages.common import (
@@ -168,7 +169,7 @@ def _keeps(here: Visit, outcome: SignedIn, target: str) -> bool:
     session, before = outcome.session, here.caller.session
     ours = before is not None and before.id == session.id
     begins = (
-        not ours and here.caller.now - session.created_at < SAME_SIGN_IN_S * 1_000_000
+        not ours and here.caller.now - session.created_at < SAME_FORM_S * 1_000_000
     )  # a form sent twice reads it twice
     return begins and target != "/account" and erasure.cancelled_by(here.parts, session.account_id, session.created_at)
 
