@@ -53,6 +53,7 @@ class Driver:
         self.served, self.journal = served, Journal()
         self.app = served.register(post_logout_redirect_uris=[OUT])
         self.account = served.citizen("li.wei", password=PASSWORD)
+        self.other = served.citizen("zhao.min", password=PASSWORD)
         self.turn = 0
 
     def asked(self, what: str, action: Callable[[], TestResponse]) -> TestResponse | None:
@@ -91,13 +92,20 @@ class Driver:
             if done is not None and done.status_code == 200:
                 journal.revoked.append(first)
 
-    def citizens(self) -> None:
-        """Signs in, allows a service, signs out; each in its own page."""
+    def li_wei(self) -> None:
+        self._citizen("li.wei", self.account)
+
+    def zhao_min(self) -> None:
+        """Another person: a yes that one citizen says in two pages at once is one consent, with one event."""
+        self._citizen("zhao.min", self.other)
+
+    def _citizen(self, name: str, account: bytes) -> None:
+        """Signs in, allows a service, signs out."""
         served, journal, browser = self.served, self.journal, self.served.browser()
         query = {"scope": "openid profile", "state": "s"}
         try:
             page = served.authorize(browser, self.app, **query, prompt="login consent")
-            signed = served.submit(browser, page, username="li.wei", password=PASSWORD)
+            signed = served.submit(browser, page, username=name, password=PASSWORD)
         except (*Gone, KeyError):
             return
         if "yimen-session" in browser.cookies:
@@ -108,7 +116,7 @@ class Driver:
         code = dict(parse_qsl(urlsplit(answer.headers.get("Location", "")).query)).get("code") if answer else None
         if code is None:
             return
-        journal.consents.append((self.account, code))
+        journal.consents.append((account, code))
         tokens = self.asked("code", lambda: served.redeem(self.app, code))
         if tokens is None or tokens.status_code != 200:
             return
@@ -133,7 +141,7 @@ def test_what_was_acknowledged_is_there_and_nothing_works_twice(served: Served) 
     keys = {row.kid for row in served.parts.store.find(SigningKey)}, served.parts.store.find(PurposeKey)
     served.start(2)
     chance = deterministic_entropy("kills")
-    with Load(driver.tokens, driver.tokens, driver.citizens, driver.citizens):
+    with Load(driver.tokens, driver.tokens, driver.li_wei, driver.zhao_min):
         for number in range(KILLS):
             time.sleep(0.1 + chance(1)[0] / 320)
             strike(served, "parent" if number in (5, 10) else ("server", "server", "worker")[chance(1)[0] % 3])
@@ -195,7 +203,8 @@ def judge(served: Served, driver: Driver) -> None:
         session = store.one(Session, token_hash=token_hash(ring, "session", cookie))
         assert session is not None and session.ended_at is not None
         assert events["session.ended"][session.id.hex()] == 1
-    assert store.one(Consent, account_id=driver.account, client_id=driver.app.id) is not None
+    for account, _ in journal.consents:
+        assert store.one(Consent, account_id=account, client_id=driver.app.id) is not None
     assert events["consent.given"].total() >= len(journal.consents)
     assert not store.find(LogoutDelivery, {"state": "dead"})
     twice(served, driver.app, journal, ended)
