@@ -92,10 +92,13 @@ class Slots:
 
 
 def _judge_finished(connection: Connection) -> None:
-    found = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [MARK], prepare=False).fetchone()
-    if found and found[0]:
+    try:
+        found = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [MARK], prepare=False).fetchone()
+        if found and found[0]:
+            raise RestoreUnfinished
+    except BaseException:
         connection.close()
-        raise RestoreUnfinished
+        raise
 
 
 class Pool:
@@ -107,6 +110,7 @@ class Pool:
 
     def _reset(self) -> None:
         self._pid = os.getpid()
+        self._over = False
         self._slots = Slots(self._size)
         self._idle: list[Connection] = []
 
@@ -144,8 +148,15 @@ class Pool:
         clean = connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
         if clean and not connection.closed:
             self._idle.append(connection)
+            if self._over:
+                self.drain()
         else:
             connection.close()
+
+    def close(self) -> None:
+        """Close every idle connection, and those on loan when they come back."""
+        self._over = True
+        self.drain()
 
     def drain(self) -> None:
         """Close every idle connection: after a server's restart all of them are dead."""

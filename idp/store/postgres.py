@@ -174,7 +174,7 @@ class PostgresStore(SqlStore):
 
     def close(self) -> None:
         """``Store.close``."""
-        self._pool.drain()
+        self._pool.close()
 
 
 _LEAD = 0x59694D65  # the house's half of an advisory lock's name

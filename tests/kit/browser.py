@@ -29,6 +29,8 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1",
 ]
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+COLOURS = ["color-contrast", "link-in-text-block"]
+"""The rules that judge colours: all that another colour scheme can break."""
 
 
 def executable() -> str | None:
@@ -46,16 +48,17 @@ class Violation:
     targets: tuple[str, ...]
 
 
-def axe(page: Page, *, tags: list[str] | None = None) -> list[Violation]:
-    """Run axe-core on the page as it stands, WCAG 2.2 AA and good practice.
+def axe(page: Page, *, rules: list[str] | None = None) -> list[Violation]:
+    """Run axe-core on the page as it stands, WCAG 2.2 AA and good practice; ``rules``: just these.
 
     It goes in through the debugging protocol, not as a script of the page, so that the page's CSP stays on.
     """
     if page.context in _PLAIN:
         with _twin(page) as twin:
-            return axe(twin, tags=tags)
+            return axe(twin, rules=rules)
     source = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-    run = "axe.run(document, {runOnly: %r, resultTypes: ['violations']}).then(r => r.violations)" % (tags or WCAG)
+    only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": WCAG}
+    run = f"axe.run(document, {{runOnly: {only}, resultTypes: ['violations']}}).then(r => r.violations)"
     session = page.context.new_cdp_session(page)
     try:
         if _evaluate(session, "typeof axe") == "undefined":  # half a megabyte to send and to compile: once per document

@@ -2,11 +2,13 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import psycopg
 import pytest
 
 from idp.errors import Unavailable
-from idp.store.pool import Pool, Slots
+from idp.store.pool import Connection, Pool, Slots, connect
 from tests.kit.process import wait_until
 
 
@@ -83,3 +85,29 @@ def test_a_pool_with_nothing_free_is_unavailable_and_recovers(postgres_url: str)
     with pool.lend() as (_, used):
         assert used
     pool.drain()
+
+
+def test_a_connection_on_loan_when_the_pool_closes_is_closed_when_it_comes_back(postgres_url: str) -> None:
+    pool = Pool(postgres_url, 2, "database")
+    with pool.lend() as (held, _):
+        with pool.lend():
+            pass
+        pool.close()
+        assert held.execute("SELECT 1").fetchone() == (1,)
+    assert held.closed
+
+
+def test_a_connection_whose_database_cannot_be_judged_is_closed(postgres_url: str) -> None:
+    """Nothing waits for the collector of garbage: a server that goes just then has no leftover of ours."""
+    made: list[Connection] = []
+
+    class Broken(Connection):
+        def execute(self, *_: Any, **__: Any) -> Any:
+            made.append(self)
+            raise psycopg.OperationalError("gone")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("idp.store.pool.Connection", Broken)
+        with pytest.raises(psycopg.OperationalError, match="gone"):
+            connect(postgres_url)
+    assert [connection.closed for connection in made] == [True]
