@@ -53,6 +53,8 @@ def demo(port: int, data: Path | None, workers: int, as_json: bool) -> None:
 
     Needs nothing but this program: SQLite files, no mail server (messages appear on /outbox). For looking around, not for citizens.
     """
+    if not _local("localhost"):
+        fail("this machine does not know the name localhost: add the line `127.0.0.1 localhost` to /etc/hosts")
     ports = [port, *(port + n for n in APPS)]
     for p in (*ports, port + 1000):
         if not _free(p):
@@ -229,6 +231,15 @@ def _private(path: Path, value: Any) -> None:
         json.dump(value, file, ensure_ascii=False)
 
 
+def _local(name: str) -> bool:
+    """Whether the name leads to this machine over IPv4, where the demonstration listens."""
+    try:
+        found = socket.getaddrinfo(name, None, socket.AF_INET)
+    except OSError:
+        return False
+    return any(address[0] == "127.0.0.1" for *_, address in found)
+
+
 def _free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -266,8 +277,10 @@ def _wait_ready(children: list[subprocess.Popen[bytes]], port: int, keys: set[st
         *(f"http://localhost:{port + n}/" for n in APPS),
     ]
     while waiting:
-        if time.monotonic() > deadline or any(c.poll() is not None for c in children):
+        if any(c.poll() is not None for c in children):
             fail("the demo did not start; the lines above say why")
+        if time.monotonic() > deadline:
+            fail(f"the demo did not start: {waiting[0]} did not answer within {READY_S} seconds")
         try:
             with urllib.request.urlopen(waiting[0], timeout=2) as answer:  # noqa: S310  our own address
                 if len(waiting) > len(APPS) and not _ours(answer.read(), keys):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from idp.cli.demo import _local
 from tests.browser.served import free_port
 from tests.kit.process import wait_until
 
@@ -42,6 +43,11 @@ def test_another_port_is_a_word_to_make() -> None:
             check=True,
         )
         assert asked.stdout.rstrip().endswith(told)
+
+
+def test_a_machine_that_does_not_know_localhost_is_told_apart() -> None:
+    """A bare system without /etc/hosts: said at once, not after a minute of waiting for an address that nobody finds."""
+    assert [_local(name) for name in ("localhost", "no-such-host.invalid", "192.0.2.1")] == [True, False, False]
 
 
 def test_nothing_is_announced_on_the_port_of_another(tmp_path: Path) -> None:
