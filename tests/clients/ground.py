@@ -61,7 +61,7 @@ def sign(payload: bytes, key: Key = EC_KEY, **header: Any) -> str:
 
 
 class Authority:
-    """A certificate authority with one server certificate for the names given."""
+    """A certificate authority with one server certificate for the names given, in the strict form of RFC 5280 (Python from 3.13 on asks for it)."""
 
     def __init__(self, home: Path, names: tuple[str, ...] = ("keys.tax.example", "127.0.0.1")) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
@@ -75,11 +75,19 @@ class Authority:
         start = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
         builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key)
         builder = builder.serial_number(x509.random_serial_number()).not_valid_before(start)
-        return builder.not_valid_after(start + dt.timedelta(days=36500))
+        builder = builder.not_valid_after(start + dt.timedelta(days=36500))
+        by = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        return builder.add_extension(by, critical=False)
 
     def _authority(self) -> x509.Certificate:
         builder = self._builder(self.name, self.key.public_key())
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        usage = dict.fromkeys(
+            ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False
+        )
+        signs = x509.KeyUsage(**usage, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False)
+        builder = builder.add_extension(signs, critical=True)
         return builder.sign(self.key, hashes.SHA256())
 
     def _server(self, names: tuple[str, ...]) -> bytes:
