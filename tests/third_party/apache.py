@@ -7,7 +7,7 @@ import signal
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,7 @@ def need_apache() -> None:
 
 
 @contextmanager
-def serving(port: int, openid: dict[str, str]) -> Iterator[Apache]:
+def serving(port: int, openid: Mapping[str, tuple[str, ...]]) -> Iterator[Apache]:
     """Apache with the module's directives ``openid``; it and its folder are gone afterwards, however this process ends."""
     home = Home("apache")
     user = "www-data" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
@@ -90,7 +90,7 @@ def serving(port: int, openid: dict[str, str]) -> Iterator[Apache]:
         user=user,
         group=user,
         modules="\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in WANTED),
-        openid="\n".join(f'{name} "{value}"' for name, value in openid.items()),
+        openid="\n".join(" ".join((name, *(f'"{word}"' for word in words))) for name, words in openid.items()),
     )
     file.write_text(text, encoding="utf-8")
     if os.getuid() == 0:
