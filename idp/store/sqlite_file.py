@@ -100,7 +100,7 @@ class SqliteFile:
         self._reset()
 
     def _reset(self) -> None:
-        self._pid = os.getpid()
+        self._pid, self._over = os.getpid(), False
         self._readers: list[sqlite3.Connection] = []
         self._writer: sqlite3.Connection | None = None
         self._lock = threading.Lock()
@@ -136,7 +136,12 @@ class SqliteFile:
         except sqlite3.Error as error:
             raise trouble(self.part, error) from error
         finally:
-            self._readers.append(connection)
+            self._give_back(connection)
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        self._readers.append(connection)
+        if self._over:
+            self._close_readers()
 
     def rows(self, sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
         """All rows of one read: the hot path, without a context manager."""
@@ -151,7 +156,7 @@ class SqliteFile:
         except sqlite3.Error as error:
             raise trouble(self.part, error) from error
         finally:
-            self._readers.append(connection)
+            self._give_back(connection)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -173,9 +178,11 @@ class SqliteFile:
             self._lock.release()
 
     def hold(self) -> sqlite3.Connection:
-        """Wait for the writing connection; the caller releases with :meth:`let_go`. Raises Unavailable."""
+        """Wait for the writing connection; the caller releases with :meth:`let_go`. Raises Unavailable, also once the file is closed."""
         if os.getpid() != self._pid:
             self._forked()
+        if self._over:
+            raise Unavailable(self.part)
         if not self._lock.acquire(timeout=self._wait_s):
             raise Unavailable(self.part)
         if self._writer is None:
@@ -251,13 +258,24 @@ class SqliteFile:
             os.close(handle)
 
     def close(self) -> None:
-        """Close the idle connections and the writing one."""
+        """Close the writing connection, the idle ones, and those that are read on when they come back."""
+        self._over = True
+        self.leave()
+
+    def leave(self) -> None:
+        """Close what is idle; the next use opens whatever file is there then."""
         with self._lock:
-            while self._readers:
-                self._readers.pop().close()
+            self._close_readers()
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
+
+    def _close_readers(self) -> None:
+        while self._readers:
+            try:
+                self._readers.pop().close()
+            except IndexError:
+                return
 
 
 def _sync(path: Path) -> None:

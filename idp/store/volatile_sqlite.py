@@ -196,7 +196,7 @@ class SqliteVolatile:
             return
         with self._opening:
             if self._present() != self._inode:
-                self._file.close()
+                self._file.leave()
                 self._open()
 
     def _rows(self, sql: str, params: list[Any]) -> list[tuple[Any, ...]]:

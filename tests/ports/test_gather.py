@@ -1,5 +1,6 @@
 """Batches that share a transaction on SQLite (``idp.store.gather``): each is judged as if it were alone, all are answered together."""
 
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,7 @@ from idp.ports import Committed, Conflict, Delete, Insert, Write
 from idp.records import UsedAssertion
 from idp.store.schema import MAIN_LINEAGE, upgrade
 from idp.store.sqlite import SqliteStore
+from idp.store.sqlite_file import SqliteFile
 from tests.kit.process import wait_until
 
 
@@ -123,3 +125,15 @@ def test_many_threads_on_few_rows_lose_and_double_nothing(store: SqliteStore, po
 
     assert sum(pool.map(take, range(400))) == 50
     assert store.count(UsedAssertion) == 100
+
+
+def test_a_closed_file_leaves_no_connection_to_the_collector(tmp_path: Path) -> None:
+    """Who still reads when the process ends gives its connection back to nobody; a late write is refused."""
+    file = SqliteFile(tmp_path / "one.db", synchronous="FULL")
+    with file.reading() as held:
+        file.close()
+        assert held.execute("SELECT 1").fetchall() == [(1,)]
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        held.execute("SELECT 1")
+    with pytest.raises(Unavailable), file.writing():
+        pass
