@@ -73,8 +73,8 @@ class SteppedUp(Fact, frozen=True, kw_only=True):
 
 
 class SessionEnded(Fact, frozen=True, kw_only=True):
-    """A session ended. ``why``: logout, citizen, password_changed, factor_reset, staff, disabled, superseded, erasure_asked, erased; ``reason`` of
-    staff who ended this one alone."""
+    """A session ended. ``why``: logout, citizen, password_changed, contact_changed, factor_reset, staff, disabled, superseded, erasure_asked, erased;
+    ``reason`` of staff who ended this one alone."""
 
     KIND = "session.ended"
     session: str

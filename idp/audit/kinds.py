@@ -43,6 +43,7 @@ _WATCH: Final = frozenset(
         "account.factor_eased",
         "account.factor_missing",
         "account.recovery_code_used",
+        "account.contact_changed",
         "account.erased",
         "objection.opened",
         "client.disabled",

@@ -47,6 +47,16 @@ class AttributeCorrected(Fact, frozen=True, kw_only=True):
     how: str
 
 
+class ContactChanged(Fact, frozen=True, kw_only=True):
+    """A citizen's e-mail address or phone number (``channel``) was added, confirmed, replaced or removed (``how``); what is new was confirmed by a
+    code."""
+
+    KIND = "account.contact_changed"
+    PERSONAL = ("address",)
+    channel: str
+    how: str
+
+
 class ErasureAsked(Fact, frozen=True, kw_only=True):
     """A citizen asked to be forgotten; nothing is destroyed before ``due`` (microseconds UTC)."""
 

@@ -111,7 +111,7 @@ def correct(parts: Parts, caller: Caller, person: Person, code: str, typed: Mapp
     fact = AttributeCorrected(attribute=code, how="removed" if value is None else "set", reference=caller.reference)
     writes: list[Write] = [
         _write(person, row, code, value, now),
-        _touched(parts, person, now),
+        touched(parts, person, now),
         *seen(parts, caller, event(parts, caller, fact, person.citizen, address=True), person.citizen),
         *notices.to_person(parts, person, "attribute_corrected", now),
     ]
@@ -132,7 +132,7 @@ def _write(person: Person, row: Attribute | None, code: str, value: Any, now: in
     )
 
 
-def _touched(parts: Parts, person: Person, now: int) -> Write:
+def touched(parts: Parts, person: Person, now: int) -> Write:
     """OIDC Core §5.1: ``updated_at`` is when the information last changed."""
     row = parts.store.one(Attribute, account_id=person.account.id, code=UPDATED_AT)
     version = row.row_version + 1 if row else 1

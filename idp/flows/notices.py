@@ -20,6 +20,11 @@ _HELP: Final = {
     "zh-Hans": "如果不是您本人操作，请立即更改密码，并在“我的登录设备”中退出所有设备。",
     "en": "If this was not you, change your password at once and sign out all devices on your account page.",
 }
+_LOST: Final = {
+    "zh-Hans": "如果不是您本人操作，请立即重设密码；如果无法重设，请尽快联系为您服务的部门。",
+    "en": "If this was not you, set a new password at once; if you can't, contact the office that serves you soon.",
+}
+"""For who may not be able to sign in any more."""
 TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "sign_up_code": {
         "zh-Hans": ("注册验证码 {code}", "您的验证码是 {code}，{minutes} 分钟内有效。请勿告诉任何人，我们的工作人员也不会向您索要。"),
@@ -37,6 +42,45 @@ TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "en": (
             "Your code for a new password {code}",
             "Your code is {code}. It works for {minutes} minutes. Tell it to nobody. If you did not ask for a new password, there is nothing to do.",
+        ),
+    },
+    "contact_code": {
+        "zh-Hans": (
+            "确认此地址的验证码 {code}",
+            "有人要用此地址登录自己的账号。如果是您本人，请在原页面输入验证码 {code}，{minutes} 分钟内有效。请勿告诉任何人；如果不是您，无需处理。",
+        ),
+        "en": (
+            "Your code to confirm this address {code}",
+            "Somebody wants to sign in with this address. If it was you, your code is {code}, for {minutes} minutes. If not, tell it to nobody.",
+        ),
+    },
+    "contact_exists": {
+        "zh-Hans": ("此地址已属于您的账号", "有人要把此地址用于另一个账号，但它已属于您的账号，因此未作任何更改。无需处理。"),
+        "en": (
+            "This address belongs to your account",
+            "Somebody wanted to use this address for another account. It belongs to yours, so nothing was changed. There is nothing to do.",
+        ),
+    },
+    "contact_added": {
+        "zh-Hans": ("已添加登录地址", "您的账号刚刚添加了一个用于登录的电子邮箱或手机号码。" + _HELP["zh-Hans"]),
+        "en": ("An address was added", "An e-mail address or phone number to sign in with was just added to your account. " + _HELP["en"]),
+    },
+    "contact_confirmed": {
+        "zh-Hans": ("已确认登录地址", "您账号的一个电子邮箱或手机号码刚刚通过验证码确认。" + _HELP["zh-Hans"]),
+        "en": ("An address was confirmed", "An e-mail address or phone number of your account was just confirmed with a code. " + _HELP["en"]),
+    },
+    "contact_replaced": {
+        "zh-Hans": ("登录地址已更换", "您账号的一个电子邮箱或手机号码刚刚被更换，其他设备已全部退出。" + _LOST["zh-Hans"]),
+        "en": (
+            "An address was replaced",
+            "An e-mail address or phone number of your account was just replaced by another, and all other devices were signed out. " + _LOST["en"],
+        ),
+    },
+    "contact_removed": {
+        "zh-Hans": ("登录地址已移除", "您账号的一个电子邮箱或手机号码刚刚被移除，其他设备已全部退出。" + _LOST["zh-Hans"]),
+        "en": (
+            "An address was removed",
+            "An e-mail address or phone number was just removed from your account, and all other devices were signed out. " + _LOST["en"],
         ),
     },
     "password_changed": {

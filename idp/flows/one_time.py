@@ -9,10 +9,10 @@ from idp.authn.identifiers import Identifier as Name
 from idp.authn.throttle import network
 from idp.authn.totp import digits
 from idp.flows import notices, strangers
-from idp.flows.people import Caller, Person, seen
+from idp.flows.people import Caller, Person, load, no_person, seen
 from idp.parts import Parts
 from idp.ports import Add, Committed, Insert, Op, Update, Write
-from idp.records import OneTime
+from idp.records import Identifier, OneTime
 from idp.release.vault import Citizen, KeyGone
 from keys.errors import SealBroken
 from keys.tokens import hash_secret, open_flow, seal_flow, secret_matches
@@ -30,17 +30,21 @@ EARLIER: Final = b"AQ"
 """How facts begin that an earlier version sealed under the flow key."""
 PER_TARGET: Final = 5
 PER_ADDRESS: Final = 30
+PER_ASKER: Final = 10
 _SECOND: Final = 1_000_000
 
 
 class Facts(msgspec.Struct, frozen=True):
     """What a code or ticket is about; sealed in the row. ``kind`` and ``value``: the canonical identifier it was asked for; ``by``: what earned it,
-    a code or a password that is too short to stand alone."""
+    a code or a password that is too short to stand alone; ``instead``: the id (hex) of the identifier whose place it takes; ``to``: where the code of
+    a reset went."""
 
     kind: str
     value: str
     step: str = "code"
     by: Literal["code", "password"] = "code"
+    instead: str = ""
+    to: str = ""
 
     def __repr__(self) -> str:
         return f"Facts({self.kind})"
@@ -51,14 +55,16 @@ class Facts(msgspec.Struct, frozen=True):
         return Name(self.kind, self.value)  # type: ignore[arg-type]
 
 
-def may_send(parts: Parts, target: bytes, remote: str) -> bool:
-    """Whether one more code may go out: five an hour to one target, thirty from one network. The answer to the browser is the same.
+def may_send(parts: Parts, target: bytes, remote: str, asker: bytes | None = None) -> bool:
+    """Whether one more code may go out: five an hour to one target, thirty from one network, ten for one account that asks. The answer to the
+    browser is the same.
 
     Each request leaves rows, sent or not. Raises Refusal(temporarily_unavailable) when an address asks for very many, whoever is meant.
     """
     if strangers.over(parts, strangers.ASKING, remote):
         raise strangers.later("asked_too_often")
     here = parts.volatile.bump("codes-from", network(remote), HOUR_S) <= PER_ADDRESS
+    here = (asker is None or parts.volatile.bump("codes-by", asker, HOUR_S) <= PER_ASKER) and here
     return parts.volatile.bump("codes-to", target, HOUR_S) <= PER_TARGET and here
 
 
@@ -73,13 +79,16 @@ def make(
     person: Person | None,
     locale: str | None = None,
     instead: Write | None = None,
+    foreign: bool = False,
 ) -> tuple[bytes, list[Write]]:
     """The row of a code with its message to ``to``, in the person's language, or for a stranger in ``locale``; its id.
 
-    ``to`` None: a row that no code opens, with ``instead`` or a message that is never sent, so that the work is the same.
+    ``to`` None: a row that no code opens, with ``instead`` or a message that is never sent, so that the work is the same. ``foreign``: the
+    address is not the person's yet, so the message is nobody's, and no copy of theirs tells whether it was sent.
     """
     row_id, about = parts.entropy(16), person.citizen if person else parts.vault.nobody()
     keeper = person.citizen if person else parts.vault.passing(caller.now)
+    reader = parts.vault.passing(caller.now) if foreign else keeper
     code = f"{int.from_bytes(parts.entropy(8), 'big') % 10**DIGITS:0{DIGITS}d}"
     secret = row_id + code.encode() if to is not None else parts.entropy(32)
     row = OneTime(
@@ -100,13 +109,45 @@ def make(
         notice,
         person.account.locale if person else locale,
         caller.now,
-        owner=keeper if person else None,
-        nobody=keeper,
+        owner=reader if person and not foreign else None,
+        nobody=reader,
         state="pending" if to is not None else notices.VOID,
         code=code,
         minutes=str(MINUTES),
     )
     return row_id, [Insert(row), *_told(parts, caller, purpose, about), instead or sent]
+
+
+def offer(
+    parts: Parts,
+    caller: Caller,
+    purpose: str,
+    facts: Facts,
+    taken: Identifier | None,
+    *,
+    allowed: bool,
+    notice: str,
+    exists: str,
+    person: Person | None = None,
+    locale: str | None = None,
+) -> bytes:
+    """A code to an address that no account has, or the message ``exists`` to the owner of one (``taken``); the id of the row.
+
+    The same work either way: the owner is read, and a message to one is made, also where there is none.
+    """
+    owner = load(parts, taken.account_id) if taken is not None else None
+    if taken is None:
+        no_person(parts)
+        parts.vault.nobody()  # as a citizen's key is opened where there is one
+    language, citizen = (owner.account.locale, owner.citizen) if owner else (None, None)
+    told = notices.message(parts, facts.name, exists, language, caller.now, owner=citizen)
+    to = facts.name if allowed and taken is None else None
+    instead = told if allowed and taken is not None else None
+    row_id, writes = make(
+        parts, caller, purpose, facts, to=to, notice=notice, person=person, locale=locale, instead=instead, foreign=True
+    )
+    parts.store.commit(writes)
+    return row_id
 
 
 def ticket(parts: Parts, caller: Caller, purpose: str, facts: Facts, account_id: bytes | None) -> tuple[bytes, Insert]:
@@ -166,6 +207,11 @@ def guess(parts: Parts, row: OneTime, typed: str) -> bool:
     take = Update(OneTime, {"id": row.id, "state": "open", "tries_left": Op(">", 0)}, {"tries_left": Add(-1)})
     if not isinstance(parts.store.commit([take]), Committed):
         return False
+    return is_code(parts, row, typed)
+
+
+def is_code(parts: Parts, row: OneTime, typed: str) -> bool:
+    """Whether it is the row's code, for a form that comes once more: a row that is used opens nothing."""
     return secret_matches(parts.ring, "one-time", row.id + digits(typed).encode(), row.hash)
 
 

@@ -137,7 +137,7 @@ def names(parts: Parts, citizen: Citizen, *, verified: bool = False) -> list[Nam
     """What the citizen signs in with: names, then addresses, then numbers; ``verified``: those whose owner proved to receive there."""
     rows = parts.store.find(Identifier, {"account_id": citizen.account_id}, order=("created_at", "id"))
     rows.sort(key=lambda row: SHOWN_FIRST.index(row.kind))
-    return [_name(citizen, row) for row in rows if row.verified_at is not None or not verified]
+    return [name_of(citizen, row) for row in rows if row.verified_at is not None or not verified]
 
 
 def reachable(parts: Parts, citizen: Citizen) -> list[Name]:
@@ -149,10 +149,11 @@ def reachable(parts: Parts, citizen: Citizen) -> list[Name]:
 def proved(parts: Parts, citizen: Citizen) -> dict[str, int]:
     """Canonical address or number that the citizen signs in with → when its owner proved to receive there."""
     rows = parts.store.find(Identifier, {"account_id": citizen.account_id})
-    return {_name(citizen, row).canonical: row.verified_at for row in rows if row.verified_at is not None}
+    return {name_of(citizen, row).canonical: row.verified_at for row in rows if row.verified_at is not None}
 
 
-def _name(citizen: Citizen, row: Identifier) -> Name:
+def name_of(citizen: Citizen, row: Identifier) -> Name:
+    """What an identifier's row holds, opened."""
     value = citizen.open("identifier", "value", row.id, 0, row.sealed).decode()
     return Name(row.kind, value)  # type: ignore[arg-type]
 

@@ -47,7 +47,8 @@ def ask(parts: Parts, caller: Caller, typed: str) -> CodeSent | Wrong:
     who = meant(parts, typed)
     allowed = one_time.may_send(parts, who.subject, caller.remote)
     target = _target(parts, who) if allowed else None
-    facts = Facts(who.name.kind if who.name else "username", who.name.canonical if who.name else "?")
+    kind, value = (who.name.kind, who.name.canonical) if who.name else ("username", "?")
+    facts = Facts(kind, value, to=target.canonical if target else "")
     row_id, writes = one_time.make(parts, caller, PURPOSE, facts, to=target, notice="reset_code", person=who.person)
     parts.store.commit(writes)
     return CodeSent(one_time.reference(parts, row_id), masked(who.name) if who.name else "***")
@@ -102,10 +103,15 @@ def ticket_of(parts: Parts, caller: Caller, shown: str | None) -> tuple[Confirme
     person = load(parts, found[0].account_id) if found and found[0].account_id else None
     if found is None or person is None or not person.active:
         return None
-    by_password = found[1].by == "password"
-    if by_password and reachable(parts, person.citizen):  # since then, or by an earlier version
+    facts, known = found[1], reachable(parts, person.citizen)
+    by_password = facts.by == "password"
+    if by_password and known:  # since then, or by an earlier version
         return None
-    return Confirmed(shown or "", found[1].value, by_password), person
+    if facts.to and facts.to not in [
+        name.canonical for name in known
+    ]:  # it was the account's when the code was asked for
+        return None
+    return Confirmed(shown or "", facts.value, by_password), person
 
 
 def finish(parts: Parts, caller: Caller, shown: str | None, password: str, repeated: str) -> Changed | Wrong | Over:

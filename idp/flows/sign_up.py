@@ -6,14 +6,14 @@ from idp.audit.events import AccountCreated, PasswordChanged
 from idp.authn.assurance import PASSWORD
 from idp.authn.identifiers import BadIdentifier, canonical, masked
 from idp.authn.identifiers import Identifier as Name
-from idp.flows import notices, one_time, secrets
+from idp.flows import one_time, secrets
 from idp.flows.one_time import Facts
-from idp.flows.people import Caller, Person, event, identifier, load, no_person, seen
+from idp.flows.people import Caller, Person, event, identifier, seen
 from idp.flows.provision import identifier_row, password_row
 from idp.flows.sign_in import SignedIn, begin_session, with_password
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Write
-from idp.records import Account, Identifier, OneTime, Password
+from idp.records import Account, OneTime, Password
 from idp.release.vault import Citizen
 from keys.index import blind_index
 
@@ -60,28 +60,19 @@ def ask(parts: Parts, caller: Caller, typed: str, locale: str | None = None) -> 
     if name.kind == "username":
         return Wrong("identifier", "identifier_invalid")
     allowed = one_time.may_send(parts, blind_index(parts.ring, name.kind, name.canonical)[0], caller.remote)
-    taken = identifier(parts, name)
-    return CodeSent(one_time.reference(parts, _send(parts, caller, name, taken, allowed, locale)), masked(name))
-
-
-def _send(
-    parts: Parts, caller: Caller, name: Name, taken: Identifier | None, allowed: bool, locale: str | None
-) -> bytes:
-    """The same work whether the address is taken or not: its owner is read, and a message to one is made, also where there is none."""
-    owner = load(parts, taken.account_id) if taken is not None else None
-    if taken is None:
-        no_person(parts)
-        parts.vault.nobody()  # as a citizen's key is opened where there is one
-    language, citizen = (owner.account.locale, owner.citizen) if owner else (None, None)
-    exists = notices.message(parts, name, "exists", language, caller.now, owner=citizen)
-    to = name if allowed and taken is None else None
     facts = Facts(name.kind, name.canonical)
-    instead = exists if allowed and taken is not None else None
-    row_id, writes = one_time.make(
-        parts, caller, PURPOSE, facts, to=to, notice="sign_up_code", person=None, locale=locale, instead=instead
+    row_id = one_time.offer(
+        parts,
+        caller,
+        PURPOSE,
+        facts,
+        identifier(parts, name),
+        allowed=allowed,
+        notice="sign_up_code",
+        exists="exists",
+        locale=locale,
     )
-    parts.store.commit(writes)
-    return row_id
+    return CodeSent(one_time.reference(parts, row_id), masked(name))
 
 
 def again(parts: Parts, caller: Caller, shown: str | None, locale: str | None = None) -> CodeSent | Wrong | Over:

@@ -19,6 +19,7 @@ REASONS: Final[dict[str, LazyString]] = {
     "wrong_recovery_code": _("Wrong recovery code"),
     "recovery_code_replayed": _("Recovery code used already"),
     "wrong_reset_code": _("Wrong code for a new password"),
+    "wrong_contact_code": _("Wrong code for an e-mail address or phone number"),
     "wrong_present_password": _("Wrong present password while changing it"),
     "wrong_password_on_confirmation": _("Wrong password while confirming"),
     # authorization requests

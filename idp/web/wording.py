@@ -228,6 +228,10 @@ PROBLEMS: dict[str, Problem] = {
 FIELD_ERRORS: dict[str, LazyString] = {
     "identifier_missing": _("Enter your account name, e-mail address or mobile number"),
     "identifier_invalid": _("Enter an e-mail address like name@example.cn, or a mobile number"),
+    "contact_missing": _("Enter an e-mail address or mobile number"),
+    "contact_own": _("This is confirmed for your account already"),
+    "contact_many": _("You have ten already. Remove one first"),
+    "contact_last": _("You can't remove the last one that is confirmed. Add another one first"),
     "identifier_taken": _("This belongs to another account already"),
     "name_invalid": _("Enter a name of at most 80 characters"),
     "password_missing": _("Enter your password"),
@@ -294,8 +298,18 @@ DONE: dict[str, tuple[LazyString, LazyString]] = {
     "withdrawn": (_("The authorization is withdrawn"), _("The service was told. It has to ask you again.")),
     "kept": (_("Your account stays"), _("Its deletion was cancelled because you signed in.")),
 }
-GO_ON: LazyString = _("Go on")
 """Title and text of ``change_done.html``, by a stable key."""
+_ELSEWHERE = _(
+    "All other devices are signed out, and services lose their access until you use them again. We told the addresses that you had."
+)
+CONTACT_DONE: dict[str, tuple[LazyString, LazyString]] = {
+    "added": (_("It is added"), _("You can sign in with it. We told the addresses that you had.")),
+    "confirmed": (_("It is confirmed"), _("Codes and notices can be sent there from now on.")),
+    "replaced": (_("It is changed"), _ELSEWHERE),
+    "removed": (_("It is removed"), _ELSEWHERE),
+}
+"""The same of an e-mail address or phone number, by what became of it (``authn.contacts.How``)."""
+GO_ON: LazyString = _("Go on")
 
 TOLD_KINDS: dict[str, LazyString] = {
     "attributes.released": _("Your information was told"),
@@ -391,6 +405,7 @@ COPY_EVENTS: dict[str, LazyString] = {
     "account.one_time_sent": _("A code was sent"),
     "account.copy_taken": _("A copy was taken"),
     "account.attribute_corrected": _("Information was corrected"),
+    "account.contact_changed": _("An e-mail address or phone number to sign in with was changed"),
     "session.started": _("Signed in"),
     "session.stepped_up": _("A second factor was proved"),
     "session.refused": _("A sign-in failed"),

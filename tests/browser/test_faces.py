@@ -18,6 +18,7 @@ FACES = [
 ]
 OPEN = ["/", "/sign-in", "/sign-up", "/forgot", "/nowhere", "/outbox"]
 OWN = ["/account", "/account/security", "/account/sessions", "/account/services", "/account/password", "/account/totp"]
+OWN += ["/account/contacts", "/account/contacts/new"]
 
 
 @pytest.mark.parametrize("face", FACES)

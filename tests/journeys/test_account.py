@@ -89,11 +89,6 @@ def test_a_department_of_the_same_name_is_named_once(li_wei: Person) -> None:
     assert len(re.findall(r"<bdi[^>]*>tax局<", stranger)) == 1
 
 
-def test_who_signs_in_with_a_lost_address_reads_what_to_do(li_wei: Person) -> None:
-    assert 'id="other-address"' in li_wei.get("/account/security").text
-    assert "sign up with it for a new account" in li_wei.get("/account/security?lang=en").text
-
-
 def test_a_staff_link_makes_an_account_with_a_second_factor(house: House) -> None:
     path = staff.staff_link(house.parts, ["auditor"], now=house.clock()).removeprefix(house.config.issuer)
     person = Person(house)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from idp.web.wording import ALWAYS, CLAIMS, DONE, FIELD_ERRORS, LASTS, PROBLEMS, VERIFIED, again_in
+from idp.web.wording import ALWAYS, CLAIMS, CONTACT_DONE, DONE, FIELD_ERRORS, LASTS, PROBLEMS, VERIFIED, again_in
 from tests.web.face_samples_console import CONSOLE
 from tests.web.face_samples_rights import RIGHTS
 
@@ -35,6 +35,11 @@ def attribute(claim: str, value: str) -> dict[str, Any]:
 def row(code: str, label: str, value: str, **more: Any) -> dict[str, Any]:
     own = {"id": f"allow-loan-{code}", "name": f"allow/loan/{code}", "label": label, "value": value, "updated": NOW}
     return {**own, "why": "", "source": "民政", "citation": "", **more}
+
+
+def contact(value: str, **more: Any) -> dict[str, Any]:
+    own = {"handle": "h4ndl3", "value": value, "email": True, "confirmed": NOW, "told": False, "removable": True}
+    return {**own, **more}
 
 
 ATTRIBUTES = [
@@ -188,6 +193,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
     },
     "confirm_code": {
         "normal": {"sent_to": "l***@example.cn", "minutes": 10, "resend": True},
+        "cancel": {"sent_to": "+86138****5678", "minutes": 10, "resend": True, "cancel": "/account/contacts"},
         "error": {"sent_to": "l***@example.cn", "minutes": 1, "errors": {"code": FIELD_ERRORS["code_expired"]}},
     },
     "set_password": {
@@ -313,11 +319,32 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
             "codes_left": 7,
             "said": DONE["factor_always"],
         },
-        "eased": {"totp": True, "codes_left": 7, "alone": 15, "said": DONE["factor_eased"]},
+        "eased": {"totp": True, "codes_left": 7, "alone": 15, "said": DONE["factor_eased"], "eased": True},
+        "contact": {"identifiers": ["l***@example.cn"], "said": CONTACT_DONE["replaced"]},
         "off": {"identifiers": ["l***@example.cn"], "totp": False},
         "staff": {"totp": True, "totp_required": True, "codes_left": 1},
         "error": {"totp": True, "codes_left": 0, "alone": 15, "errors": {"": FIELD_ERRORS["form_expired"]}},
     },
+    "contacts": {
+        "normal": {
+            "contacts": [
+                contact("l***@example.cn", told=True, removable=True),
+                contact("l***@long.example-of-a-department.gov.cn", removable=True),
+                contact("+86138****5678", email=False, told=True, confirmed=None),
+            ]
+        },
+        "empty": {"contacts": []},
+        "error": {
+            "contacts": [contact("l***@example.cn", removable=False)],
+            "errors": {"": FIELD_ERRORS["contact_last"]},
+        },
+    },
+    "contact_new": {
+        "normal": {},
+        "change": {"old": "l***@example.cn"},
+        "error": {"errors": {"identifier": FIELD_ERRORS["contact_own"]}, "values": {"identifier": "li.wei@example.cn"}},
+    },
+    "contact_remove": {"normal": {"contact": "l***@example.cn"}},
     "enrol_totp": {
         "normal": {
             "qr_url": "/qr.svg",
@@ -374,6 +401,9 @@ PLAIN = (
     "sessions",
     "services",
     "security",
+    "contacts",
+    "contact_new",
+    "contact_remove",
     "change_password",
     "reauthenticate",
     "second_step",

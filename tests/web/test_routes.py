@@ -93,6 +93,8 @@ NAMES = [
     "codes",
     "saved",
     "end",
+    "instead",
+    "contact",
 ]
 
 
@@ -435,6 +437,8 @@ def test_hostile_values_in_our_own_forms(li_wei: Person, typed: str) -> None:
         "/account/totp",
         "/account/recovery-codes",
         "/account/security",
+        "/account/contacts/new",
+        "/account/contacts/code",
         "/account",
     ):
         page = li_wei.get(path)

@@ -18,7 +18,7 @@ from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.step_up import PATH as TOTP
 from idp.web.pages.step_up import PLACES
 from idp.web.pages.visit import Errors, Visit, field, onward, show, with_session
-from idp.web.wording import DONE
+from idp.web.wording import CONTACT_DONE, DONE
 
 PATH, PASSWORD, CONFIRM = "/account/security", "/account/password", "/account/confirm"
 OFFER = "/account/second-step"
@@ -62,13 +62,16 @@ def blueprint(parts: Parts) -> Blueprint:
 def _security(here: Visit, person: Person, session: Session) -> Response:
     enrolled = people.totp(here.parts, person.account.id) is not None
     always = enrolled and person.account.factor_always_since is not None
-    changed = enrolled and request.args.get("done") == "second-step"
+    done = request.args.get("done", "")
+    changed = enrolled and done == "second-step"
+    contact = CONTACT_DONE.get(done.removeprefix("contact-")) if done.startswith("contact-") else None
     return show(
         here,
         "security.html",
         identifiers=[masked(name) for name in people.names(here.parts, person.citizen)],
         password_changed=person.password_changed_at or None,
-        said=DONE["factor_always" if always else "factor_eased"] if changed else None,
+        said=DONE["factor_always" if always else "factor_eased"] if changed else contact,
+        eased=changed and not always,
         totp=enrolled,
         totp_required=person.staff,
         totp_always=always,

@@ -22,6 +22,8 @@ PLACES = {
     "data": "/account/data",
     "copy": "/account/copy",
     "delete": "/account/delete",
+    "contacts": "/account/contacts",
+    "contact-code": "/account/contacts/code",
 }
 """Where a confirmation may return to: a closed set, so that no link chooses it."""
 

@@ -32,6 +32,7 @@ DEFAULT_PATHS = {
     "sessions": "/account/sessions",
     "services": "/account/services",
     "change_password": "/account/password",
+    "contacts": "/account/contacts",
     "enrol_totp": "/account/totp",
     "recovery_codes": "/account/recovery-codes",
     "approvals": "/approvals",

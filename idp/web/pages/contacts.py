@@ -1,0 +1,189 @@
+"""My e-mail addresses and phone numbers: the list, one more or another instead, the code, taking one away. All for whom all proofs are recent."""
+
+from flask import Blueprint, Response
+
+from idp.authn.identifiers import masked
+from idp.authn.throttle import Throttled
+from idp.flows import contacts as flow
+from idp.flows import factors
+from idp.flows.contacts import Changed, Held
+from idp.flows.one_time import MINUTES
+from idp.flows.people import Person
+from idp.flows.sign_up import CodeSent, Over, Wrong
+from idp.parts import Parts
+from idp.records import Session
+from idp.web.pages.account import View, frame, own_form, own_page
+from idp.web.pages.common import current, problem_page, see_other
+from idp.web.pages.step_up import PLACES
+from idp.web.pages.visit import Errors, Visit, field, show
+
+PATH, NEW, CODE, REMOVE = (
+    PLACES["contacts"],
+    "/account/contacts/new",
+    PLACES["contact-code"],
+    "/account/contacts/remove",
+)
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """``/account/contacts`` and its steps; nothing happens on GET."""
+    pages = Blueprint("contacts", __name__)
+
+    @pages.get(PATH)
+    def contacts() -> Response:
+        return own_page(parts, _fresh("contacts", _list))
+
+    @pages.get(NEW)
+    def form() -> Response:
+        return own_page(parts, _fresh("contacts", lambda h, p, s: _new(h, p, s, current().query.one("instead") or "")))
+
+    @pages.post(NEW)
+    def ask() -> Response:
+        return own_form(parts, NEW, _fresh("contacts", _asked))
+
+    @pages.get(CODE)
+    def code_form() -> Response:
+        return own_page(parts, _fresh("contact-code", _code))
+
+    @pages.post(CODE)
+    def confirm() -> Response:
+        return own_form(parts, CODE, _fresh("contact-code", _confirmed))
+
+    @pages.get(REMOVE)
+    def question() -> Response:
+        return own_page(parts, _fresh("contacts", _question))
+
+    @pages.post(REMOVE)
+    def remove() -> Response:
+        return own_form(parts, REMOVE, _fresh("contacts", _removed))
+
+    return pages
+
+
+def _fresh(place: str, view: View) -> View:
+    """OWASP ASVS 7.5.1."""
+
+    def guarded(here: Visit, person: Person, session: Session) -> Response:
+        recent = factors.fresh(here.parts, session, here.caller.now)
+        return view(here, person, session) if recent else see_other(f"/account/confirm?to={place}")
+
+    return guarded
+
+
+def _list(here: Visit, person: Person, session: Session, wrong: Wrong | None = None) -> Response:
+    listed = [
+        {
+            "handle": one.reference,
+            "value": masked(one.contact.name),
+            "email": one.contact.name.kind == "email",
+            "confirmed": one.row.verified_at,
+            "told": one.told,
+            "removable": one.removable,
+        }
+        for one in flow.held(here.parts, person)
+    ]
+    return show(
+        here,
+        "contacts.html",
+        status=422 if wrong else 200,
+        errors={wrong.field: wrong.error} if wrong else {},
+        contacts=listed,
+        **frame(here, person, session, PATH),
+    )
+
+
+def _new(
+    here: Visit, person: Person, session: Session, instead: str, errors: Errors | None = None, typed: str = ""
+) -> Response:
+    old = flow.named(here.parts, person, instead) if instead else None
+    if instead and old is None:
+        return see_other(PATH)
+    common = frame(here, person, session, NEW)
+    common["hidden"] = here.hidden(NEW, session.token_hash, instead=instead)
+    common["own"] = here.path(NEW, instead=instead)
+    return show(
+        here,
+        "contact_new.html",
+        status=422 if errors else 200,
+        errors=errors or {},
+        old=masked(old.contact.name) if old else "",
+        values={"identifier": typed},
+        **common,
+    )
+
+
+def _asked(here: Visit, person: Person, session: Session) -> Response:
+    typed, instead = field("identifier"), field("instead")
+    outcome = flow.ask(here.parts, here.caller, person, typed, instead)
+    match outcome:
+        case CodeSent():
+            return see_other(CODE)
+        case Wrong():
+            return _new(here, person, session, instead, {outcome.field: outcome.error}, typed)
+        case Over():
+            return problem_page("own_expired", 404, service=None)
+
+
+def _code(here: Visit, person: Person, session: Session) -> Response:
+    sent = flow.under_way(here.parts, here.caller, person)
+    return see_other(PATH) if sent is None else _code_page(here, person, session, sent, {})
+
+
+def _code_page(here: Visit, person: Person, session: Session, sent: CodeSent, errors: Errors) -> Response:
+    common = frame(here, person, session, CODE)
+    common["hidden"] = here.hidden(CODE, session.token_hash, ticket=sent.ticket, sent_to=sent.sent_to)
+    return show(
+        here,
+        "confirm_code.html",
+        status=422 if errors else 200,
+        errors=errors,
+        sent_to=sent.sent_to,
+        minutes=MINUTES,
+        resend=True,
+        cancel=PATH,
+        **common,
+    )
+
+
+def _confirmed(here: Visit, person: Person, session: Session) -> Response:
+    ticket = field("ticket")
+    if field("again"):
+        another = flow.again(here.parts, here.caller, person, ticket)
+        return see_other(CODE) if isinstance(another, CodeSent) else problem_page("own_expired", 400, service=None)
+    sent = CodeSent(ticket, field("sent_to"))
+    outcome = flow.confirm(here.parts, here.caller, person, ticket, field("code"))
+    match outcome:
+        case Changed():
+            return _done(outcome)
+        case Wrong():
+            return _code_page(here, person, session, sent, {outcome.field: outcome.error})
+        case Throttled():
+            return _code_page(here, person, session, sent, {"": outcome})
+        case Over():
+            return problem_page("own_expired", 400, service=None)
+
+
+def _question(here: Visit, person: Person, session: Session) -> Response:
+    found: Held | None = flow.named(here.parts, person, current().query.one("contact") or "")
+    if found is None:
+        return see_other(PATH)
+    common = frame(here, person, session, REMOVE)
+    common["hidden"] = here.hidden(REMOVE, session.token_hash, contact=found.reference)
+    common["own"] = here.path(REMOVE, contact=found.reference)
+    return show(here, "contact_remove.html", contact=masked(found.contact.name), **common)
+
+
+def _removed(here: Visit, person: Person, session: Session) -> Response:
+    outcome = flow.remove(here.parts, here.caller, person, field("contact"))
+    match outcome:
+        case Changed():
+            return _done(outcome)
+        case Wrong():
+            return _list(here, person, session, outcome)
+        case Over():
+            return problem_page("own_expired", 404, service=None)
+
+
+def _done(outcome: Changed) -> Response:
+    """On a page that wants no fresh proof."""
+    return see_other(f"/account/security?done=contact-{outcome.how}")
