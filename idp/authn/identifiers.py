@@ -6,6 +6,7 @@ account nor have its mail sent elsewhere.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import idna
@@ -64,6 +65,28 @@ def masked(identifier: Identifier) -> str:
     if len(value) < 2:
         return "***"
     return f"{value[0]}***" if len(value) < 5 else f"{value[0]}***{value[-1]}"
+
+
+def masked_apart(identifiers: Sequence[Identifier]) -> list[str]:
+    """The same for a list of one owner's: e-mail addresses that would look alike show as many letters more as tell them apart."""
+    plain = [masked(one) for one in identifiers]
+    return [
+        _more(
+            one,
+            [other for other, text in zip(identifiers, plain, strict=True) if text == short and other != one],
+            short,
+        )
+        for one, short in zip(identifiers, plain, strict=True)
+    ]
+
+
+def _more(one: Identifier, alike: Sequence[Identifier], short: str) -> str:
+    if one.kind != "email" or not alike:
+        return short
+    local, _, domain = one.canonical.partition("@")
+    others = [other.canonical.partition("@")[0] for other in alike]
+    shown = next((n for n in range(2, len(local)) if all(other[:n] != local[:n] for other in others)), len(local))
+    return f"{local[:shown]}***@{domain}"
 
 
 def _folded(text: str) -> str:

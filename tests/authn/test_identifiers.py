@@ -1,6 +1,6 @@
 import pytest
 
-from idp.authn.identifiers import BadIdentifier, Identifier, canonical, masked
+from idp.authn.identifiers import BadIdentifier, Identifier, canonical, masked, masked_apart
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,21 @@ def test_dotless_i_is_another_address() -> None:
 def test_masked(identifier: Identifier, shown: str) -> None:
     assert masked(identifier) == shown
     assert identifier.canonical not in repr(identifier)
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["li.wei@example.cn"], ["l***@example.cn"]),
+        (["li.wei@example.cn", "zhang@example.cn"], ["l***@example.cn", "z***@example.cn"]),
+        (["li.wei@example.cn", "li.wei@other.cn"], ["l***@example.cn", "l***@other.cn"]),
+        (
+            ["li.wei@example.cn", "liu@example.cn", "li.wu@example.cn"],
+            ["li.we***@example.cn", "liu***@example.cn", "li.wu***@example.cn"],
+        ),
+        (["li@example.cn", "li.wei@example.cn"], ["li***@example.cn", "li.***@example.cn"]),
+        (["li.wei", "13800138000", "lin.wei"], ["l***i", "+86138****8000", "l***i"]),
+    ],
+)
+def test_one_owners_addresses_are_told_apart(names: list[str], shown: list[str]) -> None:
+    assert masked_apart([canonical(name) for name in names]) == shown

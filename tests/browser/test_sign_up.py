@@ -93,3 +93,27 @@ def test_change_password(citizens):
     expect(elsewhere.page.locator(".govuk-error-summary")).to_be_visible()
     elsewhere.sign_in(NEW_PASSWORD)
     expect(elsewhere.page).to_have_url(li.demo.issuer + "/account")
+
+
+def test_another_address(citizens):
+    li = citizens()
+    elsewhere = citizens(li.account)
+    elsewhere.sign_in_first()
+    li.sign_in_first()
+    moved = f"moved.{li.account.email}"
+    li.open("/account/security")
+    li.press("#to-contacts")
+    li.press("a[href*='instead='] >> nth=0")
+    li.page.locator("#identifier").fill(moved)
+    li.press("#contact-send")
+    li.page.locator("#code").fill("00000000")
+    li.press("#confirm-code")
+    expect(li.page.locator(".govuk-error-summary")).to_be_visible()
+    li.page.locator("#code").fill(li.code_for(moved))
+    li.press("#confirm-code")
+    expect(li.page.locator("#change-done")).to_be_visible()
+    assert any("更换" in body for body in li.messages(li.account.email)), "a notice to the old one"
+    elsewhere.page.goto(li.demo.issuer + "/account")
+    expect(elsewhere.page.locator("#sign-in")).to_be_visible()
+    elsewhere.sign_in(username=moved)
+    expect(elsewhere.page).to_have_url(li.demo.issuer + "/account")

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from idp.authn.identifiers import masked
+from idp.authn.identifiers import masked_apart
 from idp.authn.throttle import Throttled
 from idp.flows import contacts as flow
 from idp.flows import factors
@@ -71,16 +71,18 @@ def _fresh(place: str, view: View) -> View:
 
 
 def _list(here: Visit, person: Person, session: Session, wrong: Wrong | None = None) -> Response:
+    known = flow.held(here.parts, person)
+    shown = masked_apart([one.contact.name for one in known])
     listed = [
         {
             "handle": one.reference,
-            "value": masked(one.contact.name),
+            "value": value,
             "email": one.contact.name.kind == "email",
             "confirmed": one.row.verified_at,
             "told": one.told,
             "removable": one.removable,
         }
-        for one in flow.held(here.parts, person)
+        for one, value in zip(known, shown, strict=True)
     ]
     return show(
         here,
@@ -106,10 +108,16 @@ def _new(
         "contact_new.html",
         status=422 if errors else 200,
         errors=errors or {},
-        old=masked(old.contact.name) if old else "",
+        old=_shown(here, person, old) if old else "",
         values={"identifier": typed},
         **common,
     )
+
+
+def _shown(here: Visit, person: Person, one: Held) -> str:
+    """As the list shows it."""
+    known = [other.contact.name for other in flow.held(here.parts, person)]
+    return masked_apart(known)[known.index(one.contact.name)]
 
 
 def _asked(here: Visit, person: Person, session: Session) -> Response:
@@ -170,7 +178,7 @@ def _question(here: Visit, person: Person, session: Session) -> Response:
     common = frame(here, person, session, REMOVE)
     common["hidden"] = here.hidden(REMOVE, session.token_hash, contact=found.reference)
     common["own"] = here.path(REMOVE, contact=found.reference)
-    return show(here, "contact_remove.html", contact=masked(found.contact.name), **common)
+    return show(here, "contact_remove.html", contact=_shown(here, person, found), **common)
 
 
 def _removed(here: Visit, person: Person, session: Session) -> Response:

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from idp.authn.identifiers import masked
+from idp.authn.identifiers import masked_apart
 from idp.authn.throttle import Throttled
 from idp.flows import factors, people, recovery, secrets
 from idp.flows.people import Person
@@ -68,7 +68,7 @@ def _security(here: Visit, person: Person, session: Session) -> Response:
     return show(
         here,
         "security.html",
-        identifiers=[masked(name) for name in people.names(here.parts, person.citizen)],
+        identifiers=masked_apart(people.names(here.parts, person.citizen)),
         password_changed=person.password_changed_at or None,
         said=DONE["factor_always" if always else "factor_eased"] if changed else contact,
         eased=changed and not always,
