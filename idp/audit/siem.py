@@ -48,6 +48,7 @@ _OCSF: Mapping[str, tuple[int, int]] = {
     "account.factor_removed": (_ACCOUNT, 11),
     "account.factor_always": (_ACCOUNT, 99),
     "account.factor_eased": (_ACCOUNT, 99),
+    "account.contact_changed": (_ACCOUNT, 99),
     "client.registered": (_ENTITY, 1),
     "client.changed": (_ENTITY, 3),
     "client.removed": (_ENTITY, 4),

@@ -8,7 +8,7 @@ from flask_babel import LazyString, force_locale, ngettext
 
 from idp.authn.identifiers import masked
 from idp.flows import account as flow
-from idp.flows import erasure, people
+from idp.flows import erasure, factors, people
 from idp.flows.account import Service
 from idp.flows.people import Person
 from idp.parts import Parts
@@ -92,6 +92,16 @@ def own_form(parts: Parts, action: str, view: View, *, to: str = "") -> Response
         return problem_page("own_expired", 403, service=None)
 
     return own_page(parts, proven, to=to)
+
+
+def fresh(place: str, view: View) -> View:
+    """A view for whom all proofs are recent alone (OWASP ASVS 7.5.1); ``place``: where the proof leads back to (``step_up.PLACES``)."""
+
+    def guarded(here: Visit, person: Person, session: Session) -> Response:
+        recent = factors.fresh(here.parts, session, here.caller.now)
+        return view(here, person, session) if recent else see_other(f"/account/confirm?to={place}")
+
+    return guarded
 
 
 def frame(here: Visit, person: Person, session: Session, action: str) -> dict[str, Any]:

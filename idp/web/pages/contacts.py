@@ -5,14 +5,13 @@ from flask import Blueprint, Response
 from idp.authn.identifiers import masked_apart
 from idp.authn.throttle import Throttled
 from idp.flows import contacts as flow
-from idp.flows import factors
 from idp.flows.contacts import Changed, Held
 from idp.flows.one_time import MINUTES
 from idp.flows.people import Person
 from idp.flows.sign_up import CodeSent, Over, Wrong
 from idp.parts import Parts
 from idp.records import Session
-from idp.web.pages.account import View, frame, own_form, own_page
+from idp.web.pages.account import frame, fresh, own_form, own_page
 from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.step_up import PLACES
 from idp.web.pages.visit import Errors, Visit, field, show
@@ -31,43 +30,33 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @pages.get(PATH)
     def contacts() -> Response:
-        return own_page(parts, _fresh("contacts", _list))
+        return own_page(parts, fresh("contacts", _list))
 
     @pages.get(NEW)
     def form() -> Response:
-        return own_page(parts, _fresh("contacts", lambda h, p, s: _new(h, p, s, current().query.one("instead") or "")))
+        return own_page(parts, fresh("contacts", lambda h, p, s: _new(h, p, s, current().query.one("instead") or "")))
 
     @pages.post(NEW)
     def ask() -> Response:
-        return own_form(parts, NEW, _fresh("contacts", _asked))
+        return own_form(parts, NEW, fresh("contacts", _asked))
 
     @pages.get(CODE)
     def code_form() -> Response:
-        return own_page(parts, _fresh("contact-code", _code))
+        return own_page(parts, fresh("contact-code", _code))
 
     @pages.post(CODE)
     def confirm() -> Response:
-        return own_form(parts, CODE, _fresh("contact-code", _confirmed))
+        return own_form(parts, CODE, fresh("contact-code", _confirmed))
 
     @pages.get(REMOVE)
     def question() -> Response:
-        return own_page(parts, _fresh("contacts", _question))
+        return own_page(parts, fresh("contacts", _question))
 
     @pages.post(REMOVE)
     def remove() -> Response:
-        return own_form(parts, REMOVE, _fresh("contacts", _removed))
+        return own_form(parts, REMOVE, fresh("contacts", _removed))
 
     return pages
-
-
-def _fresh(place: str, view: View) -> View:
-    """OWASP ASVS 7.5.1."""
-
-    def guarded(here: Visit, person: Person, session: Session) -> Response:
-        recent = factors.fresh(here.parts, session, here.caller.now)
-        return view(here, person, session) if recent else see_other(f"/account/confirm?to={place}")
-
-    return guarded
 
 
 def _list(here: Visit, person: Person, session: Session, wrong: Wrong | None = None) -> Response:

@@ -5,14 +5,13 @@ from typing import Any
 from flask import Blueprint, Response
 
 from idp.flows import correction as flow
-from idp.flows import factors
 from idp.flows.correction import Held
 from idp.flows.people import Person
 from idp.parts import Parts
 from idp.records import Session
 from idp.release.correction import ADDRESS, BadValue
 from idp.release.mask import mask
-from idp.web.pages.account import View, frame, own_form, own_page
+from idp.web.pages.account import frame, fresh, own_form, own_page
 from idp.web.pages.common import current, language, problem_page, see_other, service_view
 from idp.web.pages.said import said
 from idp.web.pages.telling import attribute_name
@@ -20,7 +19,6 @@ from idp.web.pages.visit import Visit, field, show
 from idp.web.wording import CLAIMS, KEEPERS
 
 PATH, CORRECT = "/account/data", "/account/correct"
-CONFIRM_FIRST = "/account/confirm?to=data"
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -33,23 +31,13 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @pages.get(CORRECT)
     def form() -> Response:
-        return own_page(parts, _fresh(_form))
+        return own_page(parts, fresh("data", _form))
 
     @pages.post(CORRECT)
     def correct() -> Response:
-        return own_form(parts, CORRECT, _fresh(_correct))
+        return own_form(parts, CORRECT, fresh("data", _correct))
 
     return pages
-
-
-def _fresh(view: View) -> View:
-    """Only for whom all proofs are recent (OWASP ASVS 7.5.1)."""
-
-    def guarded(here: Visit, person: Person, session: Session) -> Response:
-        recent = factors.fresh(here.parts, session, here.caller.now)
-        return view(here, person, session) if recent else see_other(CONFIRM_FIRST)
-
-    return guarded
 
 
 def _data(here: Visit, person: Person, session: Session) -> Response:

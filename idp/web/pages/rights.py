@@ -6,14 +6,14 @@ import msgspec
 from flask import Blueprint, Response
 from flask_babel import LazyString
 
-from idp.flows import copies, erasure, factors, history, sessions
+from idp.flows import copies, erasure, history, sessions
 from idp.flows.people import Person, load
 from idp.parts import Parts
 from idp.records import Session
 from idp.web.code_words import event_words
 from idp.web.cookies import SESSION, clear_cookie
-from idp.web.pages.account import View, frame, own_form, own_page
-from idp.web.pages.common import cookie, language, see_other, speak_to
+from idp.web.pages.account import frame, fresh, own_form, own_page
+from idp.web.pages.common import cookie, language, speak_to
 from idp.web.pages.history import download
 from idp.web.pages.said import whole as said_whole
 from idp.web.pages.telling import attribute_name, document, heads, in_order, row
@@ -31,31 +31,21 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @pages.get(COPY)
     def copy_form() -> Response:
-        return own_page(parts, _fresh("copy", _copy))
+        return own_page(parts, fresh("copy", _copy))
 
     @pages.post(COPY)
     def copy() -> Response:
-        return own_form(parts, COPY, _fresh("copy", _copied))
+        return own_form(parts, COPY, fresh("copy", _copied))
 
     @pages.get(DELETE)
     def delete_form() -> Response:
-        return own_page(parts, _fresh("delete", _delete))
+        return own_page(parts, fresh("delete", _delete))
 
     @pages.post(DELETE)
     def delete() -> Response:
-        return _deleted_before(visit(parts)) or own_form(parts, DELETE, _fresh("delete", _deleted))
+        return _deleted_before(visit(parts)) or own_form(parts, DELETE, fresh("delete", _deleted))
 
     return pages
-
-
-def _fresh(place: str, view: View) -> View:
-    """OWASP ASVS 7.5.1."""
-
-    def guarded(here: Visit, person: Person, session: Session) -> Response:
-        recent = factors.fresh(here.parts, session, here.caller.now)
-        return view(here, person, session) if recent else see_other(f"/account/confirm?to={place}")
-
-    return guarded
 
 
 def _copy(here: Visit, person: Person, session: Session) -> Response:
