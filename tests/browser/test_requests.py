@@ -140,8 +140,8 @@ def test_language_switch_is_remembered(citizens):
     li.press(".ym-languages__link")
     assert li.page.locator("html").get_attribute("lang") == "en"
     li.open("/account")
-    li.press("#write-so")
-    assert li.page.locator("#written-in").count() == 0 and li.page.url.endswith("/account")
+    li.press("#write-en")
+    assert li.page.locator("#write-en").count() == 0 and li.page.url.endswith("/account")
     li.open("/account/security")
     assert li.heading() == "Sign-in and security"
     li.press(".ym-languages__link")

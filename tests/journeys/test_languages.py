@@ -29,7 +29,7 @@ def offered(page: TestResponse) -> list[str]:
 
 def written_to(person: Person, language: str) -> None:
     """The person chooses the language of this browser and of what we write to them."""
-    if 'id="written-in"' in person.get(f"/account?lang={language}").text:
+    if f'id="write-{language}"' in person.get(f"/account?lang={language}").text:
         person.submit()
 
 
@@ -152,6 +152,7 @@ SAID_IN = {
     "en": re.compile(r"\b(?:devices?|services?|password|account|sign|your)\b", re.IGNORECASE),
 }
 OTHER = {"zh-Hans": "en", "en": "zh-Hans"}
+WRITE_IN = {"zh-Hans": "我们写给您的消息使用：", "en": "We write to you in:"}
 PAGES = ["/", "/account", "/account/sessions", "/account/services", "/account/security", "/account/password", "/account/confirm", "/account/totp",
          "/account/history", "/account/data", "/account/copy", "/account/delete", "/logout"]  # fmt: skip
 
@@ -233,36 +234,24 @@ def test_a_link_switches_this_browser_and_nothing_of_the_account(li_wei: Person,
     assert li_wei.house.events("account.changed") == []
 
 
-def test_a_form_switches_the_account(li_wei: Person) -> None:
-    """Offered where what we write is in another language than the page; then messages and other browsers speak it too"""
-    assert 'id="written-in"' not in li_wei.get("/account").text
-    asked = li_wei.get("/account?lang=en").text
-    assert "We write to you in another language:" in asked and '<span lang="zh-Hans">简体中文</span>' in asked
-    assert 'id="written-in"' not in li_wei.submit().text and li_wei.page.request.path == "/account"
-    elsewhere = Person(li_wei.house)
-    elsewhere.sign_in()
-    assert elsewhere.get("/account").headers["Content-Language"] == "en"
-    (told,) = li_wei.house.events("account.changed")
-    assert told["what"] == "locale"
-
-
-@pytest.mark.parametrize(
-    ("house_speaks", "page", "other", "said"),
-    [
-        ("zh-Hans", "zh-Hans", "en", "我们给您的消息和这些页面使用："),
-        ("en", "en", "zh-Hans", "Our messages to you and these pages speak:"),
-    ],
-)
-def test_the_accounts_language_can_be_changed_where_nothing_differs(
-    make_house: Callable[..., House], house_speaks: str, page: str, other: str, said: str
+@pytest.mark.parametrize("house_speaks", ["zh-Hans", "en"])
+@pytest.mark.parametrize("page", ["zh-Hans", "en"])
+def test_the_accounts_language_has_one_form_whatever_the_page_speaks(
+    make_house: Callable[..., House], house_speaks: str, page: str
 ) -> None:
-    """Nothing stored, the page in the house's language: the account page has a place for it all the same (DESIGN §10)"""
-    house = make_house(default_locale=house_speaks)
+    """The account page says in which language we write, stored or the house's, and offers each other one; a choice counts for messages and for
+    other browsers too (DESIGN §10)"""
+    house, other = make_house(default_locale=house_speaks), OTHER[house_speaks]
     house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
     person = Person(house)
     person.sign_in()
-    assert said in person.get("/account").text and person.page.headers["Content-Language"] == page
-    assert person.submit().headers["Content-Language"] == other and person.page.request.path == "/account"
+    asked = person.get(f"/account?lang={page}")
+    assert WRITE_IN[page] in asked.text and asked.headers["Content-Language"] == page
+    assert asked.text.count("<form") == 1, "one form of one rule"
+    assert re.search(rf'<p [^>]*>{WRITE_IN[page]} <span lang="{house_speaks}">', asked.text)
+    done = person.submit()
+    assert done.headers["Content-Language"] == other and done.request.path == "/account"
+    assert f'{WRITE_IN[other]} <span lang="{other}">' in done.text
     elsewhere = Person(house)
     elsewhere.sign_in()
     assert elsewhere.get("/account").headers["Content-Language"] == other
@@ -270,7 +259,7 @@ def test_the_accounts_language_can_be_changed_where_nothing_differs(
     assert [told["what"] for told in house.events("account.changed")] == ["locale", "locale"]
     elsewhere = Person(house)
     elsewhere.sign_in()
-    assert said in elsewhere.get("/account").text, "and back again"
+    assert elsewhere.get("/account").headers["Content-Language"] == house_speaks, "and back again"
 
 
 def test_a_form_that_was_not_made_for_the_session_switches_this_browser_alone(li_wei: Person) -> None:

@@ -68,7 +68,7 @@ ITEM = {
 LAWFUL = {**ITEM, "needed": [], "optional": [], "absent": [], "absent_optional": []}
 
 
-SPEAKS = {
+WRITTEN_IN = {
     "tag": "zh-Hans",
     "label": "简体中文",
     "action": "/done",
@@ -239,7 +239,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
             "security_state": "✓",
             "sessions_state": "2",
             "services_state": "3",
-            "speaks": SPEAKS,
+            "written_in": WRITTEN_IN,
         },
         "bare": {},
         "staff": {"approver": True, "console": "/console"},

@@ -142,22 +142,12 @@ def _home(here: Visit, person: Person, session: Session) -> Response:
         approver="approver" in person.account.roles.split(),
         console=console_home(person),
         written_in=_written_in(here, person, session),
-        speaks=_speaks(here, person, session),
         **common,
     )
 
 
-def _written_in(here: Visit, person: Person, session: Session) -> dict[str, Any] | None:
-    """The language of our messages, where it isn't the page's: a link chooses for this browser, only a form for the account (RFC 9110 §9.2.1)."""
-    theirs, read = person.account.locale or here.parts.config.default_locale, language(None, person.account.locale)
-    if theirs == read or theirs not in NAMES:
-        return None
-    hidden = here.hidden(LANGUAGE_FORM, session.token_hash, language=read, next=HOME)
-    return {"tag": theirs, "label": NAMES[theirs], "action": LANGUAGE_FORM, "hidden": hidden}
-
-
-def _speaks(here: Visit, person: Person, session: Session) -> dict[str, Any]:
-    """The account's language, and a form for each other one."""
+def _written_in(here: Visit, person: Person, session: Session) -> dict[str, Any]:
+    """The language of our messages, and a form for each other one: a link chooses for this browser, only a form for the account (RFC 9110 §9.2.1)."""
     theirs = person.account.locale or here.parts.config.default_locale
     others = [
         {
