@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 from clients.model import Client
 from idp.audit.events import record
 from idp.audit.rights import AccountErased, ErasureAsked, ErasureCancelled
-from idp.errors import Code, Refusal
+from idp.errors import Code, Refusal, Unavailable
 from idp.flows import addresses, notices, parting, sessions
 from idp.flows.people import Caller, Person, event, meant, seen
 from idp.parts import Parts
@@ -82,11 +82,18 @@ def _begun(held: Erasure | None, new: Erasure) -> Write:
     return Update(Erasure, {"account_id": held.account_id, "state": held.state, "asked_at": held.asked_at}, asdict(new))
 
 
-def cancelling(parts: Parts, caller: Caller, person: Person) -> list[Write]:
-    """What a sign-in adds to its batch: nothing, or the end of a waiting erasure. Conflicts when the erasure has just begun."""
-    row = parts.store.one(Erasure, account_id=person.account.id)
-    if row is None or row.state != WAITING:
+def asked_for(parts: Parts, account_id: bytes) -> Erasure | None:
+    """What was ever asked about forgetting this account."""
+    return parts.store.one(Erasure, account_id=account_id)
+
+
+def cancelling(parts: Parts, caller: Caller, person: Person, row: Erasure | None) -> list[Write]:
+    """What a sign-in adds to its batch: nothing, or the end of a waiting erasure (``row``: :func:`asked_for`). Conflicts when that has just begun or
+    was just cancelled; raises Unavailable when it began before."""
+    if row is None or row.state == CANCELLED:
         return []
+    if row.state != WAITING:
+        raise Unavailable("session")
     fact = ErasureCancelled(reference=caller.reference)
     return [
         Update(Erasure, {"account_id": row.account_id, "state": WAITING}, {"state": CANCELLED, "ended_at": caller.now}),
@@ -95,9 +102,8 @@ def cancelling(parts: Parts, caller: Caller, person: Person) -> list[Write]:
     ]
 
 
-def cancelled_by(parts: Parts, account_id: bytes, session_began: int) -> bool:
+def cancelled_by(row: Erasure | None, session_began: int) -> bool:
     """Whether the sign-in that began a session kept the account."""
-    row = parts.store.one(Erasure, account_id=account_id)
     return row is not None and row.state == CANCELLED and (row.ended_at or 0) >= session_began
 
 

@@ -32,10 +32,11 @@ from keys.tokens import Opaque
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A session began or was renewed; ``token`` goes into the cookie."""
+    """A session began or was renewed; ``token`` goes into the cookie. ``kept``: this sign-in cancelled a deletion of the account."""
 
     token: Opaque
     session: Session
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +127,20 @@ def begin_session(
 
     A deletion of the account that still waits is cancelled by it. Raises Unavailable when one has just begun.
     """
-    writes = [*writes, *erasure.cancelling(parts, caller, person)]
     before, other = _same_sign_in(parts, caller, person), caller.session
-    if before is not None and other is not None and other.id != before.id:
+    moved = before is not None and (other is None or other.id != before.id)
+    if other is not None and moved:
         writes = [*writes, *sessions.end(parts, other, "superseded", caller.now)]
+    row = erasure.asked_for(parts, person.account.id)
+    cancelling = erasure.cancelling(parts, caller, person, row)
+    # The form sent once more tells it too: its answer may be the one that is seen.
+    kept = bool(cancelling) or (before is not None and moved and erasure.cancelled_by(row, before.created_at))
     again = before is not None and before.amr == amr(proofs)
-    started, done = _begin(parts, caller, person, proofs, writes, before or other, again=again)
-    if not isinstance(done, Committed):  # the old session ended or was renewed meanwhile: begin a new one
-        started, done = _begin(parts, caller, person, proofs, writes, None, again=False)
+    started, done = _begin(parts, caller, person, proofs, [*writes, *cancelling], before or other, again=again)
+    if not isinstance(done, Committed):
+        # The old session ended or was renewed meanwhile, or another sign-in kept the account: begin a new one.
+        cancelling = erasure.cancelling(parts, caller, person, erasure.asked_for(parts, person.account.id))
+        started, done = _begin(parts, caller, person, proofs, [*writes, *cancelling], None, again=False)
     if not isinstance(done, Committed):
         raise Unavailable("session")
     parts.volatile.several(
@@ -144,7 +151,7 @@ def begin_session(
             pending.forgetting(caller),
         )
     )
-    return SignedIn(started.token, started.session)
+    return SignedIn(started.token, started.session, kept)
 
 
 def _begin(

@@ -9,7 +9,7 @@ from idp.authn import throttle
 from idp.authn import totp as law
 from idp.authn.assurance import ONE_TIME_PASSWORD, PASSWORD, acr, stepped_up
 from idp.authn.throttle import Attempt, Throttled
-from idp.flows import notices, pending, sessions
+from idp.flows import erasure, notices, pending, sessions
 from idp.flows.pending import Pending
 from idp.flows.people import Caller, Person, attempt, event, load, note_failure, seen, totp
 from idp.flows.sessions import SAME_FORM_S, Where
@@ -103,7 +103,8 @@ def handed_over(parts: Parts, caller: Caller, won: Repeated) -> SignedIn | None:
     started = sessions.rotate(parts, won.person.citizen, won.session, caller.now)
     if not isinstance(parts.store.commit(started.writes), Committed):
         return None
-    return SignedIn(started.token, started.session)
+    row = erasure.asked_for(parts, won.session.account_id) if won.proved else None
+    return SignedIn(started.token, started.session, erasure.cancelled_by(row, won.session.created_at))
 
 
 def with_code(parts: Parts, caller: Caller, base: Basis, typed: str) -> Outcome:

@@ -352,6 +352,24 @@ def test_a_deletion(li_wei: Person, both: Both) -> None:
 
 
 @pytest.mark.attack("F34")
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "for a service"])
+def test_a_sign_in_that_keeps_the_account(house: House, both: Both, inside: bool) -> None:
+    """Kept once, told by both answers: neither is refused for what the other did (DESIGN §2.2)."""
+    house.citizen("li.wei", "li.wei@example.cn", password=PASSWORD)
+    person = Person(house)
+    person.sign_in()
+    person.get("/account/delete")
+    person.submit(sure="1")
+    phone = Person(house)
+    authorize(phone, house.register()) if inside else phone.get("/sign-in")
+    answers = both(click(phone, username="li.wei", password=PASSWORD))
+    assert [a.status_code for a in answers] == [200 if inside else 303] * 2
+    said = [("账号予以保留" in a.text) if inside else ('id="kept"' in land(phone, a).text) for a in answers]
+    assert all(said) if inside else any(said)
+    assert len(house.events("erasure.cancelled")) == len(messages(house, "erasure_cancelled")) == 1
+
+
+@pytest.mark.attack("F34")
 def test_a_deletion_is_told_again_to_its_form_alone(li_wei: Person) -> None:
     """Not later, not without its proof, and not once somebody signed in (ASVS 3.5.1)."""
     house = li_wei.house

@@ -1,10 +1,12 @@
 """A deletion that signing in at a service cancelled: told on the way to the service, once."""
 
 import re
+from typing import Any
 
 import pytest
 
 from idp.protocol.acr import TWO_FACTORS
+from idp.records import Erasure
 from tests.journeys.test_erasure import ask, citizen
 from tests.kit.house import House
 from tests.kit.person import PASSWORD, Person, authorize, enrol, totp_now
@@ -30,3 +32,24 @@ def test_who_keeps_the_account_by_signing_in_at_a_service_reads_so(house: House,
     again = Person(house)
     authorize(again, app)
     assert "账号予以保留" not in again.submit(username="li.wei", password=PASSWORD).text
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_sign_in_reads_once_whether_a_deletion_waits(
+    house: House, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who begins the session says whether it kept the account; nobody looks again (DESIGN §9)."""
+    _, person = citizen(house)
+    if asked:
+        ask(person)
+    plain, seen = type(house.parts.store).one, list[Any]()
+
+    def one(self: Any, kind: Any, **where: Any) -> Any:
+        seen.append(kind)
+        return plain(self, kind, **where)
+
+    phone = Person(house)
+    authorize(phone, house.register())
+    monkeypatch.setattr(type(house.parts.store), "one", one)
+    page = phone.submit(username="li.wei", password=PASSWORD, follow=False)
+    assert ("账号予以保留" in page.text) is asked and seen.count(Erasure) == 1

@@ -130,7 +130,7 @@ def _home(here: Visit, person: Person, session: Session) -> Response:
         used = str(ngettext("%(num)d service", "%(num)d services", len(services)))
     common = frame(here, person, session, HOME)
     fresh = here.caller.now - session.created_at < KEPT_SHOWN_US
-    kept = fresh and erasure.cancelled_by(here.parts, person.account.id, session.created_at)
+    kept = fresh and erasure.cancelled_by(erasure.asked_for(here.parts, person.account.id), session.created_at)
     return show(
         here,
         "account.html",

@@ -12,10 +12,9 @@ from flask import Response
 
 from idp.authn.device import device_label
 from idp.authn.throttle import Throttled
-from idp.flows import erasure, interactions, proofs, sessions
+from idp.flows import interactions, proofs, sessions
 from idp.flows.interactions import Lost, Opened
 from idp.flows.people import Caller, Person, load
-from idp.flows.sessions import SAME_FORM_S
 from idp.flows.sign_in import SignedIn
 from idp.parts import Parts
 from idp.web.cookies import BROWSER, SESSION, set_cookie
@@ -157,21 +156,10 @@ def onward(here: Visit, outcome: SignedIn, to: str | None = None, *, proved: boo
         session = outcome.session
         interactions.note_signed_in(here.parts, here.opened, session.account_id, session.auth_at, here.caller.now)
     target = here.opened.path if here.opened else to or "/account"
-    answer = with_session(
-        _kept(here, target) if _keeps(here, outcome, target) else see_other(target), here.parts, outcome
-    )
+    told = outcome.kept and target != "/account"  # which says so itself
+    answer = with_session(_kept(here, target) if told else see_other(target), here.parts, outcome)
     answer.headers.add(*browser_cookie(here.browser))  # so that a browser in use stays known
     return answer
-
-
-def _keeps(here: Visit, outcome: SignedIn, target: str) -> bool:
-    """Whether just this sign-in cancelled a deletion and the page that is due would not say so, as the account's first page does."""
-    session, before = outcome.session, here.caller.session
-    ours = before is not None and before.id == session.id
-    begins = (
-        not ours and here.caller.now - session.created_at < SAME_FORM_S * 1_000_000
-    )  # a form sent twice reads it twice
-    return begins and target != "/account" and erasure.cancelled_by(here.parts, session.account_id, session.created_at)
 
 
 def _kept(here: Visit, target: str) -> Response:
