@@ -2,7 +2,6 @@
 
 import csv
 import io
-import time
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -65,7 +64,8 @@ def export(
     query: Query,
     form: str,
     trace: Trace | None = None,
-    pause: Pause = time.sleep,
+    *,
+    pause: Pause,
     speak: Speak = lambda _: Words(),
 ) -> Iterator[bytes]:
     """The lines of the whole answer, newest first. ``speak``: the words of a table. The event is committed before this returns.

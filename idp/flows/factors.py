@@ -11,7 +11,7 @@ from idp.authn.throttle import Throttled
 from idp.flows import factor_offer, notices, pending, sessions
 from idp.flows.people import Caller, Person, attempt, event, note_failure, password_right, seen, totp
 from idp.flows.sessions import SAME_FORM_S, Started, Where
-from idp.flows.sign_in import Failed, NeedSecondFactor, SignedIn, begin_session
+from idp.flows.sign_in import Failed, NeedSecondFactor, SignedIn, begin_once, begin_session
 from idp.flows.step_up import Ended
 from idp.parts import Parts
 from idp.ports import Add, Committed, Delete, Insert, Op, Update, Write
@@ -182,9 +182,7 @@ def _enrolled(parts: Parts, caller: Caller, person: Person, writes: list[Write])
         fact = SteppedUp(session=started.session.id.hex(), amr=started.session.amr, acr=started.session.acr)
         done = parts.store.commit([*writes, *started.writes, event(parts, caller, fact, person.citizen)])
         return SignedIn(started.token, started.session) if isinstance(done, Committed) else None
-    if not isinstance(parts.store.commit(writes), Committed):
-        return None
-    return begin_session(parts, caller, person, (PASSWORD, ONE_TIME_PASSWORD), [])
+    return begin_once(parts, caller, person, (PASSWORD, ONE_TIME_PASSWORD), writes)
 
 
 def _stronger(parts: Parts, caller: Caller, person: Person) -> Started | None:

@@ -94,18 +94,26 @@ def _touch(parts: Parts, session: Session, now: int) -> None:
 
 
 def start(
-    parts: Parts, citizen: Citizen, amr: str, acr: str, previous: Session | None, now: int, where: Where
+    parts: Parts,
+    citizen: Citizen,
+    amr: str,
+    acr: str,
+    previous: Session | None,
+    now: int,
+    where: Where,
+    *,
+    session_id: bytes = b"",
 ) -> Started:
     """A session after full authentication, under a new token (ASVS 7.2.4).
 
     ``previous`` is what the browser held: the same citizen's session goes on under the new token (its grants and ``sid`` stay), another
-    citizen's ends. The writes conflict when ``previous`` ended or was renewed meanwhile.
+    citizen's ends. The writes conflict when ``previous`` ended or was renewed meanwhile. ``session_id``: a new session's, where it is known before.
     """
     token = new_token(parts.ring, "session", parts.entropy)
     expires_at = now + parts.config.session_max * SECOND
     if previous is not None and previous.account_id == citizen.account_id:
         return _renewed(citizen, previous, token, amr, acr, now, now, expires_at, where)
-    session_id = parts.entropy(16)
+    session_id = session_id or parts.entropy(16)
     session = Session(
         id=session_id,
         token_hash=token.hash,

@@ -1,5 +1,6 @@
 """The journey of signing in with identifier and password: the same answer, and the same work, for every reason to say no."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from idp.audit.events import SignedIn as SignedInEvent
@@ -24,7 +25,7 @@ from idp.flows.people import (
 )
 from idp.flows.sessions import SAME_FORM_S, Where, alive
 from idp.parts import Parts
-from idp.ports import Committed, Put, Write
+from idp.ports import Committed, Conflict, Put, Verb, Write
 from idp.protocol.second_factor import Wanted
 from idp.records import Session
 from keys.tokens import Opaque
@@ -127,7 +128,28 @@ def begin_session(
 
     A deletion of the account that still waits is cancelled by it. Raises Unavailable when one has just begun.
     """
-    before, other = _same_sign_in(parts, caller, person), caller.session
+    begun = begin_once(parts, caller, person, proofs, writes, entered)
+    if begun is None:
+        raise Unavailable("session")
+    return begun
+
+
+def begin_once(
+    parts: Parts,
+    caller: Caller,
+    person: Person,
+    proofs: tuple[str, ...],
+    use: list[Write],
+    entered: Attempt | None = None,
+    *,
+    session_id: bytes = b"",
+    won: Callable[[Session], Verb] | None = None,
+) -> SignedIn | None:
+    """As :func:`begin_session`, for a proof that works once: None where ``use[0]`` conflicts, as it was used meanwhile.
+
+    ``session_id``: see :func:`idp.flows.sessions.start`; ``won``: what to remember of the session.
+    """
+    before, other, writes = _same_sign_in(parts, caller, person), caller.session, use
     moved = before is not None and (other is None or other.id != before.id)
     if other is not None and moved:
         writes = [*writes, *sessions.end(parts, other, "superseded", caller.now)]
@@ -136,16 +158,21 @@ def begin_session(
     # The form sent once more tells it too: its answer may be the one that is seen.
     kept = bool(cancelling) or (before is not None and moved and erasure.cancelled_by(row, before.created_at))
     again = before is not None and before.amr == amr(proofs)
-    started, done = _begin(parts, caller, person, proofs, [*writes, *cancelling], before or other, again=again)
-    if not isinstance(done, Committed):
+    started, done = _begin(
+        parts, caller, person, proofs, [*writes, *cancelling], before or other, session_id, again=again
+    )
+    if isinstance(done, Conflict) and not (use and done.index == 0):
         # The old session ended or was renewed meanwhile, or another sign-in kept the account: begin a new one.
         cancelling = erasure.cancelling(parts, caller, person, erasure.asked_for(parts, person.account.id))
-        started, done = _begin(parts, caller, person, proofs, [*writes, *cancelling], None, again=False)
-    if not isinstance(done, Committed):
+        started, done = _begin(parts, caller, person, proofs, [*writes, *cancelling], None, b"", again=False)
+    if isinstance(done, Conflict):
+        if use and done.index == 0:
+            return None
         raise Unavailable("session")
     parts.volatile.several(
         (
             *(throttle.succeeded(entered) if entered is not None else ()),
+            *((won(started.session),) if won is not None else ()),
             Put("sign-in", _same_key(caller, person), started.session.id, SAME_FORM_S),
             throttle.remembering(caller.browser, person.account.id, person.password_changed_at),
             pending.forgetting(caller),
@@ -155,11 +182,21 @@ def begin_session(
 
 
 def _begin(
-    parts: Parts, caller: Caller, person: Person, proofs: tuple[str, ...], writes: list[Write], previous: Session | None, *, again: bool
-) -> tuple[sessions.Started, object]:  # fmt: skip
+    parts: Parts,
+    caller: Caller,
+    person: Person,
+    proofs: tuple[str, ...],
+    writes: list[Write],
+    previous: Session | None,
+    session_id: bytes,
+    *,
+    again: bool,
+) -> tuple[sessions.Started, Committed | Conflict]:
     methods = amr(proofs)
     where = Where(caller.device, caller.remote)
-    started = sessions.start(parts, person.citizen, methods, acr(methods), previous, caller.now, where)
+    started = sessions.start(
+        parts, person.citizen, methods, acr(methods), previous, caller.now, where, session_id=session_id
+    )
     fact = SignedInEvent(session=started.session.id.hex(), amr=methods, acr=acr(methods), reference=caller.reference)
     new: tuple[Write, ...] = ()
     if not again:

@@ -1,8 +1,9 @@
 """The journey of the second factor: a one-time code or a recovery code, each once, inside a session or after a password that made none yet."""
 
-import time
 from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from idp.audit.events import RecoveryCodeUsed, SteppedUp, record
 from idp.authn import throttle
@@ -13,7 +14,7 @@ from idp.flows import erasure, notices, pending, sessions
 from idp.flows.pending import Pending
 from idp.flows.people import Caller, Person, attempt, event, load, note_failure, seen, totp
 from idp.flows.sessions import SAME_FORM_S, Where
-from idp.flows.sign_in import Failed, SignedIn, begin_session
+from idp.flows.sign_in import Failed, SignedIn, begin_once
 from idp.parts import Parts
 from idp.ports import Committed, Op, Put, Update, Write
 from idp.records import RecoveryCode, Session, Totp
@@ -22,9 +23,6 @@ from keys.tokens import hash_secret
 
 TELL_FROM: Final = 10
 """So many wrong codes in a row are told to the citizen."""
-_LOOKS: Final = 10
-_BETWEEN_S: Final = 0.1
-"""How often, and after how long, one of two that came at once looks for what the other did."""
 _USED: Final = "code_used"
 
 
@@ -60,6 +58,15 @@ class Repeated:
 Outcome = SignedIn | Failed | Throttled | Ended | Repeated
 
 
+class _Act(msgspec.Struct, frozen=True, array_like=True):
+    """What one form with one code does, however often it is sent: it begins ``session``, or strengthens it, whose token had the hash ``before``.
+    ``since``: when the password was proved that the code is added to; 0 for a session."""
+
+    session: bytes
+    since: int
+    before: bytes = b""
+
+
 def basis(parts: Parts, caller: Caller) -> Basis | None:
     """What this browser proved so far in this flow, where a second factor can follow; a fresh password goes before the session."""
     found = pending.find(parts, caller)
@@ -78,19 +85,22 @@ def bound(caller: Caller, base: Basis | Repeated) -> bytes:
 
 def sent_again(parts: Parts, caller: Caller, base: Basis | None, typed: str) -> Repeated | None:
     """Whether this browser used this code in this flow a moment ago and has the session of it, or no other. A password proved since is a new act."""
-    found = parts.volatile.peek("code-won", _form(parts, caller, typed))
-    if found is None:
+    found = parts.volatile.peek("code-done", _form(parts, caller, typed))
+    return _done(parts, caller, base, _read(found)) if found is not None else None
+
+
+def _done(parts: Parts, caller: Caller, base: Basis | None, act: _Act) -> Repeated | None:
+    if base is not None and base.pending is not None and base.pending.at != act.since:
         return None
-    session_id, since = found[:-8], int.from_bytes(found[-8:], "big")
-    if base is not None and base.pending is not None and base.pending.at != since:
+    if caller.session is not None and caller.session.id != act.session:
         return None
-    if caller.session is not None and caller.session.id != session_id:
+    session = parts.store.one(Session, id=act.session)
+    if session is None or session.token_hash == act.before:
         return None
-    session = parts.store.one(Session, id=session_id)
-    if session is None or not sessions.alive(session, caller.now, parts.config.session_idle):
+    if not sessions.alive(session, caller.now, parts.config.session_idle):
         return None
     person = load(parts, session.account_id)
-    return Repeated(person, session, bool(since)) if person is not None and person.active else None
+    return Repeated(person, session, bool(act.since)) if person is not None and person.active else None
 
 
 def handed_over(parts: Parts, caller: Caller, won: Repeated) -> SignedIn | None:
@@ -158,15 +168,17 @@ def secret_of(person: Person, row: Totp) -> bytes:
 def _finish(
     parts: Parts, caller: Caller, base: Basis, entered: Attempt, use: list[Write], lost: Failed, typed: str
 ) -> Outcome:
-    """Use the factor (``use[0]``) and strengthen the session in one batch: of many at once, one wins; the others are ``lost``."""
-    form = _form(parts, caller, typed)
-    parts.volatile.bump("code-sent", form, SAME_FORM_S)
+    """Use the factor (``use[0]``) and begin or strengthen the session in one batch: of many at once, one wins; the others are ``lost``."""
+    form, mine = _form(parts, caller, typed), _act(parts, base)
+    # All that come at once hear the first, so that who loses knows the session of who wins.
+    act = _read(parts.volatile.settle("code-sent", form, msgspec.msgpack.encode(mine), SAME_FORM_S))
+    act = act if act.since == mine.since else mine
     if base.pending is not None:
-        if not isinstance(parts.store.commit(use), Committed):
-            return _lost(parts, caller, base, entered, lost, typed)
-        begun = begin_session(parts, caller, base.person, (PASSWORD, ONE_TIME_PASSWORD), [], entered)
-        parts.volatile.several((_won(form, begun.session, base.pending.at),))
-        return begun
+        proofs, new = (PASSWORD, ONE_TIME_PASSWORD), b"" if act.before else act.session
+        begun = begin_once(
+            parts, caller, base.person, proofs, use, entered, session_id=new, won=lambda s: _won(form, s, act.since)
+        )
+        return _lost(parts, caller, base, entered, lost, typed, act) if begun is None else begun
     assert base.session is not None
     methods, where = stepped_up(base.session.amr), Where(caller.device, caller.remote)
     started = sessions.step_up(parts, base.person.citizen, base.session, methods, acr(methods), caller.now, where)
@@ -176,23 +188,30 @@ def _finish(
     if isinstance(done, Committed):
         parts.volatile.several((*throttle.succeeded(entered), _won(form, started.session, 0)))
         return SignedIn(started.token, started.session)
-    return _lost(parts, caller, base, entered, lost, typed) if done.index == 0 else Ended()
+    return _lost(parts, caller, base, entered, lost, typed, act) if done.index == 0 else Ended()
+
+
+def _act(parts: Parts, base: Basis) -> _Act:
+    held, since = base.session, base.pending.at if base.pending is not None else 0
+    if held is not None and held.account_id == base.person.account.id:
+        return _Act(held.id, since, held.token_hash)
+    return _Act(parts.entropy(16), since)
 
 
 def _won(form: bytes, session: Session, since: int) -> Put:
-    """``since``: when the password was proved that the code was added to; 0 for a session."""
-    return Put("code-won", form, session.id + since.to_bytes(8, "big"), SAME_FORM_S)
+    return Put("code-done", form, msgspec.msgpack.encode(_Act(session.id, since)), SAME_FORM_S)
 
 
-def _lost(parts: Parts, caller: Caller, base: Basis, entered: Attempt, lost: Failed, typed: str) -> Failed | Repeated:
-    """The factor was used meanwhile: by this very form, which is no failure, or by another."""
-    again, form = None, _form(parts, caller, typed)
-    if parts.volatile.bump("code-sent", form, SAME_FORM_S, 0) > 1:
-        for _ in range(_LOOKS):
-            if parts.volatile.peek("code-won", form) is not None:
-                break
-            time.sleep(_BETWEEN_S)
-        again = sent_again(parts, caller, base, typed)
+def _read(stored: bytes) -> _Act:
+    return msgspec.msgpack.decode(stored, type=_Act)
+
+
+def _lost(
+    parts: Parts, caller: Caller, base: Basis, entered: Attempt, lost: Failed, typed: str, act: _Act
+) -> Failed | Repeated:
+    """The factor was used meanwhile: by this very form, which is no failure, or by another. What the form was to do is asked too: the batch may be
+    done before it is noted as won."""
+    again = sent_again(parts, caller, base, typed) or _done(parts, caller, base, act)
     if again is None:
         reason = "totp_replayed" if lost.error == _USED else "recovery_code_replayed"
         return _wrong(parts, caller, base.person, reason, lost.error)

@@ -3,8 +3,8 @@ would have (F34). Without JavaScript nothing guards the button."""
 
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from threading import Barrier, Event, Lock
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,9 +12,13 @@ import pytest
 from werkzeug.http import parse_cookie
 from werkzeug.test import TestResponse
 
-from idp.flows import interactions, sessions, staff
+from idp.authn.totp import base32
+from idp.errors import Unavailable
+from idp.flows import interactions, sessions, staff, step_up
+from idp.flows.people import load
 from idp.flows.sessions import SAME_FORM_S
-from idp.records import Account, Consent, RecoveryCode, Session
+from idp.ports import Insert, Put, Update
+from idp.records import Account, Consent, RecoveryCode, Session, Totp
 from keys.tokens import token_hash
 from tests.attacks.authorize_ground import answer as told_to_client
 from tests.kit.house import House
@@ -53,23 +57,33 @@ def land(person: Person, answer: TestResponse) -> TestResponse:
     return person.get(answer.headers["Location"]) if answer.status_code == 303 else answer
 
 
+def at_once(
+    house: House,
+    send: Click,
+    monkeypatch: pytest.MonkeyPatch,
+    answered: Callable[[TestResponse], None] = lambda _: None,
+) -> list[TestResponse]:
+    """Both clicks read and judge before either commits. ``answered``: hears each answer when it is there."""
+    gate, plain, turns = Barrier(2, timeout=10), type(house.parts.store).commit, iter(range(2))
+
+    def commit(self: Any, writes: Any) -> Any:
+        if next(turns, None) is not None:
+            gate.wait()
+        return plain(self, writes)
+
+    with monkeypatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setattr(type(house.parts.store), "commit", commit)
+        sent = [pool.submit(send) for _ in range(2)]
+        for done in as_completed(sent):
+            answered(done.result())
+        return [done.result() for done in sent]
+
+
 @pytest.fixture(params=["one after the other", "at once"])
 def both(request: pytest.FixtureRequest, house: House, monkeypatch: pytest.MonkeyPatch) -> Both:
     """Sends both clicks: the second after the first is done, or both read and judged before either commits."""
-
-    def at_once(send: Click) -> list[TestResponse]:
-        gate, plain, turns = Barrier(2, timeout=10), type(house.parts.store).commit, iter(range(2))
-
-        def commit(self: Any, writes: Any) -> Any:
-            if next(turns, None) is not None:
-                gate.wait()
-            return plain(self, writes)
-
-        with monkeypatch.context() as patch, ThreadPoolExecutor(2) as pool:
-            patch.setattr(type(house.parts.store), "commit", commit)
-            return [done.result() for done in [pool.submit(send) for _ in range(2)]]
-
-    return at_once if request.param == "at once" else lambda send: [send(), send()]
+    together = request.param == "at once"
+    return lambda send: at_once(house, send, monkeypatch) if together else [send(), send()]
 
 
 @pytest.fixture
@@ -225,6 +239,67 @@ def test_a_second_factor(li_wei: Person, both: Both, way: str) -> None:
     assert "/account" in [land(other, answer).request.path for answer in answers]
     assert (len(house.events(events)), len(house.events("session.refused"))) == (before[0] + 1, before[1])
     assert house.parts.store.count(Session, {"ended_at": None}) == alive + (way == "after a password")
+
+
+@pytest.mark.attack("F34", "A094")
+@pytest.mark.parametrize("way", ["in a session", "after a password", "after a password again", "recovery code"])
+def test_a_second_factor_that_is_not_noted_yet(li_wei: Person, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """Who loses learns from the store what the other did as soon as it is done, and waits for no note of it (DESIGN §2.2, §2.8)."""
+    house = li_wei.house
+    other, typed = half_in(li_wei, way.removesuffix(" again"))
+    if way.endswith("again"):
+        land(other, click(other, **typed)())
+        house.clock.advance(90)
+        other.get("/account/confirm?to=security")
+        other.submit(password=PASSWORD)
+        (row,) = house.parts.store.find(Totp)
+        owner = load(house.parts, row.account_id)
+        assert owner is not None
+        typed = {"totp": totp_now(house, base32(step_up.secret_of(owner, row)))}
+    alive, refused = house.parts.store.count(Session, {"ended_at": None}), len(house.events("session.refused"))
+    plain, busy, go_on, seen = type(house.parts.volatile).several, Lock(), Event(), list[TestResponse]()
+
+    def several(self: Any, verbs: Any) -> Any:
+        if any(isinstance(verb, Put) for verb in verbs) and busy.acquire(blocking=False):
+            assert go_on.wait(30)
+        return plain(self, verbs)
+
+    def answered(answer: TestResponse) -> None:
+        seen.append(answer)
+        go_on.set()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(house.parts.volatile), "several", several)
+        answers = at_once(house, click(other, **typed), monkeypatch, answered)
+    to = "/account/security" if way.endswith("again") else "/account"
+    assert [(a.status_code, a.headers["Location"]) for a in answers] == [(303, to)] * 2
+    assert land(other, seen[0]).request.path == to
+    assert len(house.events("session.refused")) == refused
+    assert house.parts.store.count(Session, {"ended_at": None}) == alive + (way == "after a password")
+
+
+@pytest.mark.attack("F34")
+@pytest.mark.parametrize("way", ["in a session", "after a password", "recovery code"])
+def test_a_code_is_not_spent_where_no_session_could_be_written(
+    li_wei: Person, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Used and begun in one batch: after a fault the same form works (DESIGN §2.2)."""
+    house = li_wei.house
+    other, typed = half_in(li_wei, way)
+    send, plain = click(other, **typed), type(house.parts.store).commit
+
+    def commit(self: Any, writes: Any) -> Any:
+        if any(
+            isinstance(one, Insert | Update) and Session in (getattr(one, "kind", 0), type(getattr(one, "record", 0)))
+            for one in writes
+        ):
+            raise Unavailable("database")
+        return plain(self, writes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(house.parts.store), "commit", commit)
+        assert send().status_code == 503
+    assert send().status_code == 303
 
 
 @pytest.mark.attack("F34")

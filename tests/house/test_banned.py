@@ -53,6 +53,30 @@ def test_the_composition_alone_reads_the_clock() -> None:
     assert "TID251" in ruff(code, "idp/ports.py")
 
 
+DECIDING = ("protocol", "flows", "authn", "release", "federation", "audit")
+
+
+def clocks(tree: ast.Module) -> list[str]:
+    """Imports of ``time``: whoever has it can read a clock or wait."""
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+    return [
+        f"line {node.lineno}"
+        for node in found
+        if (node.module if isinstance(node, ast.ImportFrom) else "") == "time" or "time" in [a.name for a in node.names]
+    ]
+
+
+def test_imports_of_time_are_seen() -> None:
+    assert len(clocks(ast.parse("import time\nfrom time import sleep\nimport datetime\nimport os, time"))) == 3
+
+
+def test_nothing_that_decides_waits_or_reads_a_clock() -> None:
+    """Time is an argument (DESIGN §2.8): a wait too, which stands at the wire."""
+    rooms = [path for path in sources("idp") if name(path).split("/")[1] in DECIDING]
+    assert len(rooms) > 100
+    assert {name(path): found for path in rooms if (found := clocks(parsed(path)))} == {}
+
+
 WORDS = re.compile("test_client|values")
 
 

@@ -1,5 +1,7 @@
 """``POST /console/export``: the answer of a search as CSV, JSON lines, OCSF, ECS or with proofs, streamed. A form's doing, as it is recorded."""
 
+import time
+
 from flask import Response, stream_with_context
 from flask_babel import force_locale
 
@@ -42,7 +44,8 @@ def export(here: Visit, person: Person, session: Session) -> Response:
             raise Bad({"form": "unknown"})
         query = parse(typed)
         trace = traces.opened(here.parts, person, query.address)
-        lines = flow(here.parts, here.caller, person, query, form, trace, speak=_speaker(here, reader(person)))
+        speak = _speaker(here, reader(person))
+        lines = flow(here.parts, here.caller, person, query, form, trace, pause=time.sleep, speak=speak)
     except Bad as bad:
         return not_exported(here, person, session, {k: v for k, v in typed.items() if v}, bad.errors)
     answer = Response(stream_with_context(lines), content_type=FORMS[form])  # words are found in the request's context
