@@ -38,8 +38,10 @@ class Access:
         self._clock, self._every = clock, every
         self._write = write or Sink(2)
 
-    def record(self, method: str, route: str, status: int, seconds: float, reference: str) -> None:
-        """One answered request; written when everything is (debug) or when it was refused or failed."""
+    def record(
+        self, method: str, route: str, status: int, seconds: float, reference: str, trouble: str | None = None
+    ) -> None:
+        """One answered request; written when everything is (debug) or when it failed. ``trouble``: why, where a part could not be reached."""
         metrics.request(route, method, status, seconds)
         if self._every or status >= 500:
             self._line(
@@ -49,13 +51,10 @@ class Access:
                     "route": route,
                     "status": status,
                     "ms": round(seconds * 1000, 2),
+                    **({"trouble": trouble} if trouble is not None else {}),
                     "reference": reference,
                 }
             )
-
-    def trouble(self, reference: str, what: str) -> None:
-        """A part could not be reached."""
-        self._line({"event": "trouble", "what": what, "reference": reference})
 
     def crash(self, reference: str, error: BaseException) -> None:
         """An error that no rule foresaw: its type and places, not its text, which may hold what people typed."""

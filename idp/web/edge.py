@@ -29,6 +29,8 @@ OUTCOME, REFERENCE, REMOTE, NOW, REQUEST = (
     "yimen.now",
     "yimen.request",
 )
+TROUBLE = "yimen.trouble"
+"""What could not be reached, for the access record of this request."""
 _Problem = tuple[int, str, str, tuple[tuple[str, str], ...]]
 """Status, text, words of a page, headers."""
 FOR_PEOPLE = frozenset({"/authorize", "/logout"})
@@ -66,7 +68,7 @@ class Edge:
                 return self._page(environ, start_response, answer, route, began, reference)
         except (Unavailable, BackendDown) as error:
             lost = error if isinstance(error, Unavailable) else Unavailable("signing keys")
-            self._access.trouble(reference, f"unavailable: {lost.part}")
+            environ[TROUBLE] = f"unavailable: {lost.part}"
             if _for_people(environ, path):
                 trouble = Trouble("unavailable", 503, "temporarily_unavailable", lost.retry_after_s)
                 return self._page(environ, start_response, ToPage(trouble), route, began, reference)
@@ -82,7 +84,8 @@ class Edge:
         if answer.status not in (204, 304):  # RFC 9110 §8.6: neither has a length
             headers.append(("Content-Length", str(len(answer.body))))
         start_response(status_line(answer.status), headers)
-        self._access.record(environ["REQUEST_METHOD"], route, answer.status, time.perf_counter() - began, reference)
+        took, why = time.perf_counter() - began, environ.get(TROUBLE)
+        self._access.record(environ["REQUEST_METHOD"], route, answer.status, took, reference, why)
         return [body]
 
     def _answer(
@@ -179,7 +182,8 @@ class Edge:
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             out = [(k, v) for k, v in headers if k.lower() != "x-yimen-class"]
             kind = next((v for k, v in headers if k.lower() == "x-yimen-class"), "page")
-            self._access.record(request.method, route, int(status[:3]), time.perf_counter() - began, reference)
+            took, why = time.perf_counter() - began, environ.get(TROUBLE)
+            self._access.record(request.method, route, int(status[:3]), took, reference, why)
             return start_response(status, headers_for(kind, [*out, *to.headers], secure=self._secure), exc_info)
 
         answer = self._pages(environ, start)

@@ -186,7 +186,7 @@ def test_a_log_that_is_gone_stops_no_request(house: House) -> None:
     os.close(reader)
     access = Access(house.clock, every=True, write=Sink(writer))
     access.record("GET", "page", 503, 0.1, "R")
-    access.trouble("R", "unavailable: database")
+    access.record("GET", "page", 503, 0.1, "R", "unavailable: database")
     os.close(writer)
     access.record("GET", "page", 503, 0.1, "R")
 

@@ -1,5 +1,6 @@
 """The frame of the pages: errors, languages, what is never reachable from outside."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -100,13 +101,15 @@ def ask(house: House, way: dict[str, Any], **headers: str) -> TestResponse:
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way['method']} {way['path']}")
 @pytest.mark.parametrize("language", SAID)
 def test_people_are_told_on_a_page_that_a_store_is_away(house: House, way: dict[str, Any], language: str) -> None:
+    """And the log in one line, which the page's reference finds (RFC 9110 §15.6.4, DESIGN §10)"""
     page = ask(house, way, **{"Accept-Language": language, "Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (page.status_code, page.headers["Retry-After"]) == (503, "2")
     assert page.content_type == "text/html; charset=utf-8" and SAID[language][0] in page.text
     assert {"en": "Try again in about 2 seconds.", "zh-CN": "请在约 2 秒后重试。"}[language] in page.text
     assert 'id="error-code"' in page.text and "default-src 'none'" in page.headers["Content-Security-Policy"]
     reference = page.text.partition('id="error-code">')[2].partition("<")[0]
-    assert any(reference.encode() in line and b"unavailable: database" in line for line in house.lines)
+    (told,) = [json.loads(line) for line in house.lines if reference.encode() in line]
+    assert told["status"] == 503 and told["trouble"] == "unavailable: database" and told["method"] == way["method"]
 
 
 @pytest.mark.parametrize("way", WAYS[:3], ids=lambda way: f"{way['method']} {way['path']}")
@@ -122,6 +125,8 @@ def test_programs_are_told_in_json(house: House, way: dict[str, Any], accept: st
     answer = ask(house, way, Accept=accept)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     assert answer.get_json()["error"] == "temporarily_unavailable"
+    (told,) = [json.loads(line) for line in house.lines]
+    assert (told["event"], told["status"], told["trouble"]) == ("request", 503, "unavailable: database")
 
 
 @pytest.mark.parametrize("path", ["/token", "/userinfo", "/introspect", "/par", "/register"])

@@ -12,6 +12,7 @@ from idp.errors import Code, Refusal, Unavailable
 from idp.flows.interactions import Lost
 from idp.parts import Parts
 from idp.web.access import Access
+from idp.web.edge import TROUBLE
 from idp.web.pages import (
     account,
     approvals,
@@ -149,7 +150,7 @@ def _handle_errors(app: Flask, access: Access) -> None:
     app.register_error_handler(HTTPException, _http)
 
     def unavailable(error: Unavailable) -> Response:
-        access.trouble(current().reference, f"unavailable: {error.part}")
+        request.environ[TROUBLE] = f"unavailable: {error.part}"
         return _trouble(Trouble("unavailable", 503, Code.TEMPORARILY_UNAVAILABLE.value, error.retry_after_s))
 
     def crashed(error: InternalServerError) -> Response:
