@@ -103,6 +103,16 @@ def confirmed(parts: Parts, token: str, cookie: str | None, now: int) -> Gone | 
     return _finish(parts, session, kept.location if kept else None, client, now)
 
 
+def asked_again(parts: Parts, token: str, cookie: str | None, now: int) -> AskFirst | None:
+    """The same question once more, with nothing answered; None where it is none any more."""
+    session = sessions.live(parts, cookie, now, touch=False)
+    kept = _kept(parts, token, session, now)
+    if kept is None:
+        return None
+    client = parts.clients.get(kept.client_id) if kept.client_id else None
+    return AskFirst(token, client, kept.location, None, _services(parts, session))
+
+
 def declined(parts: Parts, token: str, cookie: str | None, now: int) -> str | None:
     """The person stays signed in; where to go back to: the service that asked, or None."""
     kept = _kept(parts, token, sessions.live(parts, cookie, now, touch=False), now)

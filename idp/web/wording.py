@@ -296,6 +296,10 @@ DONE: dict[str, tuple[LazyString, LazyString]] = {
     "factor_removed": (_("The authenticator app is removed"), _("Your account is protected by the password alone.")),
     "sessions_ended": (_("Signed out there"), _("The chosen devices are signed out.")),
     "withdrawn": (_("The authorization is withdrawn"), _("The service was told. It has to ask you again.")),
+    "deletion_waits": (
+        _("Your account will be deleted"),
+        _("You are signed out everywhere. To keep your account, sign in before that day."),
+    ),
     "kept": (_("Your account stays"), _("Its deletion was cancelled because you signed in.")),
 }
 """Title and text of ``change_done.html``, by a stable key."""

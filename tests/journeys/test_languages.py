@@ -1,4 +1,4 @@
-"""The other language at every step: the same step in other words, or no offer where the page can't be asked for again."""
+"""The other language at every step: the same step in other words, by a link or a form; what can't be shown again says in both what matters."""
 
 import html
 import re
@@ -8,9 +8,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.kit.house import House
-from tests.kit.person import PASSWORD, Person, authorize, enrol, last_code, totp_now
+from tests.kit.person import PASSWORD, Person, authorize, enrol, last_code, messages, totp_now
 
 NEW = "harbour lantern seven quilts"
+FORMS = re.compile(r'<form method="post" action="([^"]*)">((?:(?!</form>).)*ym-languages__link.*?)</form>', re.DOTALL)
 OFFER = re.compile(r'class="ym-languages__link" href="([^"]*)"')
 
 
@@ -25,6 +26,22 @@ def li_wei(house: House) -> Person:
 def offered(page: TestResponse) -> list[str]:
     """Where the page's language links lead."""
     return [html.unescape(link) for link in OFFER.findall(page.text)]
+
+
+def turned(person: Person) -> TestResponse:
+    """The page in the other language, where it is an answer to a form: its switch is one too."""
+    (switch,) = FORMS.findall(person.page.text)
+    fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', switch[1]))
+    before, asked = person.page, html.unescape(switch[0])
+    assert "?lang=" in asked and "shown" in fields
+    page = person.post(asked, {name: html.unescape(value) for name, value in fields.items()})
+    assert page.headers["Content-Language"] != before.headers["Content-Language"]
+    assert (
+        page.status_code == 200
+        and 'id="error-summary' not in page.text
+        and page.request.path == asked.partition("?")[0]
+    )
+    return page
 
 
 def written_to(person: Person, language: str) -> None:
@@ -47,17 +64,28 @@ def switched(person: Person) -> str:
     return heading(person)
 
 
-def test_codes_shown_once_offer_no_way_from_their_page(li_wei: Person) -> None:
+CODES = re.compile("<li><code>(.+?)</code></li>")
+
+
+def test_codes_shown_once_are_the_same_in_the_other_language(li_wei: Person) -> None:
+    """The switch is a form that shows the same codes; a link would lose them, and nothing of them stands in an address (DESIGN §2.10)"""
     found = re.search(r'id="totp-secret">([^<]+)<', li_wei.get("/account/totp").text)
     assert found is not None
     page = li_wei.submit(totp=totp_now(li_wei.house, found[1]))
-    assert "<li><code>" in page.text and not offered(page)
+    codes = CODES.findall(page.text)
+    assert len(codes) == 10 and not offered(page)
+    assert CODES.findall(turned(li_wei).text) == codes
     missing = li_wei.submit()
-    assert missing.status_code == 422 and not offered(missing)
-    li_wei.submit(saved="1")
+    assert missing.status_code == 422 and CODES.findall(missing.text) == codes and not offered(missing)
+    assert CODES.findall(turned(li_wei).text) == codes
+    assert li_wei.submit(saved="1").request.path == "/account/second-step"
     li_wei.get("/account/recovery-codes")
-    made = li_wei.submit()
-    assert "<li><code>" in made.text and not offered(made)
+    made = CODES.findall(li_wei.submit().text)
+    assert made != codes and CODES.findall(turned(li_wei).text) == made
+    other = Person(li_wei.house)
+    other.sign_in()
+    other.get("/sign-in/recovery-code")
+    assert other.submit(recovery_code=made[0]).request.path == "/account"
 
 
 @pytest.mark.parametrize(
@@ -82,11 +110,20 @@ def test_the_steps_of_a_new_account_are_not_lost(house: House, inside: bool) -> 
     here = person.page.request.path
     assert switched(person) == "Create an account" and person.page.request.path == here
     assert not offered(person.submit(identifier="wang.fang@example.cn"))
+    before = heading(person)
+    turned(person)
+    assert heading(person) != before
     wrong = person.submit(code="00000000")
     assert wrong.status_code == 422 and not offered(wrong)
+    sent = len(messages(house, "sign_up_code"))
+    assert "***" in turned(person).text and len(messages(house, "sign_up_code")) == sent, "shown, not sent again"
     assert not offered(person.submit(code=last_code(house, "sign_up_code")))
+    assert 'id="new_password"' in turned(person).text
     assert not offered(person.submit(name="", new_password="short", repeat_password="short"))
     assert person.page.status_code == 422
+    turned(person)
+    done = person.submit(name="", new_password=NEW, repeat_password=NEW)
+    assert done.request.path != "/sign-up/password" and len(house.events("account.created")) == 1
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["alone", "for a service"])
@@ -103,9 +140,12 @@ def test_the_steps_of_a_forgotten_password_are_not_lost(house: House, inside: bo
     switched(person)
     assert person.page.request.path == "/forgot" and ("handle=" in person.page.request.url) == inside
     assert not offered(person.submit(identifier="li.wei@example.cn"))
+    assert "***" in turned(person).text
     assert not offered(person.submit(code=last_code(house, "reset_code")))
+    assert 'id="new_password"' in turned(person).text
     done = person.submit(new_password=NEW, repeat_password=NEW)
     assert 'id="change-done"' in done.text and not offered(done)
+    assert re.search(r'<section class="ym-also" lang="zh-Hans">\s*<h2[^>]*>密码已修改<', done.text)
 
 
 def test_the_sign_in_of_a_service_is_the_same_in_the_other_language(house: House) -> None:
@@ -133,9 +173,38 @@ def test_the_question_before_signing_out_stays_the_question(li_wei: Person) -> N
 def test_a_services_wish_to_sign_out_is_not_dropped(li_wei: Person) -> None:
     """What a service sent is not sent again by a link, and without it the page would be another."""
     app = li_wei.house.register(post_logout_redirect_uris=["https://tax.example/out"])
-    asked = li_wei.get(f"/logout?client_id={app.id}")
-    assert "<form" in asked.text and not offered(asked)
-    assert not offered(li_wei.submit(decision="logout"))
+    asked = li_wei.get(f"/logout?client_id={app.id}&post_logout_redirect_uri=https://tax.example/out")
+    assert 'id="logout-confirm"' in asked.text and not offered(asked)
+    assert 'id="logout-confirm"' in turned(li_wei).text
+    done = li_wei.submit(decision="logout", follow=False)
+    assert not offered(done) and "https://tax.example/out" in (done.headers.get("Location") or done.text)
+
+
+def test_the_question_before_withdrawing_stays_the_question(li_wei: Person) -> None:
+    authorize(li_wei, li_wei.house.register())
+    li_wei.submit(decision="allow", follow=False)
+    page = li_wei.get("/account/services").text
+    handle = re.search(r'name="withdraw" value="([^"]+)"', page)
+    assert handle is not None
+    li_wei.submit(withdraw=handle[1])
+    assert 'id="withdraw-confirm"' in turned(li_wei).text and li_wei.house.events("consent.withdrawn") == []
+    li_wei.submit(sure="1")
+    assert len(li_wei.house.events("consent.withdrawn")) == 1
+
+
+@pytest.mark.parametrize("language", ["zh-Hans", "en"])
+def test_what_is_said_once_is_said_in_both(li_wei: Person, language: str) -> None:
+    """When the account will be deleted, that it stays, and what went wrong with a form: no address shows that page again (WCAG 3.1.2)"""
+    also = {"zh-Hans": '<section class="ym-also" lang="en">', "en": '<section class="ym-also" lang="zh-Hans">'}[
+        language
+    ]
+    li_wei.get(f"/account/services?lang={language}")
+    wrong = li_wei.post("/account/services", {"proof": "x"})
+    assert wrong.status_code == 403 and also in wrong.text
+    assert also not in li_wei.get("/nowhere").text, "a link asks for the same page"
+    li_wei.get("/account/delete")
+    gone = li_wei.submit(sure="1").text
+    assert also in gone and "Your account will be deleted" in gone and "您的账号将被删除" in gone
 
 
 @pytest.mark.parametrize(
@@ -160,7 +229,7 @@ PAGES = ["/", "/account", "/account/sessions", "/account/services", "/account/se
 def words(page: TestResponse) -> str:
     """What a page says in the language that it names as its own: without the switch, the brand and what names another language."""
     text = re.sub(r"<(script|style|code)\b.*?</\1>", " ", page.text, flags=re.DOTALL)
-    text = re.sub(r'<(a|span|bdi) [^>]*\blang="[^"]*"[^>]*>.*?</\1>', " ", text, flags=re.DOTALL)
+    text = re.sub(r'<(a|span|bdi|button|section) [^>]*\blang="[^"]*"[^>]*>.*?</\1>', " ", text, flags=re.DOTALL)
     text = re.sub(r'<span lang="[^"]*">[^<]*</span>', " ", text)
     return re.sub(r"<[^>]*>|[李伟]", " ", text)  # the citizen's name is theirs in every language
 
@@ -248,10 +317,10 @@ def test_the_accounts_language_has_one_form_whatever_the_page_speaks(
     asked = person.get(f"/account?lang={page}")
     assert WRITE_IN[page] in asked.text and asked.headers["Content-Language"] == page
     assert asked.text.count("<form") == 1, "one form of one rule"
-    assert re.search(rf'<p [^>]*>{WRITE_IN[page]} <span lang="{house_speaks}">', asked.text)
+    assert re.search(rf'<p [^>]*>{WRITE_IN[page]} ?<span lang="{house_speaks}">', asked.text)
     done = person.submit()
     assert done.headers["Content-Language"] == other and done.request.path == "/account"
-    assert f'{WRITE_IN[other]} <span lang="{other}">' in done.text
+    assert re.search(f'{WRITE_IN[other]} ?<span lang="{other}">', done.text)
     elsewhere = Person(house)
     elsewhere.sign_in()
     assert elsewhere.get("/account").headers["Content-Language"] == other

@@ -62,7 +62,7 @@ class Person:
 
     def form(self, number: int = 0) -> tuple[str, dict[str, str]]:
         """Where a form of the page posts to, and its hidden inputs."""
-        found = _FORM.findall(self.page.text)[number]
+        found = [form for form in _FORM.findall(self.page.text) if "ym-languages__link" not in form][number]
         inputs = [tag for tag in _INPUT.findall(found) if attribute(tag, "type") == "hidden"]
         return attribute(found, "action") or "", {
             attribute(t, "name") or "": attribute(t, "value") or "" for t in inputs

@@ -115,6 +115,7 @@ PAGES: dict[str, dict[str, dict[str, Any]]] = {
         | {"code": "invalid_request", "detail": "The redirect URI is not registered."},
         "wait": problem("too_many") | {"todo": (again_in(30),), "service": None},
         "server": problem("server") | {"service": None, "back": ("Yimen", "/")},
+        "posted": problem("own_expired") | {"service": None, "said_once": True},
     },
 }
 
@@ -192,7 +193,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
         "error": {"errors": {"identifier": FIELD_ERRORS["identifier_invalid"]}, "values": {"identifier": "li.wei@"}},
     },
     "confirm_code": {
-        "normal": {"sent_to": "l***@example.cn", "minutes": 10, "resend": True},
+        "normal": {"sent_to": "l***@example.cn", "minutes": 10, "resend": True, "language_posts": True},
         "cancel": {"sent_to": "+86138****5678", "minutes": 10, "resend": True, "cancel": "/account/contacts"},
         "error": {"sent_to": "l***@example.cn", "minutes": 1, "errors": {"code": FIELD_ERRORS["code_expired"]}},
     },
@@ -224,7 +225,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
         "error": {"errors": {"password": FIELD_ERRORS["password_missing"]}},
     },
     "change_done": {
-        "normal": {"title": DONE["password_changed"][0], "text": DONE["password_changed"][1]},
+        "normal": {"title": DONE["password_changed"][0], "text": DONE["password_changed"][1], "said_once": True},
         "alone": {"title": DONE["factor_removed"][0], "text": DONE["factor_removed"][1], "alone": 15},
         "next": {
             "title": DONE["account_created"][0],
@@ -356,7 +357,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
     },
     "second_step": {"normal": {"alone": 15}},
     "recovery_codes": {
-        "normal": {"codes": [f"k7qf-{n}m2p-xw4t" for n in range(10)]},
+        "normal": {"codes": [f"k7qf-{n}m2p-xw4t" for n in range(10)], "language_posts": True},
         "error": {
             "codes": [f"k7qf-{n}m2p-xw4t" for n in range(10)],
             "errors": {"saved": FIELD_ERRORS["saved_missing"]},
@@ -417,7 +418,11 @@ PLAIN = (
 
 
 def sample(page: str, state: str, language: str) -> dict[str, Any]:
-    """The whole context of one sample."""
+    """The whole context of one sample. ``said_once``: nothing shows the page in the other language."""
+    own = dict(PAGES[page][state])
+    to = "/done?lang={}" if own.get("language_posts") else f"/page/{page}/{{}}/{state}"
+    if own.pop("said_once", False):
+        own |= {"language_links": (), "also_in": ({"zh-Hans": "en", "en": "zh-Hans"}[language],)}
     common = {
         "service": None if page in PLAIN else service(language),
         "hidden": {"handle": "h4ndl3", "proof": "pr00f"},
@@ -425,8 +430,8 @@ def sample(page: str, state: str, language: str) -> dict[str, Any]:
         "account": "li***@example.cn" if page in PLAIN and page not in ("home", "outbox") else None,
         "reference": "K7QF-3M2P-XW4T",
         "language_links": [
-            ("zh-Hans", "简体中文", f"/page/{page}/zh-Hans/{state}"),
-            ("en", "English", f"/page/{page}/en/{state}"),
+            ("zh-Hans", "简体中文", to.format("zh-Hans")),
+            ("en", "English", to.format("en")),
         ],
     }
-    return {**common, **PAGES[page][state]}
+    return {**common, **own}

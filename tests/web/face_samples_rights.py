@@ -4,6 +4,7 @@ from typing import Any
 
 from idp.web.wording import (
     CLAIMS,
+    DONE,
     FIELD_ERRORS,
     KEEPERS,
     OBJECTION_KINDS,
@@ -150,5 +151,12 @@ RIGHTS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "copy": {"normal": {}},
     "delete": {"normal": {"days": 30}, "error": {"days": 30, "errors": {"sure": FIELD_ERRORS["delete_sure"]}}},
-    "delete_done": {"normal": {"until": NOW}},
+    "delete_done": {
+        "normal": {
+            "title": DONE["deletion_waits"][0],
+            "text": DONE["deletion_waits"][1],
+            "until": NOW,
+            "said_once": True,
+        }
+    },
 }

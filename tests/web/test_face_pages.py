@@ -31,7 +31,10 @@ class Tree(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.elements: list[tuple[str, dict[str, str]]] = []
         self.words = ""
+        self.also = ""
+        """What a part in another language says."""
         self._open: list[str] = []
+        self._apart = 0
         self.feed(text)
         self.close()
         assert self._open == []
@@ -41,12 +44,19 @@ class Tree(HTMLParser):
         self.elements.append((tag, {name: value or "" for name, value in attrs}))
         if tag not in NO_END:
             self._open.append(tag)
+        if ("class", "ym-also") in attrs:
+            self._apart = len(self._open)
 
     def handle_endtag(self, tag: str) -> None:
         assert self._open and self._open.pop() == tag, tag
+        if len(self._open) < self._apart:
+            self._apart = 0
 
     def handle_data(self, data: str) -> None:
-        self.words += data
+        if self._apart:
+            self.also += data
+        else:
+            self.words += data
 
     def all(self, tag: str) -> list[dict[str, str]]:
         return [attrs for name, attrs in self.elements if name == tag]
@@ -83,7 +93,7 @@ def test_every_form_posts_what_it_was_given_to_where_it_was_told(trees: dict[tup
             if form["method"] == "get":  # a search: its address is what is asked, and carries no proof
                 assert form["action"].startswith("/console/"), key
             else:
-                assert (form["method"], form["action"]) == ("post", "/done"), key
+                assert form["method"] == "post" and form["action"].partition("?lang=")[0] == "/done", key
         hidden = {attrs["name"]: attrs["value"] for attrs in tree.all("input") if attrs.get("type") == "hidden"}
         if [form for form in tree.all("form") if form["method"] == "post"] and key[0] != "form_post":
             for name in EXPORTED.get(key[0], ()):
@@ -178,6 +188,14 @@ def test_language_links_keep_the_place_and_the_page_says_its_own(trees: dict[tup
     for (page, language, state), tree in trees.items():
         assert tree.all("html")[0]["lang"] == language
         other = {"zh-Hans": "en", "en": "zh-Hans"}[language]
+        if PAGES[page][state].get("language_posts"):
+            assert tree.all("form")[0]["action"] == f"/done?lang={other}"
+            assert {"name": "shown", "value": "1", "lang": other}.items() <= tree.all("button")[0].items()
+            continue
+        if PAGES[page][state].get("said_once"):
+            assert tree.all("section")[0]["lang"] == other
+            assert bool(re.search("[一-鿿]{4}", tree.also)) == (other == "zh-Hans"), tree.also
+            continue
         assert {"href": f"/page/{page}/{other}/{state}", "lang": other, "hreflang": other}.items() <= next(
             attrs for attrs in tree.all("a") if "hreflang" in attrs
         ).items()

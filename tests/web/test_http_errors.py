@@ -38,6 +38,10 @@ def test_every_error_page_can_be_read_in_the_other_language(house: House) -> Non
                 continue
             links = re.findall(r'class="ym-languages__link" href="([^"]*)"', answer.text)
             assert len(links) == 1 and links[0].startswith("/") and "lang=" in links[0], (method, path, known)
+            if 'id="error-code"' in answer.text:
+                same = method == "GET" and path not in ("/authorize", "/logout")
+                said = 'class="ym-also"' in answer.text
+                assert said != same, (method, path, "what its link would lose is said at once")
             seen += 1
     assert seen > 40
     refused = house.authorize(house.browser(), app, redirect_uri="https://evil.example/")

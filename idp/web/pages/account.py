@@ -232,7 +232,7 @@ def _withdraw(here: Visit, person: Person, session: Session) -> Response:
     item = _service(service, language(None, person.account.locale))
     common = frame(here, person, session, SERVICES)
     common["hidden"] = here.hidden(SERVICES, session.token_hash, withdraw=service.reference)
-    return show(here, "withdraw.html", once=True, item=item, **common)
+    return show(here, "withdraw.html", again=True, item=item, **common)
 
 
 def _speak(here: Visit) -> Response:

@@ -70,6 +70,11 @@ def language(ui_locales: str | None = None, account: str | None = None) -> str:
     return choose_language(ui_locales, account, here, accepted)
 
 
+def others(lang: str) -> tuple[str, ...]:
+    """The languages that a page is not in."""
+    return tuple(tag for tag in LANGUAGES if tag != lang)
+
+
 def speak_to(account: Account) -> None:
     """From here on the answer to this request is for the person of this account."""
     request.environ[READER] = account.locale
@@ -122,11 +127,17 @@ def _asked_again() -> str:
     if asked.path in FOR_PEOPLE:
         return "/"
     path = "/" + quote(asked.path.lstrip("/"))
-    if asked.method not in ("GET", "HEAD"):
+    if not _repeatable():
         adapter = current_app.create_url_adapter(request)
         return path if adapter is not None and adapter.test(asked.path, "GET") else "/"
     kept = [(k, v) for k, v in request.args.items(multi=True) if k != "lang"]
     return f"{path}?{urlencode(kept)}" if kept else path
+
+
+def _repeatable() -> bool:
+    """Whether asking for the same address again shows the same page."""
+    asked = current()
+    return asked.method in ("GET", "HEAD") and asked.path not in FOR_PEOPLE
 
 
 def service_view(client: Client | None, lang: str | None = None, redirect_uri: str = "") -> dict[str, Any] | None:
@@ -204,7 +215,10 @@ def problem_page(
     words = PROBLEMS[(STAFF_PROBLEMS if own else {}).get(problem, problem)]
     context = {**own, **context}
     context.setdefault("ui_locales", request.args.get("ui_locales"))  # OpenID Connect Core §3.1.2.1
-    context.setdefault("back", back_to(client, language(context.get("ui_locales"))))
+    lang = language(context.get("ui_locales"))
+    context.setdefault("back", back_to(client, lang))
+    if not own and context.get("here") is None and not _repeatable():
+        context["also_in"] = others(lang)
     context.setdefault("service", lambda lang: service_view(client, lang))
     answer = page(
         "error.html",

@@ -25,16 +25,21 @@ from idp.web.pages.common import (
     see_other,
     service_view,
 )
-from idp.web.pages.visit import field, reader
+from idp.web.pages.visit import SHOWN, field, reader
+
+CONFIRM = "/logout/confirm"
 
 
 def blueprint(parts: Parts) -> Blueprint:
     """``/logout/confirm``: the answer to the question."""
     pages = Blueprint("logout", __name__)
 
-    @pages.post("/logout/confirm")
+    @pages.post(CONFIRM)
     def confirm() -> Response:
         token, now = field("token"), current().now
+        again = flow.asked_again(parts, token, cookie(SESSION), now) if field(SHOWN) else None
+        if again is not None:
+            return ask(again)
         if field("decision") != "logout":
             return see_other(flow.declined(parts, token, cookie(SESSION), now) or "/account")
         reader(parts)  # before nobody is signed in any more
@@ -61,15 +66,16 @@ def renderers(_: Parts) -> dict[type, Callable[[Any], Response]]:
 def ask(outcome: AskFirst) -> Response:
     """The question."""
     reader(parts_of_app())
+    plain = current().method == "GET" and not set(request.args) - {"lang", "ended"}
     return page(
         "logout_confirm.html",
-        action="/logout/confirm",
+        action=CONFIRM,
         hidden={"token": outcome.token},
         ui_locales=outcome.ui_locales,
         service=lambda lang: service_view(outcome.client, lang),
         services=[named(parts_of_app(), c, language(outcome.ui_locales)).name for c in outcome.services],
         form_action=[_origin(outcome.location)] if outcome.location else (),
-        **_languages(plain=current().method == "GET" and not set(request.args) - {"lang", "ended"}),
+        **(_languages() if plain else {"here": CONFIRM, "language_posts": True}),
     )
 
 
@@ -77,6 +83,7 @@ def done(outcome: Gone) -> Response:
     """Nobody is signed in any more; frames tell the services, then a script or a link leads on. Whoever was signed in until now reads so in the
     other language too."""
     ended = outcome.ended or request.args.get("ended") == "1"
+    plain = outcome.client is None and not outcome.frames and not outcome.location
     return page(
         "logout_done.html",
         ended=ended,
@@ -84,13 +91,13 @@ def done(outcome: Gone) -> Response:
         frames=outcome.frames,
         onward=outcome.location,
         service=lambda lang: service_view(outcome.client, lang),
-        **_languages(plain=outcome.client is None and not outcome.frames and not outcome.location, ended=ended),
+        **(_languages(ended=ended) if plain else {"language_links": ()}),
     )
 
 
-def _languages(*, plain: bool, ended: bool = False) -> dict[str, Any]:
+def _languages(*, ended: bool = False) -> dict[str, Any]:
     """Asked for again, ``/logout`` shows the same page only when no service asked; else no link may drop what the service sent."""
-    return {"here": "/logout?ended=1" if ended else "/logout"} if plain else {"language_links": ()}
+    return {"here": "/logout?ended=1" if ended else "/logout"}
 
 
 def refused(outcome: flow.Refused) -> Response:

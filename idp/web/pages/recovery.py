@@ -15,7 +15,7 @@ from idp.parts import Parts
 from idp.web.cookies import SESSION, clear_cookie
 from idp.web.pages.common import see_other
 from idp.web.pages.sign_up import code_page, over
-from idp.web.pages.visit import Visit, field, show, visit
+from idp.web.pages.visit import SHOWN, Visit, field, show, visit
 from idp.web.wording import DONE
 
 PATH, CODE, PASSWORD = "/forgot", "/forgot/code", "/forgot/password"
@@ -91,6 +91,8 @@ def _confirm(here: Visit, ticket: str) -> Response:
     if field("again"):
         return _asked(here, flow.again(here.parts, here.caller, ticket), "")
     sent = CodeSent(ticket, field("sent_to"))
+    if field(SHOWN):
+        return code_page(here, CODE, sent)
     outcome = flow.confirm(here.parts, here.caller, ticket, field("code"))
     match outcome:
         case Confirmed():
@@ -104,6 +106,8 @@ def _confirm(here: Visit, ticket: str) -> Response:
 
 
 def _finish(here: Visit, ticket: str) -> Response:
+    if field(SHOWN):
+        return new_password(here, ticket, {})
     password = field("new_password")
     outcome = flow.finish(here.parts, here.caller, ticket, password, field("repeat_password"))
     match outcome:
@@ -129,7 +133,7 @@ def new_password(here: Visit, ticket: str, errors: Mapping[str, str], status: in
         "reset_password.html",
         status=status,
         errors=errors,
-        once=True,
+        again=True,
         action=PASSWORD,
         hidden=here.hidden(PASSWORD, ticket=ticket),
         values={"username": known.username},

@@ -6,7 +6,7 @@ from idp.flows import factors, interactions
 from idp.flows.factors import WithCodes
 from idp.parts import Parts
 from idp.web.pages.common import problem_page, see_other
-from idp.web.pages.visit import Visit, field, owner, renewed, show, visit, with_session
+from idp.web.pages.visit import SHOWN, Visit, field, owner, renewed, show, visit, with_session
 from keys.tokens import open_flow, seal_flow
 
 PATH = "/account/recovery-codes"
@@ -46,8 +46,9 @@ def blueprint(parts: Parts) -> Blueprint:
         if session is None or not here.proven(KEPT, session.token_hash):
             return problem_page("expired", 403)
         codes, set_up = open_flow(parts.ring, _LABEL, field("codes")), bool(field("set_up"))
-        if not field("saved") and codes is not None:
-            return _page(here, tuple(codes.decode().split()), set_up=set_up, missing=True)
+        shown = bool(field(SHOWN))
+        if codes is not None and (shown or not field("saved")):
+            return _page(here, tuple(codes.decode().split()), set_up=set_up, missing=not shown)
         after = "/account/second-step" if set_up else "/account/security"
         return see_other(here.opened.path if here.opened else after)
 
@@ -72,7 +73,7 @@ def _page(here: Visit, codes: tuple[str, ...], *, set_up: bool = False, missing:
         "recovery_codes.html",
         status=422 if missing else 200,
         errors={"saved": "saved_missing"} if missing else {},
-        once=True,
+        again=True,
         action=KEPT,
         hidden=here.hidden(KEPT, session.token_hash, codes=sealed, set_up="1" if set_up else ""),
         codes=codes,

@@ -19,7 +19,7 @@ from idp.web.pages.said import whole as said_whole
 from idp.web.pages.telling import attribute_name, document, heads, in_order, row
 from idp.web.pages.visit import Visit, field, show, visit
 from idp.web.theme import instant_iso, instant_text, render
-from idp.web.wording import COPY_EVENTS, COPY_LOCKS, KEEPERS, OBJECTION_KINDS, OBJECTION_OUTCOMES
+from idp.web.wording import COPY_EVENTS, COPY_LOCKS, DONE, KEEPERS, OBJECTION_KINDS, OBJECTION_OUTCOMES
 
 COPY, DELETE = "/account/copy", "/account/delete"
 _TIMES = ("_at", "at", "since", "due", "until")
@@ -128,6 +128,7 @@ def _deleted_before(here: Visit) -> Response | None:
 
 
 def _signed_out(here: Visit, due: int) -> Response:
-    answer = show(here, "delete_done.html", once=True, until=due)
+    title, text = DONE["deletion_waits"]
+    answer = show(here, "delete_done.html", once=True, title=title, text=text, until=due)
     answer.headers.add(*clear_cookie(here.parts.config, SESSION))
     return answer

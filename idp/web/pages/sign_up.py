@@ -12,7 +12,7 @@ from idp.flows.one_time import MINUTES
 from idp.flows.sign_up import CodeSent, Confirmed, Over, Wrong
 from idp.parts import Parts
 from idp.web.pages.common import problem_page, see_other
-from idp.web.pages.visit import Errors, Visit, field, onward, show, visit
+from idp.web.pages.visit import SHOWN, Errors, Visit, field, onward, show, visit
 
 PATH, CODE, PASSWORD = "/sign-up", "/sign-up/code", "/sign-up/password"
 
@@ -74,7 +74,7 @@ def code_page(
         "confirm_code.html",
         status=422 if wrong else 200,
         errors=errors,
-        once=True,
+        again=True,
         action=action,
         hidden=here.hidden(action, ticket=sent.ticket, sent_to=sent.sent_to),
         sent_to=sent.sent_to,
@@ -99,6 +99,8 @@ def _address(here: Visit, errors: Mapping[str, str], typed: str, status: int = 2
 
 
 def _confirm(here: Visit, ticket: str) -> Response:
+    if field(SHOWN):
+        return code_page(here, CODE, CodeSent(ticket, field("sent_to")))
     if field("again"):
         sent = flow.again(here.parts, here.caller, ticket, here.language)
         return code_page(here, CODE, sent) if isinstance(sent, CodeSent) else over(here)
@@ -113,6 +115,9 @@ def _confirm(here: Visit, ticket: str) -> Response:
 
 
 def _finish(here: Visit, ticket: str) -> Response:
+    if field(SHOWN):
+        ours = flow.ticket_of(here.parts, here.caller, ticket)
+        return _password(here, ours, {}, "") if ours else over(here)
     name, password, repeated = field("name"), field("new_password"), field("repeat_password")
     outcome = flow.finish(here.parts, here.caller, ticket, name, password, repeated, here.language)
     if isinstance(outcome, Over):
@@ -130,7 +135,7 @@ def _password(here: Visit, known: Confirmed, errors: Mapping[str, str], name: st
         "set_password.html",
         status=status,
         errors=errors,
-        once=True,
+        again=True,
         action=PASSWORD,
         hidden=here.hidden(PASSWORD, ticket=known.ticket),
         values=values,

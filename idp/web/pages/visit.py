@@ -24,6 +24,7 @@ from idp.web.pages.common import (
     current,
     interaction_context,
     language,
+    others,
     page,
     see_other,
     speak_to,
@@ -33,6 +34,10 @@ from keys.tokens import token_hash
 
 Errors = Mapping[str, str | Throttled]
 """Field → the key of its words in ``wording.FIELD_ERRORS``; or, under no field, that it was tried too often."""
+
+
+SHOWN = "shown"
+"""Field of a form that does nothing but show its page once more, in the language that its address names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +130,23 @@ def show(
     errors: Errors | None = None,
     links: Mapping[str, str] | None = None,
     own: str | None = None,
+    again: bool = False,
     once: bool = False,
     **context: Any,
 ) -> Response:
-    """A page of this visit. ``own``: the GET path that stands for this page; ``once``: none does, so that the page offers no other language, which
-    would lead away from it. After too many tries it is a 429 that says when to come back, in its header and in words (RFC 6585 §4)."""
+    """A page of this visit. ``own``: the GET path that stands for this page.
+
+    Where none does: ``again`` if the page is shown once more when its form's ``action`` hears :data:`SHOWN`, by which another language can be chosen;
+    else ``once``: it offers none, which would lead away from it, and says what matters in each. After too many tries it is a 429 that says when to
+    come back, in its header and in words (RFC 6585 §4).
+    """
     frame: dict[str, Any] = interaction_context(here.opened) if here.opened else {}
     if own is not None:
         frame["here"] = own
+    if again:
+        frame |= {"here": context["action"], "language_posts": True}
     if once:
-        frame["language_links"] = ()
+        frame |= {"language_links": (), "also_in": others(here.language)}
     frame["links"] = {**frame.get("links", {}), **(links or {})}
     errors = errors or {}
     wait = next((said.retry_after_s for said in errors.values() if isinstance(said, Throttled)), None)

@@ -62,6 +62,8 @@ _CONTEXT: dict[str, Any] = {
     "action": "",
     "reference": "",
     "language_links": (),
+    "language_posts": False,
+    "also_in": (),
 }
 
 
@@ -69,7 +71,7 @@ def make_environment(environment: Environment, zone: str = "Asia/Shanghai") -> E
     """Give a Jinja environment our loader, globals and filters; autoescaping is on for every name. ``zone`` is the IANA zone of dates."""
     environment.loader = _loader()
     environment.autoescape = True
-    environment.globals.update(asset=asset, component=Components())
+    environment.globals.update(asset=asset, component=Components(), said_in=_said_in)
     for name, macro in _GOVUK.items():  # once: a page that imports them looks through every global for each
         environment.globals[macro] = getattr(
             environment.get_template(f"govuk_frontend_jinja/components/{name}/macro.html").module, macro
@@ -150,6 +152,12 @@ def _said(text: str, /, **values: Any) -> Markup:
 @lru_cache(maxsize=8192)
 def _plain(spoken: NullTranslations, text: str) -> Markup:
     return Markup(spoken.ugettext(text)) % {}  # noqa: S704  our own words
+
+
+def _said_in(language: str, text: object) -> str:
+    """Words of ``idp.web.wording`` in another language than the page's."""
+    with force_locale(locale_name(language)):
+        return str(text)
 
 
 def _gettext(text: str) -> str:
