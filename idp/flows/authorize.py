@@ -178,7 +178,11 @@ def cancel(parts: Parts, opened: Opened, known: Known, caller: Caller) -> ToClie
     request = opened.interaction.request
     citizen = parts.vault.citizen(known.account.id)
     if parts.volatile.claim("denied", opened.interaction.origin, interactions.REMEMBER_S):
-        consent.deny(parts, citizen, opened.client, request, caller.now, caller.reference)
+        try:
+            consent.deny(parts, citizen, opened.client, request, caller.now, caller.reference)
+        except Exception:
+            parts.volatile.forget("denied", opened.interaction.origin)
+            raise
     interactions.close(parts, opened, DENIED, caller.now)
     return denied(parts, opened)
 

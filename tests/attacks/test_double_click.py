@@ -399,6 +399,25 @@ def test_a_refusal_is_one_even_when_the_note_of_it_gets_lost(li_wei: Person, mon
 
 
 @pytest.mark.attack("F34")
+def test_a_refusal_that_could_not_be_written_is_written_when_it_comes_again(
+    li_wei: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was counted as told but was not is taken back: the log lacks no refusal that the client heard (DESIGN §2.2)."""
+    house = li_wei.house
+    authorize(li_wei, house.register())
+    send = click(li_wei, decision="deny")
+
+    def gone(*_: Any) -> None:
+        raise Unavailable("database")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(house.parts.store), "commit", gone)
+        assert send().status_code == 503
+    assert told_to_client(send())["error"] == "access_denied"
+    assert len(house.events("consent.denied")) == 1
+
+
+@pytest.mark.attack("F34")
 def test_two_answers_to_two_requests_of_one_service(li_wei: Person, both: Both) -> None:
     """None is lost: what could not be joined with the other is asked again (GDPR art. 7(1))."""
     app, pages = li_wei.house.register(), []
