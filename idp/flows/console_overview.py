@@ -10,15 +10,17 @@ from idp.audit.kinds import REFUSALS
 from idp.audit.tiles import WIDTH
 from idp.audit.verify import Bad
 from idp.flows import log_accepted, log_alerts
+from idp.flows.console_search import counted
 from idp.flows.log_health import lag
 from idp.flows.log_memory import check, sound_alarm
 from idp.flows.log_reading import CHECKED, COSIGNED, checkpoint
 from idp.flows.log_reading import consistency as extends
+from idp.flows.log_unsequenced import Gap
 from idp.flows.log_waiting import alarm
 from idp.flows.sequencer import Damaged, head, log_signer
 from idp.parts import Parts
 from idp.ports import Insert, Op
-from idp.records import EventCount, Objection, TreeHead
+from idp.records import Objection, TreeHead
 
 LINES: Final[dict[str, tuple[str, ...]]] = {
     "sign_ins": ("session.started",),
@@ -39,11 +41,13 @@ LOOKED_AT: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """``lines``: chart → counts from ``start`` on in steps of ``step`` microseconds."""
+    """``lines``: chart → counts from ``start`` on in steps of ``step`` microseconds; ``gap``: the time of which events may be missing while the log
+    stands still."""
 
     start: int
     step: int
     lines: dict[str, tuple[int, ...]]
+    gap: Gap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +86,14 @@ def overview(parts: Parts, period: str, now: int) -> Overview:
     count, step = PERIODS[period]
     start = start_of(now, step) - (count - 1) * step
     where = {"span": HOUR, "client_id": ALL, "start": Op(">=", start)}
-    rows = parts.store.find(EventCount, where, order=("start",), limit=50_000)
+    rows, gap = counted(parts, where)
     lines = {name: [0] * count for name in LINES}
     for row in rows:
         at = (row.start - start) // step
         for name, of in LINES.items():
             if row.kind in of and 0 <= at < count:
                 lines[name][at] += row.n
-    return Overview(start, step, {name: tuple(bars) for name, bars in lines.items()})
+    return Overview(start, step, {name: tuple(bars) for name, bars in lines.items()}, gap)
 
 
 def open_objections(parts: Parts) -> int:

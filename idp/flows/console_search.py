@@ -1,17 +1,19 @@
 """What a search of the log adds up to: its chart, and whom it concerns."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
 import msgspec
 
-from idp.audit.counts import ALL, DAY, HOUR, start_of
+from idp.audit.counts import ALL, DAY, HOUR, counts, start_of
 from idp.audit.events import vocabulary
+from idp.audit.fitting import fits
 from idp.audit.kinds import REFUSED, outcome_of
 from idp.audit.search import MINUTE, TEXTS, Query, kinds, window
 from idp.flows.log_search import Walk
+from idp.flows.log_unsequenced import Gap, unsequenced
 from idp.flows.traces import Trace
 from idp.parts import Parts
 from idp.ports import Op
@@ -38,12 +40,13 @@ class Account:
 @dataclass(frozen=True, slots=True)
 class Chart:
     """Counts from ``start`` on in steps of ``step`` microseconds. ``partial``: only the newest ``COUNTED``
-    events, or what could be read, are counted."""
+    events, or what could be read, are counted; ``gap``: the time of which events may be missing while the log stands still."""
 
     start: int
     step: int
     bars: tuple[int, ...]
     partial: bool
+    gap: Gap | None = None
 
 
 def chart(parts: Parts, query: Query, now: int, trace: Trace | None = None) -> Chart:
@@ -72,6 +75,20 @@ def accounts(parts: Parts, query: Query, now: int, trace: Trace | None) -> list[
     return sorted(found, key=lambda account: (-account.refused, -account.signed_in, -account.last))
 
 
+def counted(parts: Parts, where: dict[str, Any]) -> tuple[list[EventCount], Gap | None]:
+    """The counts of one span of one client or ``ALL`` from a start on, also of what has no leaf yet; and the time of which some may be missing."""
+    only = {"client_id": where["client_id"]} if where["client_id"] != ALL else {}
+    waiting = unsequenced(parts, **only)
+    rows = parts.store.find(EventCount, where, order=("start",), limit=MOST_COUNTS)
+    own = counts(row for row in waiting.rows.values() if fits(row))
+    rows += [
+        EventCount(*key, n)
+        for key, n in own.items()
+        if key[:2] == (where["span"], where["client_id"]) and key[2] >= where["start"].value
+    ]
+    return rows, waiting.gap
+
+
 def _added_up(parts: Parts, query: Query, since: int, until: int) -> Chart:
     span = HOUR if 0 < until - since <= 15 * DAY else DAY
     where: dict[str, Any] = {
@@ -80,10 +97,10 @@ def _added_up(parts: Parts, query: Query, since: int, until: int) -> Chart:
         "start": Op(">=", start_of(since, span) if since else -DAY),
     }
     wanted = kinds(query, tuple(vocabulary()))
-    rows = parts.store.find(EventCount, where, order=("start",), limit=MOST_COUNTS)
+    rows, gap = counted(parts, where)
     hit = [row for row in rows if row.start < until and (wanted is None or row.kind in wanted)]
     since = since or min((row.start for row in hit), default=until - DAY)
-    return _bars(((row.start, row.n) for row in hit), since, until, span, partial=False)
+    return replace(_bars(((row.start, row.n) for row in hit), since, until, span, partial=False), gap=gap)
 
 
 def _bars(counted: Iterable[tuple[int, int]], since: int, until: int, span: int, *, partial: bool) -> Chart:

@@ -3,6 +3,7 @@
 Secrets (the password's hash, the second factor's key, tokens) are no information about a person and stay; identifiers of the house do too.
 """
 
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -10,17 +11,19 @@ import msgspec
 from clients.model import Client
 from idp.audit.entry import unpack
 from idp.audit.facets import PERSON
+from idp.audit.fitting import fits
 from idp.audit.rights import CopyTaken
 from idp.errors import Unavailable
 from idp.flows import correction, objections, outbox, people, sessions
 from idp.flows.account import allowed
 from idp.flows.consent import Wanted
 from idp.flows.history import due
+from idp.flows.log_unsequenced import Unsequenced, about, unsequenced
 from idp.flows.people import Caller, Person, event, seen
 from idp.flows.service_names import named
 from idp.parts import Parts
-from idp.ports import Committed, Op
-from idp.records import Consent, Event, EventFacet, Grant, Identifier, Message, Session
+from idp.ports import Committed
+from idp.records import Consent, Event, Grant, Identifier, Message, Session
 from idp.release.details import Months
 from idp.release.vault import KeyGone
 from keys.errors import SealBroken
@@ -28,7 +31,6 @@ from keys.subjects import subject
 
 EVENTS: Final = 10_000
 """The newest so many; the copy says when there are more."""
-STEP: Final = 500
 _INNER: Final = frozenset(
     {
         "v",
@@ -59,7 +61,8 @@ def take(parts: Parts, caller: Caller, person: Person, form: str, lang: str) -> 
     told = event(parts, caller, fact, person.citizen, address=True)
     if not isinstance(parts.store.commit(seen(parts, caller, told, person.citizen)), Committed):
         raise Unavailable("event log")
-    events, complete = _events(parts, person)
+    waiting = unsequenced(parts, actor=person.citizen.pseudonym)
+    events, complete, altered = _events(parts, person, waiting)
     account = person.account
     return {
         "issuer": parts.config.issuer,
@@ -79,6 +82,8 @@ def take(parts: Parts, caller: Caller, person: Person, form: str, lang: str) -> 
         "messages": _messages(parts, person),
         "events": events,
         "events_complete": complete,
+        **({"events_missing": {"since": waiting.gap[0], "until": waiting.gap[1]}} if waiting.gap else {}),
+        **({"events_altered": altered} if altered else {}),
     }
 
 
@@ -191,19 +196,16 @@ def _messages(parts: Parts, person: Person) -> Rows:
     ]
 
 
-def _events(parts: Parts, person: Person) -> tuple[Rows, bool]:
-    """The newest events about the citizen with their personal fields opened, and whether these are all."""
-    found, months = Rows(), Months()
-    mine, below = person.citizen.pseudonym, 1 << 62
-    while len(found) < EVENTS:
-        where = {"facet": PERSON, "value": mine, "seq": Op("<", below)}
-        seqs = tuple(f.seq for f in parts.store.find(EventFacet, where, order=("-seq",), limit=STEP))
-        if not seqs:
-            return found, True
-        rows = parts.store.find(Event, {"seq": Op("in", seqs), "actor": mine}, order=("-seq",), limit=STEP)
-        found += [_event(person, row, months) for row in rows if due(parts, row)]
-        below = seqs[-1]
-    return found[:EVENTS], False
+def _events(parts: Parts, person: Person, waiting: Unsequenced) -> tuple[Rows, bool, int]:
+    """The newest events about the citizen with their personal fields opened, whether these are all, and how many are left out since they are not
+    as they were written."""
+    months, found = Months(), about(parts, person.citizen.pseudonym, PERSON, waiting)
+    events = list(islice((event for event in found if due(parts, event)), EVENTS + 1))
+    whole = [event for event in events[:EVENTS] if fits(event)]
+    rows = [
+        {**_event(person, event, months), **({"in_log": False} if event.seq in waiting.rows else {})} for event in whole
+    ]
+    return rows, len(events) <= EVENTS and waiting.gap is None, len(events[:EVENTS]) - len(whole)
 
 
 def _event(person: Person, row: Event, months: Months) -> dict[str, Any]:

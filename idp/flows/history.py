@@ -1,22 +1,24 @@
-"""Who saw my data: every release and decision about one citizen, newest first, page by page, found by the log's search index alone.
+"""Who saw my data: every release and decision about one citizen, newest first, page by page, found by the log's search index, and among
+what waits for its leaf.
 
 The index is made after the commit (``flows.sequencer``), so nothing here costs a release anything. Positions leave the house sealed to their owner.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from clients.model import Client
-from idp.audit.facets import TOLD
+from idp.audit.facets import TELLING, TOLD
+from idp.audit.fitting import fits
+from idp.flows.log_unsequenced import Gap, about, unsequenced, waits
 from idp.flows.people import Person
 from idp.flows.purposes import purposes
 from idp.parts import Parts
 from idp.ports import Op
-from idp.records import Consent, Event, EventFacet, Grant, Objection, Reveal
+from idp.records import Consent, Event, Grant, Objection, Reveal
 from idp.release.receipts import Purpose
 from idp.release.told import SEEN, Told, told
 from idp.release.vault import Citizen
@@ -27,7 +29,6 @@ from keys.tokens import open_flow, same, seal_flow
 PAGE: Final = 25
 FILE: Final = 10_000
 """Lines in one file; a longer history goes on in the next."""
-STEP: Final = 200
 _END: Final = 1 << 62
 
 
@@ -56,14 +57,19 @@ class Line:
     """Who may read the identifier, of an exchange."""
     words: str = ""
     """Why security staff looked, in their words."""
+    waits: bool = False
+    """Whether it has no leaf yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Lines, and where the next page begins (empty: there is none)."""
+    """Lines, and where the next page begins (empty: there is none). ``gap``: the time of which lines may be missing while the log stands still;
+    ``altered``: so many are left out since they are not as they were written."""
 
     lines: list[Line]
     after: str
+    gap: Gap | None = None
+    altered: int = 0
 
 
 class Unknown(LookupError):
@@ -74,19 +80,25 @@ def page(parts: Parts, person: Person, asked: Asked, limit: int = PAGE) -> Page:
     """At most ``limit`` lines. Raises Unknown for a service or position that is not this citizen's."""
     client_id = _service(parts, person, asked.service) if asked.service else None
     below = _opened(parts, person, asked.after) if asked.after else _END
-    found = list(islice(_events(parts, person, asked, client_id, below), limit + 1))
+    waiting = unsequenced(parts, actor=person.citizen.pseudonym, kind=Op("in", tuple(sorted(TELLING))))
+    found = about(parts, person.citizen.pseudonym, TOLD, waiting, below, client_id)
+    events = list(islice((event for event in found if _inside(asked, event) and due(parts, event)), limit + 1))
     cases = {o.event_id: o for o in parts.store.find(Objection, {"account_id": person.account.id}, limit=10_000)}
-    lines = [_line(parts, person, event, cases) for event in found[:limit]]
-    return Page(lines, _sealed(parts, person, found[limit - 1].seq) if len(found) > limit else "")
+    whole = [event for event in events[:limit] if fits(event)]
+    lines = [_line(parts, person, event, cases, waits=event.seq in waiting.rows) for event in whole]
+    after = _sealed(parts, person, events[limit - 1].seq) if len(events) > limit else ""
+    return Page(lines, after, waiting.gap, len(events[:limit]) - len(whole))
 
 
 def line(parts: Parts, person: Person, reference: str) -> Line:
     """One line by its reference. Raises Unknown."""
     event = parts.store.one(Event, seq=_opened(parts, person, reference))
-    if event is None or event.actor != person.citizen.pseudonym or told(event.head) is None or not due(parts, event):
+    if event is None or event.actor != person.citizen.pseudonym or not fits(event):
+        raise Unknown
+    if told(event.head) is None or not due(parts, event):
         raise Unknown
     case = parts.store.one(Objection, account_id=person.account.id, event_id=event.id)
-    return _line(parts, person, event, {event.id: case} if case else {})
+    return _line(parts, person, event, {event.id: case} if case else {}, waits=bool(waits(parts, (event.seq,))))
 
 
 def services(parts: Parts, person: Person) -> list[tuple[str, Client]]:
@@ -100,40 +112,28 @@ def services(parts: Parts, person: Person) -> list[tuple[str, Client]]:
     ]
 
 
-def _events(parts: Parts, person: Person, asked: Asked, client_id: str | None, below: int) -> Iterator[Event]:
-    mine = person.citizen.pseudonym
-    only: dict[str, Any] = {} if client_id is None else {"client_id": client_id}
-    while True:
-        where = {"facet": TOLD, "value": mine, "seq": Op("<", below)}
-        seqs = tuple(f.seq for f in parts.store.find(EventFacet, where, order=("-seq",), limit=STEP))
-        if not seqs:
-            return
-        for event in parts.store.find(
-            Event, {"seq": Op("in", seqs), "actor": mine, **only}, order=("-seq",), limit=STEP
-        ):
-            inside = (asked.since is None or event.at >= asked.since) and (
-                asked.until is None or event.at < asked.until
-            )
-            if inside and due(parts, event):
-                yield event
-        below = seqs[-1]
+def _inside(asked: Asked, event: Event) -> bool:
+    return (asked.since is None or event.at >= asked.since) and (asked.until is None or event.at < asked.until)
 
 
 def due(parts: Parts, event: Event) -> bool:
     """Whether its citizen may read of an event yet: looks by security staff are told later (``IDP_REVEAL_DELAY``)."""
     if not event.kind.startswith("reveal."):
         return True
-    return bool(msgspec.json.decode(event.head)["told_from"] <= parts.clock())
+    try:
+        return bool(msgspec.json.decode(event.head)["told_from"] <= parts.clock())
+    except (ValueError, TypeError, KeyError):  # spoilt by hand
+        return False
 
 
-def _line(parts: Parts, person: Person, event: Event, cases: dict[bytes, Objection]) -> Line:
+def _line(parts: Parts, person: Person, event: Event, cases: dict[bytes, Objection], *, waits: bool) -> Line:
     what = told(event.head)
     assert what is not None
     client = parts.clients.get(what.client_id)
     reference = _sealed(parts, person, event.seq)
     other = parts.clients.get(what.to_client) if what.to_client else None
     words = _words(parts, person, what) if what.kind == SEEN else ""
-    return Line(reference, what, client, purposes(parts, what), cases.get(event.id), event, other, words)
+    return Line(reference, what, client, purposes(parts, what), cases.get(event.id), event, other, words, waits)
 
 
 def _words(parts: Parts, person: Person, what: Told) -> str:

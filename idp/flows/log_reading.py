@@ -13,6 +13,7 @@ from idp.audit.tiles import ENTRIES, HASH, WIDTH, Tile
 from idp.audit.verify import entry_of
 from idp.errors import Code, Refusal
 from idp.flows.ids import raw_id
+from idp.flows.log_unsequenced import unsequenced
 from idp.flows.log_waiting import waiting
 from idp.flows.sequencer import Damaged, head, tile
 from idp.parts import Parts
@@ -109,20 +110,23 @@ def events_between(parts: Parts, start: int, end: int, *, gaps: bool = False) ->
 
 
 def found_by_id(parts: Parts, event_id: str) -> Event | None:
-    """The event of an id in hex; None for one that is not in the tree (yet), unless it is an alert."""
+    """The event of an id in hex, also one that has no leaf (yet)."""
     raw = raw_id(event_id)
-    lines = parts.store.find(EventFacet, {"facet": ID, "value": raw}, limit=1) if raw else []
+    if not raw:
+        return None
+    late = next(iter(unsequenced(parts, id=raw).rows.values()), None)
+    lines = parts.store.find(EventFacet, {"facet": ID, "value": raw}, limit=1)
     row = parts.store.one(Event, seq=lines[0].seq) if lines else None
     if row is not None and row.id == raw:
         return row
-    return waiting(parts).get(raw, (None,))[0] if raw else None
+    return waiting(parts).get(raw, (None,))[0] or late
 
 
 def event_by_id(parts: Parts, event_id: str) -> Event:
-    """The event of an id in hex. Raises Refusal(invalid_request) for one that is not in the tree (yet), unless it is an alert."""
+    """The event of an id in hex, also one that has no leaf (yet). Raises Refusal(invalid_request) where there is none."""
     event = found_by_id(parts, event_id)
     if event is None:
-        text = "There is no event of this id in the log. A new one is there within a second."
+        text = "There is no event of this id."
         raise Refusal(Code.INVALID_REQUEST, text, reason="unknown_event")
     return event
 
@@ -158,7 +162,8 @@ def index_of(parts: Parts, seq: int) -> int:
     index = place_of(parts, seq)
     if index is not None:
         return index
-    raise Refusal(Code.INVALID_REQUEST, "The event is not in the tree.", reason="not_sequenced")
+    text = "The event is not in the log's tree yet. That takes a second where a worker runs and no alarm stands: look with `idp doctor`."
+    raise Refusal(Code.INVALID_REQUEST, text, reason="not_sequenced")
 
 
 def prove(parts: Parts, event: Event, at: TreeHead | None = None, index: int | None = None) -> Proof:

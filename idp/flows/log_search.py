@@ -12,6 +12,7 @@ from idp.audit import facets
 from idp.audit.events import vocabulary
 from idp.audit.search import (
     MINUTE,
+    TEXTS,
     Bad,
     Budget,
     Given,
@@ -23,16 +24,18 @@ from idp.audit.search import (
     conditions,
     inside,
     intersect,
+    kinds,
     meets,
     window,
 )
 from idp.flows.ids import raw_id
 from idp.flows.log_reading import events_between, found_by_id, rows_of
+from idp.flows.log_unsequenced import NONE, Gap, Unsequenced, unsequenced, with_lines
 from idp.flows.sequencer import Damaged, head
 from idp.flows.traces import Trace
 from idp.parts import Parts
 from idp.ports import Op
-from idp.records import ClientRow, Event, EventFacet, EventPending
+from idp.records import ClientRow, Event, EventFacet
 
 SHOWN: Final = 50
 SHORT: Final = 8
@@ -66,12 +69,13 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Page:
     """What a search shows. ``more``: the id to go on behind, empty at the end; ``stopped``: how far back it looked when it ended early;
-    ``below``: the number that ``more`` stands for."""
+    ``below``: the number that ``more`` stands for; ``gap``: the time of which events may be missing while the log stands still."""
 
     events: list[Found]
     more: str
     stopped: int | None
     below: int | None
+    gap: Gap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +93,9 @@ def search(parts: Parts, query: Query, now: int, limit: int = SHOWN, trace: Trac
     walk = Walk(parts, query, now, trace)
     for event in walk:
         if len(events) == limit:
-            return Page(events, events[-1].id, None, events[-1].seq)
+            return Page(events, events[-1].id, None, events[-1].seq, walk.gap)
         events.append(event)
-    return Page(events, *walk.rest())
+    return Page(events, *walk.rest(), walk.gap)
 
 
 def newer(parts: Parts, query: Query, now: int, after: str, trace: Trace | None = None) -> News:
@@ -99,7 +103,7 @@ def newer(parts: Parts, query: Query, now: int, after: str, trace: Trace | None 
 
     Numbers are given before the commit, so that an event may come late: those around a young ``after`` come again, known by their ids.
     """
-    last = _row(parts, after)
+    last = found_by_id(parts, after)
     if last is None:
         return News([], newest(parts))
     late = last.at - LATE if now - last.at < 2 * LATE else now
@@ -116,7 +120,7 @@ def newest(parts: Parts) -> str:
 
 def event(parts: Parts, event_id: str) -> Found | None:
     """The event of an id in hex, also one that is not in the tree yet; None for anything else."""
-    row = _row(parts, event_id)
+    row = found_by_id(parts, event_id)
     return None if row is None else _found(row)
 
 
@@ -134,18 +138,21 @@ def several(parts: Parts, numbers: Sequence[int]) -> list[Found]:
 
 def of_kinds(parts: Parts, kinds: Sequence[str], client_id: str, most: int) -> Iterator[Found]:
     """The newest events of these kinds, of one client or (empty) of all; ``most`` of them are read. Raises Unavailable."""
-    unions = _unions(parts, kinds, [(facets.CLIENT, client_id.encode())] if client_id else [], 0)
+    only = {"client_id": client_id} if client_id else {}
+    waiting = unsequenced(parts, kind=Op("in", tuple(kinds)), **only)
+    unions = _unions(parts, kinds, [(facets.CLIENT, client_id.encode())] if client_id else [], 0, waiting)
     with suppress(Spent):
-        for chunk in _chunks(islice(intersect(unions, head(parts).last_seq), most), CHUNK):
+        for chunk in _chunks(islice(intersect(unions, _highest(parts, waiting)), most), CHUNK):
             yield from several(parts, chunk)
 
 
 def events_about(parts: Parts, person: bytes, kinds: Sequence[str], above: int) -> Iterator[Event]:
     """The events of these kinds about a person (pseudonym) behind the number ``above``, the oldest first. All of them, however many reads it takes:
     the lines of the kinds meet the person's, so that what else they did is leapt over. Raises Unavailable."""
-    found, top = list[int](), head(parts).last_seq
+    waiting = unsequenced(parts, actor=person, kind=Op("in", tuple(kinds)))
+    found, top = list[int](), _highest(parts, waiting)
     while top > above:
-        unions = _unions(parts, kinds, [(facets.PERSON, person)], above + 1)
+        unions = _unions(parts, kinds, [(facets.PERSON, person)], above + 1, waiting)
         try:
             for number in intersect(unions, top):
                 found.append(number)
@@ -186,8 +193,9 @@ def jump(parts: Parts, typed: str) -> tuple[str, str] | None:
         tries += [(facets.SESSION, lower.encode(), "session", lower), (facets.GRANT, lower.encode(), "grant", lower)]
     tries += [(facets.REFERENCE, upper.encode(), "reference", upper), (facets.CLIENT, word.encode(), "client", word)]
     tries += [(facets.ITEM, word.encode(), "item", word)]
+    own = unsequenced(parts).lines()
     for facet, value, name, shown in tries:
-        if parts.store.find(EventFacet, {"facet": facet, "value": value}, limit=1):
+        if (facet, value) in own or parts.store.find(EventFacet, {"facet": facet, "value": value}, limit=1):
             return name, shown
     person = _begins(parts, lower) if len(lower) == SHORT and not set(lower) - set("0123456789abcdef") else None
     return ("person", person) if person else None
@@ -212,19 +220,22 @@ class Walk:
         self._parts, self._query, self._inside = parts, query, inside(query)
         self._since, self._until = window(query, now)
         clients = _clients_of(parts, query.department) if query.department else None
+        waiting = _waiting(parts, query)
+        self.gap = waiting.gap
         lines = conditions(query, tuple(vocabulary()), clients)
         self._top, self._floor = _top(parts, query, self._until), first_at(parts, self._since - SKEW)
-        budget = Budget()
+        budget, read = Budget(), _reader(parts, waiting)
         self._unions: list[Union | Given] = [
-            Union([Line(_reader(parts), budget, facet, value, self._floor) for facet, value in lines_of])
-            for lines_of in lines
+            Union([Line(read, budget, facet, value, self._floor) for facet, value in lines_of]) for lines_of in lines
         ]
         if query.address:
             if trace is None:
                 raise Bad({"address": "gone"})
             newest = parts.store.find(Event, {"seq": Op("<=", self._top)}, order=("-seq",), limit=1)
             until = min(self._until, newest[0].at + SKEW) if newest else 0
-            self._unions.append(trace.lines(parts, self._since, until))
+            self._unions.append(
+                trace.lines(parts, self._since, until, {row.id: seq for seq, row in waiting.rows.items()})
+            )
         self._stopped: int | None = None
 
     def __iter__(self) -> Iterator[Found]:
@@ -262,17 +273,39 @@ class Walk:
             top = rows[-1].seq - 1
 
 
-def _unions(parts: Parts, kinds: Sequence[str], other: Sequence[tuple[str, bytes]], floor: int) -> list[Union]:
+def _waiting(parts: Parts, query: Query) -> Unsequenced:
+    """What has no line of the index and may meet a query that asks the index."""
+    chosen = kinds(query, tuple(vocabulary()))
+    columns = {
+        "actor": bytes.fromhex(query.person) or None,
+        "client_id": query.client or None,
+        "kind": None if chosen is None else Op("in", chosen),
+    }
+    only = {name: value for name, value in columns.items() if value is not None}
+    indexed = only or query.address or any(getattr(query, name) for name in TEXTS)
+    return unsequenced(parts, **only) if indexed and chosen != () else NONE
+
+
+def _highest(parts: Parts, waiting: Unsequenced) -> int:
+    return max(head(parts).last_seq, *waiting.rows, 0)
+
+
+def _unions(
+    parts: Parts, kinds: Sequence[str], other: Sequence[tuple[str, bytes]], floor: int, waiting: Unsequenced
+) -> list[Union]:
     """The lines of the kinds, and those of ``other`` where there are any, read on one budget."""
-    budget = Budget()
+    budget, read = Budget(), _reader(parts, waiting)
     asked = [[(facets.KIND, kind.encode()) for kind in kinds], *([other] if other else [])]
-    return [Union([Line(_reader(parts), budget, *line, floor) for line in lines]) for lines in asked]
+    return [Union([Line(read, budget, *line, floor) for line in lines]) for lines in asked]
 
 
-def _reader(parts: Parts) -> Read:
-    def read(facet: str, value: bytes, top: int, limit: int) -> list[int]:
+def _reader(parts: Parts, waiting: Unsequenced) -> Read:
+    own = waiting.lines()
+
+    def read(facet: str, value: bytes, top: int, limit: int) -> Sequence[int]:
         where = {"facet": facet, "value": value, "seq": Op("<=", top)}
-        return [line.seq for line in parts.store.find(EventFacet, where, order=("-seq",), limit=limit)]
+        numbers = [line.seq for line in parts.store.find(EventFacet, where, order=("-seq",), limit=limit)]
+        return with_lines(numbers, own.get((facet, value), ()), top, limit)
 
     return read
 
@@ -284,7 +317,7 @@ def _top(parts: Parts, query: Query, until: int) -> int:
     if query.until is not None:
         top = min(top, first_at(parts, until + SKEW) - 1)
     if query.before:
-        row = _row(parts, query.before)
+        row = found_by_id(parts, query.before)
         if row is None:
             raise Bad({"before": "unknown"})
         top = min(top, row.seq - 1)
@@ -305,18 +338,6 @@ def first_at(parts: Parts, at: int) -> int:
         else:
             low = found[0].seq + 1
     return low
-
-
-def _row(parts: Parts, event_id: str) -> Event | None:
-    """The event of an id in hex: by the index, or among the newest, which a search shows before they have their line of it."""
-    row, raw = found_by_id(parts, event_id), raw_id(event_id)
-    if row is not None or not raw:
-        return row
-    last = head(parts).last_seq
-    waiting = parts.store.find(EventPending, order=("seq",), limit=1)
-    floor = min([last + 1, *(line.seq for line in waiting)])
-    found = parts.store.find(Event, {"id": raw, "seq": Op(">=", floor)}, limit=1)
-    return found[0] if found else found_by_id(parts, event_id)  # it may have got its line meanwhile
 
 
 def _clients_of(parts: Parts, department: str) -> list[str]:

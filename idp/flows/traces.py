@@ -4,6 +4,7 @@ The handle lives for an hour, opens for the member of staff who made it, and is 
 for is sealed under their key.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -36,8 +37,9 @@ class Trace(msgspec.Struct, frozen=True):
     text: str = ""
     event: str = ""
 
-    def lines(self, parts: Parts, since: int, until: int) -> Given:
-        """The numbers of its newest events in ``since`` ≤ at < ``until`` (microseconds). Raises Unavailable."""
+    def lines(self, parts: Parts, since: int, until: int, waiting: Mapping[bytes, int]) -> Given:
+        """The numbers of its newest events in ``since`` ≤ at < ``until`` (microseconds). ``waiting``: numbers by id of those without a leaf. Raises
+        Unavailable."""
         rows: list[EventAddress] = []
         for month in addresses.months(max(since, addresses.oldest(parts, until)), until):
             marks = self._marks(parts, month)
@@ -49,7 +51,7 @@ class Trace(msgspec.Struct, frozen=True):
         whole = len(rows) < MOST
         if not whole and rows[0].at > rows[-1].at + MINUTE:  # the order of times is not quite that of numbers
             rows = [row for row in rows if row.at > rows[-1].at + MINUTE]
-        return Given(_numbers(parts, [row.event_id for row in rows]), whole=whole)
+        return Given(_numbers(parts, [row.event_id for row in rows], waiting), whole=whole)
 
     def _marks(self, parts: Parts, month: int) -> tuple[bytes, ...]:
         if self.event:
@@ -109,10 +111,10 @@ def _kept(parts: Parts, caller: Caller, staff: Person, trace: Trace, fact: Addre
     return handle
 
 
-def _numbers(parts: Parts, ids: list[bytes]) -> list[int]:
-    """The numbers of events in the log, descending; one that has no leaf yet is not in it."""
-    numbers: list[int] = []
+def _numbers(parts: Parts, ids: list[bytes], waiting: Mapping[bytes, int]) -> list[int]:
+    """The numbers of events, descending: by the index, or of those that have no line of it yet."""
+    numbers = {waiting[name] for name in ids if name in waiting}
     for at in range(0, len(ids), AT_ONCE):
         where = {"facet": ID, "value": Op("in", tuple(ids[at : at + AT_ONCE]))}
-        numbers += [line.seq for line in parts.store.find(EventFacet, where, limit=AT_ONCE)]
+        numbers |= {line.seq for line in parts.store.find(EventFacet, where, limit=AT_ONCE)}
     return sorted(numbers, reverse=True)

@@ -373,7 +373,9 @@ TOLD_HEADS: tuple[LazyString, ...] = (
     _("What"),
     _("Why"),
     _("By which way"),
+    _("In the log"),
 )
+IN_LOG: dict[bool, LazyString] = {True: _("Yes"), False: _("Not yet in the log")}
 
 OBJECTION_KINDS: dict[str, LazyString] = {
     "not_me": _("This was not me"),

@@ -9,6 +9,7 @@ from flask_babel import force_locale
 from markupsafe import Markup
 
 from idp.audit.kinds import group_of, outcome_of
+from idp.flows import log_unsequenced
 from idp.flows.log_search import Found
 from idp.flows.purposes import purposes
 from idp.parts import Parts
@@ -35,10 +36,10 @@ INSTANTS: Final = ("until", "due", "told_from", "since")
 NUMBERS: Final = (*INSTANTS, "within")
 
 
-def row(parts: Parts, event: Found, lang: str) -> dict[str, Any]:
-    """One event for a template."""
+def row(parts: Parts, event: Found, lang: str, *, waits: bool = False, altered: bool = False) -> dict[str, Any]:
+    """One event for a template. ``waits``: it has no leaf yet; ``altered``: it is not as it was written."""
     with force_locale(locale_name(lang)):
-        return _row(parts, event, lang)
+        return {**_row(parts, event, lang), "waits": waits, "altered": altered}
 
 
 def _row(parts: Parts, event: Found, lang: str) -> dict[str, Any]:
@@ -68,8 +69,10 @@ def _row(parts: Parts, event: Found, lang: str) -> dict[str, Any]:
 
 
 def rows(parts: Parts, events: Sequence[Found], lang: str) -> list[dict[str, Any]]:
-    """Several events."""
-    return [row(parts, event, lang) for event in events]
+    """Several events, each with what is amiss with it."""
+    seqs = {event.seq for event in events}
+    late, altered = log_unsequenced.waits(parts, seqs), log_unsequenced.unlike_written(parts, seqs)
+    return [row(parts, event, lang, waits=event.seq in late, altered=event.seq in altered) for event in events]
 
 
 def moment_of(at: int) -> Markup:

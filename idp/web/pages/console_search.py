@@ -25,7 +25,7 @@ from idp.web.console_words import FIELDS, FORMATS, GROUPS, KINDS, OUTCOMES, WIND
 from idp.web.data_words import data_options
 from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.console_charts import chart
-from idp.web.pages.console_events import EVENTS, everything, moment_of, row, rows
+from idp.web.pages.console_events import EVENTS, everything, moment_of, rows
 from idp.web.pages.console_events import person as person_link
 from idp.web.pages.console_frame import reader, shown
 from idp.web.pages.console_questions import LOOK_UP
@@ -92,6 +92,7 @@ def events(here: Visit, person: Person, session: Session) -> Response:
         more=more,
         newest=f"{EVENTS}?{urlencode(newest)}" if query.before else None,
         stopped=moment_of(found.stopped) if found.stopped is not None else None,
+        gap=[moment_of(at) for at in found.gap or counted.gap or ()],
         export=newest,
         formats=EXPORTS,
         too_new=too_new(here.parts, found),
@@ -115,7 +116,7 @@ def event(here: Visit, person: Person, session: Session, event_id: str) -> Respo
         "console_event.html",
         "events",
         action=LOOK_UP,
-        event=row(here.parts, found, lang),
+        event=rows(here.parts, [found], lang)[0],
         together=together,
         traceable=traces.found(here.parts, found.id),
     )

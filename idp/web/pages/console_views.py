@@ -80,6 +80,7 @@ def overview_page(
         **questions(here.parts, lang),
         period=period,
         lines=lines,
+        gap=[moment_of(at) for at in told.gap or ()],
         log=_log(here),
         watched=watched,
         objections=console_overview.open_objections(here.parts),

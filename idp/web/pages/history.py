@@ -18,7 +18,7 @@ from idp.records import Session
 from idp.release.told import table
 from idp.web.pages.account import View, frame, own_form, own_page
 from idp.web.pages.common import current, language, problem_page, see_other
-from idp.web.pages.telling import case_view, document, heads, row, span, view
+from idp.web.pages.telling import case_view, document, heads, lacking, row, span, view
 from idp.web.pages.visit import Visit, field, show
 
 PATH = "/account/history"
@@ -76,6 +76,8 @@ def _lines(here: Visit, person: Person, session: Session) -> Response:
         values=chosen,
         filtered=bool(kept),
         first=not asked.after,
+        gap=found.gap,
+        altered=found.altered,
         more=f"{PATH}?{urlencode({**kept, 'after': found.after})}" if found.after else "",
         **frame(here, person, session, PATH) | {"own": here.path(PATH, **shown)},
     )  # fmt: skip
@@ -105,7 +107,8 @@ def _file(here: Visit, person: Person, page: flow.Page, form: str) -> Response:
         body = table(heads(lang), (row(line, lang) for line in page.lines))
         return download(body, "text/csv; charset=utf-8", "history.csv")
     lines = [document(here.parts, line, lang) for line in page.lines]
-    whole = {"issuer": here.parts.config.issuer, "lines": lines, "complete": not page.after}
+    whole = {"issuer": here.parts.config.issuer, "lines": lines, "complete": not page.after and page.gap is None}
+    whole |= lacking(page.gap, page.altered)
     return download(msgspec.json.format(msgspec.json.encode(whole), indent=1), "application/json", "history.json")
 
 

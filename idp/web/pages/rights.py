@@ -16,10 +16,10 @@ from idp.web.pages.account import frame, fresh, own_form, own_page
 from idp.web.pages.common import cookie, language, speak_to
 from idp.web.pages.history import download
 from idp.web.pages.said import whole as said_whole
-from idp.web.pages.telling import attribute_name, document, heads, in_order, row
+from idp.web.pages.telling import attribute_name, document, heads, in_order, lacking, row
 from idp.web.pages.visit import Visit, field, show, visit
 from idp.web.theme import instant_iso, instant_text, render
-from idp.web.wording import COPY_EVENTS, COPY_LOCKS, DONE, KEEPERS, OBJECTION_KINDS, OBJECTION_OUTCOMES
+from idp.web.wording import COPY_EVENTS, COPY_LOCKS, DONE, IN_LOG, KEEPERS, OBJECTION_KINDS, OBJECTION_OUTCOMES
 
 COPY, DELETE = "/account/copy", "/account/delete"
 _TIMES = ("_at", "at", "since", "due", "until")
@@ -60,7 +60,8 @@ def _copied(here: Visit, person: Person, session: Session) -> Response:
     whole = copies.take(here.parts, here.caller, person, form, lang)
     if form == "json":
         told = [document(here.parts, line, lang) for line in lines.lines]
-        made = {**_dated(whole), "history": told, "history_complete": not lines.after}
+        made = {**_dated(whole), "history": told, "history_complete": not lines.after and lines.gap is None}
+        made |= {f"history_{name}": told for name, told in lacking(lines.gap, lines.altered).items()}
         return download(msgspec.json.format(msgspec.json.encode(made), indent=1), "application/json", "my-data.json")
     body = render(
         "_copy_file.html",
@@ -73,9 +74,12 @@ def _copied(here: Visit, person: Person, session: Session) -> Response:
         told_heads=heads(lang),
         told=[[instant_text(line.told.at, lang), *row(line, lang)[1:]] for line in lines.lines],
         event_said=_event_words,
+        in_log=IN_LOG,
         objection_kinds=OBJECTION_KINDS,
         outcomes=OBJECTION_OUTCOMES,
-        complete=whole["events_complete"] and not lines.after,
+        older=bool(lines.after) or (not whole["events_complete"] and len(whole["events"]) >= copies.EVENTS),
+        gap=whole.get("events_missing"),
+        altered=whole.get("events_altered", 0),
     )
     return download(body.encode(), "text/html; charset=utf-8", "my-data.html")
 

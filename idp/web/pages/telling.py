@@ -7,6 +7,7 @@ from typing import Any
 from flask_babel import force_locale
 
 from idp.flows.history import Line
+from idp.flows.log_unsequenced import Gap
 from idp.flows.objections import opened, readings
 from idp.flows.people import Person
 from idp.parts import Parts
@@ -19,6 +20,7 @@ from idp.web.pages.common import parts_of_app, service_view
 from idp.web.theme import day_begins, instant_iso, locale_name
 from idp.web.wording import (
     CLAIMS,
+    IN_LOG,
     LASTS,
     OBJECTION_KINDS,
     OBJECTION_OUTCOMES,
@@ -84,6 +86,8 @@ def view(line: Line, lang: str) -> dict[str, Any]:
             "case": line.objection.state if line.objection else "",
             "words": line.words,
             "receipt": line.told.kind != SEEN,
+            "waits": line.waits,
+            "in_log": str(IN_LOG[not line.waits]),
         }
 
 
@@ -139,6 +143,7 @@ def row(line: Line, lang: str) -> list[str]:
         parted.join(seen["attributes"]),
         seen["why"],
         seen["way"],
+        seen["in_log"],
     ]
 
 
@@ -166,7 +171,14 @@ def document(parts: Parts, line: Line, lang: str) -> dict[str, Any]:
         "lasts": line.told.lasts or None,
         "until": instant_iso(line.told.until) if seen["until"] else None,
         "objection": seen["case"] or None,
+        **({"in_log": False} if line.waits else {}),
     }
+
+
+def lacking(gap: Gap | None, altered: int) -> dict[str, Any]:
+    """What a file says it lacks: nothing, or the time that could not be looked through, and how many entries are not as they were written."""
+    missing = {"since": instant_iso(gap[0]), "until": instant_iso(gap[1])} if gap else {}
+    return {**({"missing": missing} if missing else {}), **({"altered": altered} if altered else {})}
 
 
 def span(since: str, until: str) -> tuple[int | None, int | None, dict[str, str]]:
