@@ -195,13 +195,13 @@ def check_export(read: Read, lines: Iterable[bytes], keys: Sequence[Verifier] = 
     count, passed = check_events(head, fetch, _rows(lines), accepted)
     if count != len(wanted):
         raise Bad(wanted.start + count, "the event is left out")
-    first = proof.parse(read("first.tlog-proof").decode()) if count else None
-    if first is not None:
-        proof.verify(
-            first, bytes.fromhex(json.loads(first.extra, object_pairs_hook=_once)["entry"]), head.origin, trusted
-        )
-        if first.index != wanted.start:
-            raise Bad(wanted.start, "the events do not begin where the export says")
+    ends = (("first", wanted.start, "begin"), ("last", wanted.stop - 1, "end")) if count else ()
+    for name, index, does in ends:
+        found = proof.parse(read(f"{name}.tlog-proof").decode())
+        entry = bytes.fromhex(json.loads(found.extra, object_pairs_hook=_once)["entry"])
+        proof.verify(found, entry, head.origin, trusted)
+        if found.index != index:
+            raise Bad(index, f"the events do not {does} where the export says")
     return {
         "log": head.origin,
         "size": head.size,

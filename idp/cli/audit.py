@@ -201,12 +201,27 @@ def verify(as_json: bool) -> None:
 @click.argument("event_id", metavar="ID")
 @verb
 def prove(event_id: str, as_json: bool) -> None:
-    """Print a proof (C2SP tlog-proof) that the event ID is in the log; `idp audit list --json` shows ids."""
-    from idp.flows import log_reading
+    """Print a proof (C2SP tlog-proof) that the event ID is in the log; `idp audit list --json` shows ids.
+
+    Exit code 3: its row is not as it was written, and was accepted with `idp audit accept`; proved is the entry that the tree holds.
+    """
+    from idp.audit.siem import instant
+    from idp.flows.log_leaves import leaf_of
+    from idp.flows.log_leaves import prove as prove_leaf
+    from idp.flows.log_reading import event_by_id
 
     with opened() as parts:
-        proof = log_reading.prove(parts, log_reading.event_by_id(parts, event_id))
-        show({"index": proof.index, "proof": proof.text()}, True) if as_json else click.echo(proof.text(), nl=False)
+        leaf = leaf_of(parts, event_by_id(parts, event_id))
+        proof = prove_leaf(parts, leaf)
+        told = {"index": proof.index, "proof": proof.text()}
+        if leaf.accepted is None:
+            show(told, True) if as_json else click.echo(proof.text(), nl=False)
+            return
+        at = instant(leaf.accepted)
+        show({**told, "accepted": at}, True) if as_json else click.echo(proof.text(), nl=False)
+        text = "The row of this event is not as it was written; accepted on"
+        click.echo(f"{text} {at[:10]}. Proved is the entry that the tree holds.", err=True)
+        raise SystemExit(3)
 
 
 @audit.command()

@@ -15,7 +15,8 @@ from idp.audit.kinds import outcome_of
 from idp.audit.search import Bad, Query, pairs
 from idp.errors import Unavailable
 from idp.flows.log_export import harmless
-from idp.flows.log_reading import Pause, awaited, exported, in_tree, place_of, prove, rows_of
+from idp.flows.log_leaves import leaf_of, prove
+from idp.flows.log_reading import Pause, awaited, in_tree, place_of, rows_of
 from idp.flows.log_search import Found, Page, search
 from idp.flows.people import Caller, Person
 from idp.flows.sequencer import head
@@ -116,7 +117,8 @@ def _bytes(parts: Parts, events: Sequence[Found], form: str, at: TreeHead, speak
 def _said(parts: Parts, index: int, event: Event, form: str, at: TreeHead) -> bytes:
     if form != "proofs":
         return siem.line(form, index, event).encode()
-    return msgspec.json.encode({**exported(index, event), "proof": prove(parts, event, at, index).text()})
+    leaf = leaf_of(parts, event, index)
+    return msgspec.json.encode({**leaf.document(), "proof": prove(parts, leaf, at).text()})
 
 
 def _row(event: Found, words: Words) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import csv
 import io
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import IO, Any
@@ -15,12 +15,13 @@ from idp.audit.events import ExportMade, record
 from idp.audit.siem import instant
 from idp.audit.tiles import WIDTH, Tile
 from idp.errors import Code, Refusal, Unavailable
-from idp.flows.log_accepted import accepted
-from idp.flows.log_reading import TileReader, events_between, exported, place_of, prove, rows_of, seqs_of
+from idp.flows.log_accepted import Accepted, accepted
+from idp.flows.log_leaves import Leaf, leaves, prove
+from idp.flows.log_reading import TileReader, events_between, place_of, rows_of, seqs_of
 from idp.flows.sequencer import Damaged, LogSigner, head
 from idp.parts import Parts
 from idp.ports import Committed
-from idp.records import Event, TreeBundle, TreeHead
+from idp.records import TreeBundle, TreeHead
 
 VERIFIER = ("merkle", "tiles", "note", "proof", "verify")
 """Modules of ``idp.audit`` that are put into an export."""
@@ -42,7 +43,8 @@ README = b"""An extract of an audit log.
     python3 verify.py [--key VKEY ...]     checks it; needs Python 3.11 and the package cryptography (48 or newer) alone
 
 events.jsonl        one event a line: index in the log, head exactly as hashed, salt, digests of personal fields, entry
-                    (exit code 3: whole but for events that the provider accepted although they are not as written; each is named)
+                    (exit code 3: whole but for events that the provider accepted although they are not as written; each is named, has a member
+                    "accepted" with the time, and stands with the entry that the tree holds; "gone": nothing else of it was left)
 checkpoint          the tree head as signed (C2SP signed-note, tlog-checkpoint)
 keys                verifier keys of the log: compare them with those that you got from the provider on another way
 tile/               the hashes that lead from the events to the signed root (C2SP tlog-tiles)
@@ -50,7 +52,7 @@ tile/               the hashes that lead from the events to the signed root (C2S
 idp/audit/          the verifier's source; an auditor had better use an own copy
 """
 STAMP = (1980, 1, 1, 0, 0, 0)
-COLUMNS = ("index", "at", "time", "kind", "person", "actor", "client_id", "reference", "details", "entry")
+COLUMNS = ("index", "at", "time", "kind", "person", "actor", "client_id", "reference", "details", "entry", "accepted")
 Progress = Callable[[int, int], object]
 
 
@@ -80,7 +82,7 @@ def index_at(parts: Parts, at: int) -> int:
         middle = (low + high) // 2
         low, high = (middle + 1, high) if _began(parts, middle) < at else (low, middle)
     start = max(low - 1, 0) * WIDTH
-    return next((index for index, event in events_between(parts, start, size) if event.at >= at), size)
+    return next((index for index, event in events_between(parts, start, size, gaps=True) if event.at >= at), size)
 
 
 def write(parts: Parts, signer: LogSigner, what: Extract, out: IO[bytes], *, sheet: bool, progress: Progress) -> int:
@@ -90,28 +92,33 @@ def write(parts: Parts, signer: LogSigner, what: Extract, out: IO[bytes], *, she
     done = parts.store.commit([record(fact, at=parts.clock(), entropy=parts.entropy)])
     if not isinstance(done, Committed):
         raise Unavailable("database")
+    known = accepted(parts)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        _front(archive, signer, what, _accepted(parts, what))
+        _front(archive, signer, what, _accepted(parts, what, known))
         for name, data in _tiles(parts, what):
             _put(archive, name, data)
-        first, last = (next(events_between(parts, i, i + 1))[1] for i in (what.start, what.end - 1))
-        for name, event in (("first", first), ("last", last)):
-            _put(archive, f"{name}.tlog-proof", prove(parts, event, what.head).text().encode())
+        for name, index in (("first", what.start), ("last", what.end - 1)):
+            leaf = next(leaves(parts, index, index + 1, known))
+            _put(archive, f"{name}.tlog-proof", prove(parts, leaf, what.head).text().encode())
         with archive.open(_named("events.jsonl"), "w", force_zip64=True) as lines:
-            for index, event in events_between(parts, what.start, what.end):
-                lines.write(msgspec.json.encode(exported(index, event)) + b"\n")
-                progress(index + 1 - what.start, count)
+            for leaf in leaves(parts, what.start, what.end, known):
+                lines.write(msgspec.json.encode(leaf.document()) + b"\n")
+                progress(leaf.index + 1 - what.start, count)
         if sheet:
             with archive.open(_named("events.csv"), "w", force_zip64=True) as raw:
-                _sheet(parts, what, raw)
+                _sheet(leaves(parts, what.start, what.end, known), raw)
     return count
 
 
-def _accepted(parts: Parts, what: Extract) -> list[dict[str, object]]:
+def _accepted(parts: Parts, what: Extract, known: Accepted) -> list[dict[str, object]]:
     """Rows of the range that are not as they were written and were accepted."""
-    known = accepted(parts)
-    places = [*known.amiss.items(), *((place_of(parts, seq), at) for seq, at in known.let_in.items())]
-    return [{"index": i, "at": instant(at)} for i, at in places if i is not None and what.start <= i < what.end]
+    places = {*known.amiss, *(place_of(parts, seq) for seq in known.let_in)}
+    found = (
+        leaf
+        for i in sorted(i for i in places if i is not None and what.start <= i < what.end)
+        for leaf in leaves(parts, i, i + 1, known)
+    )
+    return [{"index": leaf.index, "at": instant(leaf.accepted)} for leaf in found if leaf.accepted is not None]
 
 
 def _front(archive: zipfile.ZipFile, signer: LogSigner, what: Extract, spoilt: list[dict[str, object]]) -> None:
@@ -148,22 +155,30 @@ def _tiles(parts: Parts, what: Extract) -> Iterator[tuple[str, bytes]]:
         level += 1
 
 
-def _sheet(parts: Parts, what: Extract, raw: IO[bytes]) -> None:
+def _sheet(listed: Iterable[Leaf], raw: IO[bytes]) -> None:
     text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="", write_through=True)
     table = csv.writer(text)
     table.writerow(COLUMNS)
-    for index, event in events_between(parts, what.start, what.end):
-        table.writerow([harmless(cell) for cell in cells(index, event)])
+    for leaf in listed:
+        table.writerow([harmless(cell) for cell in cells(leaf)])
     text.detach()
 
 
-def cells(index: int, event: Event) -> list[str]:
-    """An event as a row of ``COLUMNS``: ``at`` in microseconds since 1970 UTC as the head has it, ``time`` the same in ISO 8601."""
-    head_: dict[str, Any] = msgspec.json.decode(event.head)
+def cells(leaf: Leaf) -> list[str]:
+    """A leaf as a row of ``COLUMNS``: ``at`` in microseconds since 1970 UTC as the head has it, ``time`` the same in ISO 8601, ``accepted`` when an
+    operator accepted that it is not as it was written; what can't be read of it is empty."""
+    end = [leaf.entry.hex(), instant(leaf.accepted) if leaf.accepted is not None else ""]
+    event = leaf.row
+    if event is None:
+        return [str(leaf.index), *[""] * (len(COLUMNS) - 3), *end]
+    try:
+        head_ = msgspec.json.decode(event.head, type=dict[str, Any])
+    except (ValueError, TypeError):  # spoilt by hand
+        head_ = {}
     known = {"v", "id", "at", "kind", "person", "actor", "client_id", "reference"}
     rest = " ".join(f"{k}={v}" for k, v in head_.items() if k not in known and v not in (None, ""))
     named = [str(head_.get(name) or "") for name in ("person", "actor", "client_id", "reference")]
-    return [str(index), str(event.at), instant(event.at), event.kind, *named, rest, event.entry.hex()]
+    return [str(leaf.index), str(event.at), instant(event.at), event.kind, *named, rest, *end]
 
 
 def harmless(cell: str) -> str:
@@ -178,10 +193,11 @@ def harmless(cell: str) -> str:
 def _began(parts: Parts, n: int) -> int:
     """When the first event of a bundle was. Raises Damaged."""
     bundle = parts.store.one(TreeBundle, n=n)
-    rows = rows_of(parts, seqs_of(bundle)[:1]) if bundle is not None else {}
+    numbers = seqs_of(bundle) if bundle is not None else ()
+    rows = rows_of(parts, numbers[:1]) or rows_of(parts, numbers)  # the first may be gone, and accepted
     if not rows:
         raise Damaged
-    return next(iter(rows.values())).at
+    return rows[next(seq for seq in numbers if seq in rows)].at
 
 
 def _put(archive: zipfile.ZipFile, name: str, data: bytes) -> None:

@@ -176,11 +176,20 @@ def prove(parts: Parts, event: Event, at: TreeHead | None = None, index: int | N
     try:
         if entry_of(row_of(event)) != event.entry:
             raise Damaged
-        hashes = merkle.inclusion(index, now.size, tiles.spans(TileReader(parts)))
-        merkle.verify_inclusion(merkle.leaf_hash(event.entry), index, now.size, hashes, now.root)
+        extra = msgspec.json.encode(exported(index, event))
+    except (ValueError, TypeError, AttributeError):  # spoilt by hand
+        raise Damaged from None
+    return proof_of(parts, index, event.entry, now, extra)
+
+
+def proof_of(parts: Parts, index: int, entry: bytes, at: TreeHead, extra: bytes) -> Proof:
+    """A proof that ``entry`` is the leaf ``index`` of the tree ``at``. Raises Damaged."""
+    try:
+        hashes = merkle.inclusion(index, at.size, tiles.spans(TileReader(parts)))
+        merkle.verify_inclusion(merkle.leaf_hash(entry), index, at.size, hashes, at.root)
     except (KeyError, ValueError):
         raise Damaged from None
-    return Proof(index, tuple(hashes), now.note.decode(), msgspec.json.encode(exported(index, event)))
+    return Proof(index, tuple(hashes), at.note.decode(), extra)
 
 
 def exported(index: int, event: Event) -> dict[str, object]:

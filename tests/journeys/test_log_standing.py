@@ -110,7 +110,7 @@ def test_a_copy_holds_what_waits(any_house: House) -> None:
 
 @pytest.mark.attack("A155")
 def test_a_row_that_is_not_as_it_was_written_is_no_line_and_is_counted(any_house: House) -> None:
-    """Neither a forgery about somebody nor a head that nobody can read passes for what the house wrote, or fails the page"""
+    """Neither a forgery about somebody nor a head that nobody can read passes for what the house wrote, or fails the page (ASVS 16.4.2)"""
     house = any_house
     _, person, _, token = released(house)
     house.userinfo(token)
