@@ -1,16 +1,14 @@
 """``idp audit``: read, check, prove and export the log."""
 
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from idp.cli.common import fail, iso, opened, show, verb
+from idp.cli.common import fail, iso, opened, progress_bar, show, verb
 from idp.errors import Code, Refusal
 from idp.parts import Parts
 from idp.ports import Op
@@ -131,7 +129,7 @@ def export(out: str, start: str | None, end: str | None, sheet: bool, as_json: b
         _wait(parts)
         what = extract(parts, _index(parts, start), _index(parts, end))
         handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file, _bar(what.end - what.start, "exporting", as_json) as progress:
+        with os.fdopen(handle, "wb") as file, progress_bar(what.end - what.start, "exporting", as_json) as progress:
             count = write(parts, signer, what, file, sheet=sheet, progress=progress)
         show({"events": count, "from": what.start, "to": what.end, "file": out}, as_json)
 
@@ -152,8 +150,11 @@ def _lines(parts: Parts, out: Any, as_json: bool) -> None:
 
     count = parts.store.count(Event)
     parts.store.commit([record(ExportMade(events=count), at=parts.clock(), entropy=parts.entropy)])
-    for event, _ in zip(_all(parts), range(count), strict=False):
-        out.write(msgspec.json.encode(_exported(event)) + b"\n")
+    with progress_bar(count, "exporting", as_json) as progress:
+        for event, done in zip(_all(parts), range(1, count + 1), strict=False):
+            out.write(msgspec.json.encode(_exported(event)) + b"\n")
+            if done % PAGE == 0 or done == count:
+                progress(done, count)
     out.flush()
     click.echo(msgspec.json.encode({"events": count}) if as_json else f"{count} events exported", err=True)
 
@@ -175,7 +176,7 @@ def verify(as_json: bool) -> None:
     with opened() as parts:
         signer = log_signer(parts)
         try:
-            with _bar(head(parts).size, "verifying", as_json) as progress:
+            with progress_bar(head(parts).size, "verifying", as_json) as progress:
                 whole = check(parts, signer, progress, remembered(parts, signer))
         except Bad as bad:
             since = held_against(bad, accepted(parts))
@@ -294,7 +295,8 @@ def accept(reason: str, yes: bool, as_json: bool) -> None:
             now = head(parts)
             had = log_memory.had(parts)
             gone = log_memory.lost(parts, reason)
-            wrong = log_memory.wrong(parts, log_signer(parts)).told()
+            with progress_bar(now.size, "reading", as_json) as progress:
+                wrong = log_memory.wrong(parts, log_signer(parts), progress).told()
             show(
                 {"had": had, "has": now.size, "accepted": False, **wrong, **(would_end(parts) if gone else {})}, as_json
             )
@@ -308,7 +310,9 @@ def accept(reason: str, yes: bool, as_json: bool) -> None:
                 click.echo("All of these end when you say --yes, as after `idp restore`: everybody signs in again.")
             return
         try:
-            show(log_memory.accept(parts, log_signer(parts), reason), as_json)
+            with progress_bar(head(parts).size, "reading", as_json) as progress:
+                done = log_memory.accept(parts, log_signer(parts), reason, progress)
+            show(done, as_json)
         except Bad as bad:
             fail(
                 f"the stored tree does not carry its own head ({bad}): bring back a copy of the database first (`idp restore`)"
@@ -330,7 +334,7 @@ def purge(dry_run: bool, yes: bool, as_json: bool) -> None:
 
     if dry_run == yes:
         raise click.UsageError("say --dry-run or --yes")
-    with opened() as parts, _bar(parts.store.count(Event), "reading", as_json) as progress:
+    with opened() as parts, progress_bar(parts.store.count(Event), "reading", as_json) as progress:
         counts = (plan if dry_run else destroy)(parts, lambda done: progress(done, 0))
         months = [f"{group} {month}" for group, month in (months_over if dry_run else end_months)(parts)]
     show(
@@ -387,16 +391,6 @@ def _at(text: str | None) -> int | None:
         raise click.UsageError(f"{text} is not a time like 2026-11-24T08:00:00Z") from None
     given = time_ if time_.tzinfo else time_.replace(tzinfo=UTC)
     return int(given.timestamp() * 1_000_000)
-
-
-@contextmanager
-def _bar(length: int, label: str, quiet: bool) -> Iterator[Callable[[int, int], object]]:
-    """A progress bar on standard error."""
-    if quiet:
-        yield lambda *_: None
-        return
-    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
-        yield lambda done, _: bar.update(done - bar.pos)
 
 
 def _all(parts: Parts) -> Iterator[Event]:

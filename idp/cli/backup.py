@@ -90,8 +90,8 @@ def restore(folder: Path, verify: bool, keep_keyring: bool, accept_unreadable: b
 
     config = configuration()
     report = (
-        verify_copy(config, copies[-1], ring)
+        verify_copy(config, copies[-1], ring, quiet=as_json)
         if verify
-        else bring_back(config, copies[-1], None if keep_keyring else ring, accepted=accept_unreadable)
+        else bring_back(config, copies[-1], None if keep_keyring else ring, accepted=accept_unreadable, quiet=as_json)
     )
     show(report, as_json)

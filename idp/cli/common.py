@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 refused or not possible (the text says why), 2 wrong usage
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -67,6 +67,21 @@ def opened() -> Any:
         yield parts
     finally:
         close_parts(parts)
+
+
+@contextmanager
+def progress_bar(length: int, label: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """``progress(done, of)`` moves a bar on standard error, where that is a terminal; ``of`` 0: ``length`` was right. Nothing where ``quiet``."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+
+        def progress(done: int, of: int) -> None:
+            bar.length = of or bar.length
+            bar.update(done - bar.pos)
+
+        yield progress
 
 
 def no_core_dumps(*, for_good: bool = True) -> None:

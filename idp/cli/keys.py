@@ -1,13 +1,12 @@
 """``idp keys``: signing keys, their rotation, and the root key's escrow."""
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from idp.cli.common import iso, opened, show, verb
+from idp.cli.common import iso, opened, progress_bar, show, verb
 from idp.parts import Parts
 from idp.records import SigningKey
 
@@ -102,12 +101,7 @@ def rewrap(destroy_old: bool, drop_unreadable: bool, as_json: bool) -> None:
     from idp.flows.rewrap import rewrap as carry_out
     from keys.backends import open_root
 
-    with opened() as parts, click.progressbar(length=1, label="Wrapping keys", file=sys.stderr) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
+    with opened() as parts, progress_bar(1, "Wrapping keys", as_json) as progress:
         root = open_root(parts.config.keys_url)
         done = carry_out(parts, root, progress, destroy_old=destroy_old, drop_unreadable=drop_unreadable)
     show(

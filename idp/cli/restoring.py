@@ -24,13 +24,14 @@ from idp.app import (
 )
 from idp.audit.fitting import fits
 from idp.audit.verify import Bad
+from idp.cli.common import progress_bar
 from idp.config import Config
 from idp.flows import log_accepted
 from idp.flows.keyless import MEANING, People, people
 from idp.flows.log_accepted import Spoilt, words
 from idp.flows.log_memory import check
 from idp.flows.log_reading import place_of
-from idp.flows.log_verify import FIRST
+from idp.flows.log_verify import FIRST, Progress
 from idp.flows.restored import end_again_all
 from idp.flows.sequencer import log_signer, named
 from idp.parts import Parts
@@ -41,8 +42,9 @@ PAGE = 1000
 EMPTY = "Give an empty one: rename it (ALTER DATABASE … RENAME TO …) or drop it (DROP DATABASE), then CREATE DATABASE with the same owner"
 
 
-def verify_copy(config: Config, main: Path, ring: Path) -> dict[str, Any]:
-    """Open a throw-away copy with the present root key and read everything that can be checked. Raises ClickException."""
+def verify_copy(config: Config, main: Path, ring: Path, *, quiet: bool = True) -> dict[str, Any]:
+    """Open a throw-away copy with the present root key and read everything that can be checked, with a bar unless ``quiet``. Raises
+    ClickException."""
     if config.database_url.startswith("postgresql"):
         if _listed(ring) < _listed(main):
             raise click.ClickException(
@@ -65,24 +67,26 @@ def verify_copy(config: Config, main: Path, ring: Path) -> dict[str, Any]:
         )
         parts = open_parts(trial)
         try:
-            return {"copy": main.name, **_read_all(parts)}
+            return {"copy": main.name, **_read_all(parts, quiet)}
         finally:
             close_parts(parts)
 
 
-def bring_back(config: Config, main: Path, ring: Path | None, *, accepted: bool = False) -> dict[str, Any]:
+def bring_back(
+    config: Config, main: Path, ring: Path | None, *, accepted: bool = False, quiet: bool = True
+) -> dict[str, Any]:
     """Restore both stores, check them, end every session and grant, forget again whom the keyring forgot. ``ring`` None: the keyring stays as it is,
-    and the main database alone comes back beside it. ``accepted``: although people in it have no key that opens.
+    and the main database alone comes back beside it. ``accepted``: although people in it have no key that opens; ``quiet``: without a bar.
 
     Raises ClickException when a store is not empty, before anything is written; whatever fails later leaves the stores as they were.
     SQLite's files get their names last, PostgreSQL's databases are marked until the end, the keyring's before the main one's, so that nobody can
     serve a copy in which nothing was ended. What a restore that was killed left is taken away first.
     """
     with alone_with(config.database_url):
-        return _bring_back(config, main, ring, accepted)
+        return _bring_back(config, main, ring, accepted, quiet)
 
 
-def _bring_back(config: Config, main: Path, ring: Path | None, accepted: bool) -> dict[str, Any]:
+def _bring_back(config: Config, main: Path, ring: Path | None, accepted: bool, quiet: bool) -> dict[str, Any]:
     copies = ({} if ring is None else {config.keyring_url: ring}) | {config.database_url: main}
     _refuse_occupied(config, list(copies))
     put = {url: _aside(url) for url in copies}
@@ -98,7 +102,7 @@ def _bring_back(config: Config, main: Path, ring: Path | None, accepted: bool) -
             begin_restore(put[url])
         for url, copy in copies.items():
             _put(put[url], copy)
-        report = _finished(aside, accepted)
+        report = _finished(aside, accepted, quiet)
         for url in copies:
             _name(put[url], url)
             mine.append(url)
@@ -108,10 +112,10 @@ def _bring_back(config: Config, main: Path, ring: Path | None, accepted: bool) -
     return {"copy": main.name, "keyring": "kept as it was" if ring is None else ring.name, **report}
 
 
-def _finished(config: Config, accepted: bool) -> dict[str, Any]:
+def _finished(config: Config, accepted: bool, quiet: bool) -> dict[str, Any]:
     parts = open_parts(config, restoring=True)
     try:
-        return {**_read_all(parts, accepted), **end_again_all(parts), "log": _log(parts)}
+        return {**_read_all(parts, quiet, accepted), **end_again_all(parts), "log": _log(parts)}
     finally:
         close_parts(parts)
 
@@ -192,15 +196,16 @@ def _listed(copy: Path) -> str:
     return made.partition("created at")[2].strip()
 
 
-def _read_all(parts: Parts, accepted: bool = False) -> dict[str, Any]:
-    events, passed = _check_events(parts)
+def _read_all(parts: Parts, quiet: bool, accepted: bool = False) -> dict[str, Any]:
+    with progress_bar(parts.store.count(Event), "reading", quiet) as progress:
+        events, passed = _check_events(parts, progress)
     found = _check_people(parts, accepted)
     counts = {"events": events, "accounts": found.readable, "unreadable": found.unreadable}
     whole = True if not passed else words(passed, len(passed)).removeprefix("whole ")
     return {**counts, "algorithms": list(parts.keys.algorithms), "whole": whole}
 
 
-def _check_events(parts: Parts) -> tuple[int, list[Spoilt]]:
+def _check_events(parts: Parts, progress: Progress) -> tuple[int, list[Spoilt]]:
     """Every entry and its columns are compared; how many events, and which of them do not fit but were accepted, as the log itself says."""
     count, after, known, passed = 0, FIRST, log_accepted.accepted(parts), list[Spoilt]()
     while rows := parts.store.find(Event, {"seq": Op(">", after)}, order=("seq",), limit=PAGE):
@@ -216,6 +221,7 @@ def _check_events(parts: Parts) -> tuple[int, list[Spoilt]]:
                 )
             passed.append(Spoilt(index, row.seq, at))
         count, after = count + len(rows), rows[-1].seq
+        progress(count, 0)
     return count, passed
 
 

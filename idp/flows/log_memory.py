@@ -20,7 +20,7 @@ from idp.caches import Generations
 from idp.errors import Unavailable
 from idp.flows.log_accepted import MOST, Spared, accepted
 from idp.flows.log_reading import TileReader, leaves_of, rows_of, seqs_of
-from idp.flows.log_verify import check_rows, check_signature, verify
+from idp.flows.log_verify import Progress, check_rows, check_signature, verify
 from idp.flows.log_waiting import ALARM, ALARM_RULE, raising, waiting
 from idp.flows.restored import end_again_all
 from idp.flows.sequencer import ACCEPTED, LOG, LogSigner, head
@@ -115,8 +115,9 @@ def sound_alarm(parts: Parts, bad: Bad) -> bool:
     return isinstance(done, Committed)
 
 
-def accept(parts: Parts, signer: LogSigner, reason: str) -> dict[str, object]:
-    """Go on with the log as it is stored: an event says what it had and has, then the memory is set anew and the alarm ends.
+def accept(parts: Parts, signer: LogSigner, reason: str, progress: Progress = lambda *_: None) -> dict[str, object]:
+    """Go on with the log as it is stored: an event says what it had and has, then the memory is set anew and the alarm ends. ``progress`` of reading
+    the whole log.
 
     Before, all that a lost revocation may have brought back to life is ended as after a restore (:func:`lost`); the answer counts it.
     Raises Bad when the stored tree does not even carry its own head; ConfigError, Unavailable.
@@ -124,7 +125,7 @@ def accept(parts: Parts, signer: LogSigner, reason: str) -> dict[str, object]:
     _own_head(parts, signer)
     ended = end_again_all(parts) if lost(parts, reason) else {}
     now, had = _own_head(parts, signer), _unchecked(_read(parts))
-    amiss = wrong(parts, signer)
+    amiss = wrong(parts, signer, progress)
     fact = LogAccepted(
         reason=reason,
         had=had.size,
@@ -165,12 +166,12 @@ class Wrong:
         return {name: value for name, value in found.items() if value}
 
 
-def wrong(parts: Parts, signer: LogSigner) -> Wrong:
+def wrong(parts: Parts, signer: LogSigner, progress: Progress = lambda *_: None) -> Wrong:
     """Read the whole log for what an acceptance takes in; the first ``MOST`` rows of it, the rest is an alarm again. Raises Unavailable."""
     known = accepted(parts)
     spared, what = Spared(known, every=True), ""
     try:
-        verify(parts, signer, spared=spared)
+        verify(parts, signer, progress, spared=spared)
     except Bad as bad:
         what = str(bad)
     fresh = [row for row in spared.spoilt() if known.when(row.index, row.seq) is None][:MOST]

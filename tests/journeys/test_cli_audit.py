@@ -234,3 +234,45 @@ def test_a_forged_row_that_was_accepted_is_told_alike_and_a_copy_of_it_comes_bac
     for name in ("main.db", "main.db-wal", "main.db-shm", "keyring.db", "keyring.db-wal", "keyring.db-shm"):
         (tmp_path / name).unlink(missing_ok=True)
     assert idp.ask("restore", str(tmp_path / "copies"))["whole"] == trial["whole"]
+
+
+def on_a_terminal(idp, *arguments):
+    """What the verb writes to standard error where that is a terminal."""
+    import os
+    import pty
+    import subprocess
+    import sys
+
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "idp.cli", *arguments]
+    env = {**os.environ, **idp.env, "TERM": "xterm", "COLUMNS": "80"}
+    subprocess.run(command, env=env, stdout=subprocess.DEVNULL, stderr=theirs, check=False)
+    os.write(theirs, b"\n<end>")
+    said = b""
+    while not said.endswith(b"<end>"):
+        said += os.read(ours, 4096)
+    os.close(ours)
+    os.close(theirs)
+    return said.decode()
+
+
+@pytest.mark.parametrize(
+    ("verb", "label"),
+    [
+        (("audit", "verify"), "verifying"),
+        (("audit", "accept", "--reason", "other"), "reading"),
+        (("audit", "accept", "--reason", "other", "--yes"), "reading"),
+        (("audit", "export", "--out", "/dev/null"), "exporting"),
+        (("restore", "{copies}", "--verify"), "reading"),
+    ],
+    ids=["verify", "accept", "accept-yes", "export", "restore"],
+)
+def test_who_reads_the_whole_log_shows_it_on_a_terminal_alone(idp, tmp_path, verb, label):
+    """Nothing on a pipe, nothing with --json"""
+    copies = str(tmp_path / "copies")
+    assert idp.run("backup", copies).exit_code == 0
+    command = [word.format(copies=copies) for word in verb]
+    shown = on_a_terminal(idp, *command)
+    assert label in shown and "100%" in shown
+    assert label not in on_a_terminal(idp, *command, "--json")
+    assert label not in idp.run(*command).stderr
