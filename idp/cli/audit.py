@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,14 @@ from idp.records import Event
 if TYPE_CHECKING:
     from idp.audit.search import Query
 
+MEANING = {
+    "rows_let_in": "numbers (column seq) of rows that wait for their leaf and do not fit. They would get one and stay named for ever; to be rid of "
+    "one instead, delete it by its number from the tables events and events_pending, then accept.",
+    "rows_amiss": "places (index) of events that have their leaf and were altered or are gone. They would stay named for ever; a copy of the "
+    "database (`idp restore`) is what mends them.",
+    "what": "something that no acceptance passes over: `idp audit verify` goes on saying it.",
+}
+"""What stands in the trial of an acceptance."""
 PAGE = 500
 OVERLAP = 500
 """So many numbers are looked at again."""
@@ -34,16 +43,21 @@ def audit() -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="The last so many.")
 @verb
 def list_(follow: bool, kind: str | None, client: str | None, limit: int, as_json: bool) -> None:
-    """The latest events, oldest first. Persons appear by pseudonym."""
+    """The latest events, oldest first. Persons appear by pseudonym.
+
+    An event that has no place in the signed log yet says so, and one that is not as it was written (`idp audit verify` names it).
+    """
+    from idp.cli.audit_rows import line, listed
+
     with opened() as parts:
         named = None if client is None else _client(parts, client)
         where = {k: v for k, v in (("kind", kind), ("client_id", named)) if v is not None}
         if not follow:
             rows = parts.store.find(Event, where, order=("-seq",), limit=limit)
-            show([_row(e, as_json) for e in rows[::-1]], as_json)
+            show(listed(parts, rows[::-1], as_json), as_json)
             return
         for event in _followed(parts, where, limit):
-            click.echo(_line(event, as_json))
+            click.echo(line(event, as_json))
 
 
 def _followed(parts: Parts, where: dict[str, Any], limit: int) -> Iterator[Event]:
@@ -81,7 +95,8 @@ def _followed(parts: Parts, where: dict[str, Any], limit: int) -> Iterator[Event
 def search(
     since: str | None, until: str | None, before: int | None, limit: int, as_json: bool, **asked: str | None
 ) -> None:
-    """Find events, newest first; all that is given must hold. Quick however large the log is; the last second is not in it yet."""
+    """Find events, newest first; all that is given must hold. Quick however large the log is."""
+    from idp.cli.audit_rows import listed
     from idp.flows import log_search
     from idp.flows.log_reading import rows_of
 
@@ -90,7 +105,7 @@ def search(
         wanted = msgspec.structs.replace(wanted, client=_client(parts, wanted.client))
         page = log_search.search(parts, wanted, parts.clock(), limit)
         events = rows_of(parts, tuple(found.seq for found in page.events))
-    rows = [_row(events[found.seq], as_json) for found in page.events]
+        rows = listed(parts, [events[found.seq] for found in page.events if found.seq in events], as_json)
     if as_json:
         show({"events": rows, "before": page.below}, True)
         return
@@ -113,7 +128,8 @@ def export(out: str, start: str | None, end: str | None, sheet: bool, as_json: b
     """Take the log, or a part of it, away. Exporting is itself an event.
 
     FILE.zip holds events, tiles, checkpoint, proofs and a verifier: `python3 verify.py` in the unpacked folder needs Python and the package
-    cryptography alone. JSON lines hold every event: the exact head, its entry, and digests of the personal fields.
+    cryptography alone. JSON lines hold every event that is there, also one that has no leaf yet: the exact head, its entry, and digests of the
+    personal fields; what is gone only a zip can name.
     """
     if not out.endswith(".zip"):
         if start or end or sheet:
@@ -128,35 +144,66 @@ def export(out: str, start: str | None, end: str | None, sheet: bool, as_json: b
         signer = log_signer(parts)
         _wait(parts)
         what = extract(parts, _index(parts, start), _index(parts, end))
-        handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file, progress_bar(what.end - what.start, "exporting", as_json) as progress:
-            count = write(parts, signer, what, file, sheet=sheet, progress=progress)
-        show({"events": count, "from": what.start, "to": what.end, "file": out}, as_json)
+        part, amiss = Path(f"{out}.{os.getpid()}.part"), list[int]()
+        try:
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with (
+                os.fdopen(handle, "wb") as file,
+                progress_bar(what.end - what.start, "exporting", as_json) as progress,
+            ):
+                count = write(parts, signer, what, file, sheet=sheet, progress=progress, altered=amiss.append)
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+        more = {"not_as_written": amiss} if amiss else {}
+        show({"events": count, "from": what.start, "to": what.end, "file": out, **more}, as_json)
+        if amiss:
+            click.echo(
+                "not_as_written: places (index) of events that were altered and not accepted; look with `idp audit verify`.",
+                err=True,
+            )
 
 
 def _wait(parts: Parts) -> None:
     """Until the newest event is in the signed log, two seconds at most; then a word about what is not."""
     from idp.flows.log_health import lag
     from idp.flows.log_reading import WAIT_S, awaited
+    from idp.flows.log_waiting import alarm
 
     newest = parts.store.find(Event, {}, order=("-seq",), limit=1)
     if newest and not awaited(parts, newest[0].seq, time.sleep):
-        text = f"{lag(parts)} events did not come into the signed log within {WAIT_S:.0f} s and are left out; is a worker running?"
-        click.echo(text, err=True)
+        count = lag(parts)
+        left = (
+            "1 event is not in the signed log and is"
+            if count == 1
+            else f"{count} events are not in the signed log and are"
+        )
+        why = (
+            "an alarm stands, look with `idp audit verify`"
+            if alarm(parts)
+            else f"waited {WAIT_S:.0f} s for it; is a worker running?"
+        )
+        click.echo(f"{left} left out: {why}", err=True)
 
 
 def _lines(parts: Parts, out: Any, as_json: bool) -> None:
     from idp.audit.events import ExportMade, record
+    from idp.cli.audit_rows import exported
 
     count = parts.store.count(Event)
     parts.store.commit([record(ExportMade(events=count), at=parts.clock(), entropy=parts.entropy)])
+    spoilt = 0
     with progress_bar(count, "exporting", as_json) as progress:
         for event, done in zip(_all(parts), range(1, count + 1), strict=False):
-            out.write(msgspec.json.encode(_exported(event)) + b"\n")
+            told = exported(event)
+            spoilt += "as_written" in told
+            out.write(msgspec.json.encode(told) + b"\n")
             if done % PAGE == 0 or done == count:
                 progress(done, count)
     out.flush()
-    click.echo(msgspec.json.encode({"events": count}) if as_json else f"{count} events exported", err=True)
+    more = {"not_as_written": spoilt} if spoilt else {}
+    but = f", {spoilt} of them not as written (as_written: false; `idp audit verify` names them)" if spoilt else ""
+    click.echo(msgspec.json.encode({"events": count, **more}) if as_json else f"{count} events exported{but}", err=True)
 
 
 @audit.command()
@@ -169,7 +216,7 @@ def verify(as_json: bool) -> None:
     """
     from idp.audit.verify import Bad
     from idp.flows.log_accepted import accepted, held_against, words
-    from idp.flows.log_memory import ADVICE, remembered
+    from idp.flows.log_memory import advice, remembered
     from idp.flows.log_verify import verify as check
     from idp.flows.sequencer import head, log_signer
 
@@ -182,7 +229,7 @@ def verify(as_json: bool) -> None:
             since = held_against(bad, accepted(parts))
             told = {"whole": False, "index": bad.index, "what": bad.what}
             show(told if since is None else {**told, "accepted": iso(since)}, as_json)
-            click.echo(ADVICE, err=True)
+            click.echo(advice(bad), err=True)
             raise SystemExit(1) from None
         sizes = {"size": whole.size, "root": whole.root.hex(), "waiting": whole.waiting}
         if not whole.spoilt:
@@ -300,12 +347,9 @@ def accept(reason: str, yes: bool, as_json: bool) -> None:
             show(
                 {"had": had, "has": now.size, "accepted": False, **wrong, **(would_end(parts) if gone else {})}, as_json
             )
-            if wrong:
-                click.echo(
-                    "What is named would stay named for ever. To be rid of a row in rows_let_in instead, delete it by this number (column seq of "
-                    "the tables events and events_pending), then accept.",
-                    err=True,
-                )
+            for name, text in MEANING.items():
+                if name in wrong:
+                    click.echo(f"{name}: {text}", err=True)
             if gone and not as_json:
                 click.echo("All of these end when you say --yes, as after `idp restore`: everybody signs in again.")
             return
@@ -398,33 +442,3 @@ def _all(parts: Parts) -> Iterator[Event]:
     while rows := parts.store.find(Event, {"seq": Op(">", after)}, order=("seq",), limit=PAGE):
         yield from rows
         after = rows[-1].seq
-
-
-def _exported(event: Event) -> dict[str, Any]:
-    from idp.audit.entry import unpack
-
-    digests = [{"name": f.name, "digest": f.digest.hex()} for f in unpack(event.fields)] if event.fields else []
-    return {"head": event.head.decode(), "salt": event.salt.hex(), "fields": digests, "entry": event.entry.hex()}
-
-
-def _row(event: Event, as_json: bool) -> dict[str, Any]:
-    head = msgspec.json.decode(event.head)
-    if as_json:
-        return {**head, "time": iso(event.at), "entry": event.entry.hex()}
-    rest = {
-        k: v
-        for k, v in head.items()
-        if k not in ("v", "id", "at", "kind", "person", "actor", "client_id") and v not in (None, "")
-    }
-    return {
-        "time": iso(event.at),
-        "kind": event.kind,
-        "person": event.actor.hex()[:12] if event.actor else None,
-        "client": event.client_id,
-        "details": " ".join(f"{k}={v}" for k, v in rest.items()),
-    }
-
-
-def _line(event: Event, as_json: bool) -> str:
-    row = _row(event, as_json)
-    return msgspec.json.encode(row).decode() if as_json else "  ".join(str(v or "-") for v in row.values())

@@ -170,7 +170,7 @@ def _log(config: Config) -> str:
         size, waiting, kept = check(parts, log_signer(parts)).size, lag(parts), had(parts)
         but = standing(parts)
         if alarm(parts):
-            raise Wrong(f"there was an alarm: {ADVICE}")
+            raise Wrong(f"an alarm stands that nobody accepted: {ADVICE}")
     except Bad as bad:
         raise Wrong(f"{bad}; {ADVICE}") from None
     finally:

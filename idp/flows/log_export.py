@@ -85,8 +85,18 @@ def index_at(parts: Parts, at: int) -> int:
     return next((index for index, event in events_between(parts, start, size, gaps=True) if event.at >= at), size)
 
 
-def write(parts: Parts, signer: LogSigner, what: Extract, out: IO[bytes], *, sheet: bool, progress: Progress) -> int:
-    """Record the export, then write it; how many events. ``sheet``: with a CSV too. Raises Unavailable, OSError."""
+def write(
+    parts: Parts,
+    signer: LogSigner,
+    what: Extract,
+    out: IO[bytes],
+    *,
+    sheet: bool,
+    progress: Progress,
+    altered: Callable[[int], object] = lambda _: None,
+) -> int:
+    """Record the export, then write it; how many events. ``sheet``: with a CSV too; ``altered`` hears the index of each that is not as it was written
+    and was not accepted. Raises Unavailable, OSError."""
     count = what.end - what.start
     fact = ExportMade(events=count, start=what.start, form="zip")
     done = parts.store.commit([record(fact, at=parts.clock(), entropy=parts.entropy)])
@@ -103,6 +113,8 @@ def write(parts: Parts, signer: LogSigner, what: Extract, out: IO[bytes], *, she
         with archive.open(_named("events.jsonl"), "w", force_zip64=True) as lines:
             for leaf in leaves(parts, what.start, what.end, known):
                 lines.write(msgspec.json.encode(leaf.document()) + b"\n")
+                if leaf.altered:
+                    altered(leaf.index)
                 progress(leaf.index + 1 - what.start, count)
         if sheet:
             with archive.open(_named("events.csv"), "w", force_zip64=True) as raw:

@@ -10,6 +10,7 @@ from idp.audit.fitting import fits
 from idp.audit.proof import Proof
 from idp.audit.siem import instant
 from idp.audit.tiles import WIDTH
+from idp.audit.verify import Bad
 from idp.flows import log_reading
 from idp.flows.log_accepted import Accepted, accepted
 from idp.flows.log_reading import exported, index_of, leaves_of, proof_of, rows_of, seqs_of
@@ -27,6 +28,11 @@ class Leaf:
     row: Event | None
     entry: bytes
     accepted: int | None
+
+    @property
+    def altered(self) -> bool:
+        """Whether it is not as it was written, and nobody accepted that."""
+        return self.accepted is None and (self.row is None or self.row.entry != self.entry or not fits(self.row))
 
     def document(self) -> dict[str, Any]:
         """What an auditor gets of it: what is gone or can't be read is empty, and its entry is the tree's."""
@@ -56,7 +62,7 @@ def leaves(parts: Parts, start: int, end: int, known: Accepted | None = None) ->
                 continue
             found = leaf(index, rows.get(seq), entry, known.when(index, seq))
             if found.row is None and found.accepted is None:
-                raise Damaged
+                raise Damaged(Bad(index, "the event is gone"))
             yield found
 
 
@@ -91,6 +97,7 @@ def prove(parts: Parts, what: Leaf, at: TreeHead | None = None) -> Proof:
     """
     if what.accepted is not None:
         return proof_of(parts, what.index, what.entry, at or head(parts), msgspec.json.encode(what.document()))
-    if what.row is None or what.row.entry != what.entry:
-        raise Damaged
+    if what.altered:
+        raise Damaged(Bad(what.index, "the event is not as it was written"))
+    assert what.row is not None
     return log_reading.prove(parts, what.row, at, what.index)

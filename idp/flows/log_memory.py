@@ -30,11 +30,20 @@ from idp.records import Generation, TreeBundle, TreeHead
 
 LOSING: Final = ("restored", "failover", "lost")
 """Reasons to accept a log that say that commits are gone."""
-ADVICE = (
-    "look with `idp audit verify`; to be rid of a row that waits and is not the house's, delete it by its number first (column seq of the tables "
-    "events and events_pending), and the log will be whole; accepted with the row in it, the log names that row for ever. Once you know why, "
-    "`idp audit accept` goes on with the log as it is"
+_WAITS: Final = (
+    "to be rid of a row that waits and is not the house's, delete it by its number first (column seq of the tables events and events_pending), and "
+    "the log will be whole; accepted with the row in it, the log names that row for ever"
 )
+_STANDS: Final = (
+    "what has its leaf is mended by a copy of the database alone (`idp restore`); accepted, the log names it for ever"
+)
+_GO_ON: Final = "Once you know why, `idp audit accept` goes on with the log as it is"
+ADVICE: Final = f"look with `idp audit verify`; {_WAITS}. {_GO_ON}"
+
+
+def advice(bad: Bad) -> str:
+    """What to do about what the verifier found."""
+    return f"{_WAITS if bad.index is None else _STANDS}. {_GO_ON}"
 
 
 def alarmed(generations: Generations) -> bool:

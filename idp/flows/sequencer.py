@@ -46,8 +46,8 @@ class Damaged(Unavailable):
         self.bad = bad
 
     def advice(self) -> str:
-        """What to do."""
-        return self.part
+        """What to do; and what is wrong, where that is known."""
+        return self.part if self.bad is None else f"audit log: {self.bad}; run `idp audit verify`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,9 @@ def unlike_written(names: Mapping[int, str]) -> Bad:
     """What is said of events that wait for their leaf and were altered, forged or deleted: id by ``seq``, by which the rows are found."""
     first = ", ".join(f"{name or 'gone:'} (number {seq})" for seq, name in islice(names.items(), NAMED))
     more = ", …" if len(names) > NAMED else ""
-    return Bad(None, f"{len(names)} events that wait for their leaf are not as they were written: {first}{more}")
+    one = len(names) == 1
+    which = "1 event that waits for its leaf is" if one else f"{len(names)} events that wait for their leaf are"
+    return Bad(None, f"{which} not as {'it was' if one else 'they were'} written: {first}{more}")
 
 
 def _writes(old: TreeHead, grown: Growth, events: Sequence[Event], signer: LogSigner, now: int) -> list[Write]:

@@ -136,7 +136,11 @@ def test_a_forged_row_in_the_line_is_named_before_it_has_a_leaf(any_house: House
     assert found(any_house) is None
     name = forged(any_house)
     bad = found(any_house)
-    assert bad is not None and name in bad.what and bad.what.startswith("1 events that wait")
+    assert (
+        bad is not None
+        and name in bad.what
+        and bad.what.startswith("1 event that waits for its leaf is not as it was written")
+    )
 
 
 @pytest.mark.postgres

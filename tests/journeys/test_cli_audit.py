@@ -276,3 +276,67 @@ def test_who_reads_the_whole_log_shows_it_on_a_terminal_alone(idp, tmp_path, ver
     assert label in shown and "100%" in shown
     assert label not in on_a_terminal(idp, *command, "--json")
     assert label not in idp.run(*command).stderr
+
+
+def by_hand(idp, *statements):
+    import sqlite3
+
+    with sqlite3.connect(idp.folder / "main.db") as rows:
+        for statement in statements:
+            rows.execute(statement)
+    rows.close()
+
+
+@pytest.mark.attack("A155", "F28")
+def test_an_altered_row_holds_no_list_up_and_says_what_it_is(idp, tmp_path):
+    """Lists, searches and exports go on; none passes it for what was written (ASVS 16.4.2)"""
+    by_hand(idp, "UPDATE events SET head = x'7b22', client_id = 'zz' WHERE seq = 3", "DELETE FROM events WHERE seq = 5")
+    kind = idp.ask("audit", "list", "--limit", "1000")[2]["kind"]
+    for verb in (("list", "--limit", "1000"), ("search", "--kind", kind, "--limit", "1000")):
+        shown = idp.run("audit", *verb)
+        assert (shown.exit_code, shown.output.count("[NOT AS IT WAS WRITTEN]")) == (0, 1), verb
+    rows = idp.ask("audit", "list", "--limit", "1000")
+    assert [row["as_written"] for row in rows if "as_written" in row] == [False]
+    lines = tmp_path / "log.jsonl"
+    told = idp.run("audit", "export", "--out", str(lines))
+    assert "1 of them not as written" in told.stderr
+    assert sum("as_written" in json.loads(line) for line in lines.read_text().splitlines()) == 1
+    out = tmp_path / "log.zip"
+    out.write_bytes(b"kept")
+    refused = idp.run("audit", "export", "--out", str(out), "--to", "4")
+    assert refused.exit_code == 0 and "not_as_written" in refused.output
+    out.write_bytes(b"kept")
+    refused = idp.run("audit", "export", "--out", str(out))
+    assert refused.exit_code == 1 and "index 4: the event is gone" in refused.output
+    assert out.read_bytes() == b"kept" and [path.name for path in tmp_path.glob("log.zip*")] == ["log.zip"]
+    refused = idp.run("audit", "export", "--out", str(out), "--from", "2", "--to", "3")
+    assert refused.exit_code == 1 and "index 2: the event is not as it was written" in refused.output
+
+
+@pytest.mark.attack("A155", "F28")
+def test_what_to_do_is_told_of_what_is_wrong_alone(idp):
+    """A row in the tree is not deleted, one that waits is not restored; verify does not send to verify (ASVS 16.4.2)"""
+    kept = "at, kind, client_id, actor, head, salt, fields, entry"
+    by_hand(idp, "UPDATE events SET client_id = 'zz' WHERE seq = 3")
+    checked = idp.run("audit", "verify").output
+    assert "idp restore" in checked and "events_pending" not in checked and "look with" not in checked
+    asked = idp.run("audit", "accept", "--reason", "other")
+    assert "rows_amiss: places (index)" in asked.stderr and "rows_let_in" not in asked.output + asked.stderr
+    idp.ask("audit", "accept", "--reason", "other", "--yes")
+    keep(idp)
+    by_hand(idp, f"INSERT INTO events (id, {kept}) SELECT x'{'ab' * 16}', {kept} FROM events ORDER BY seq DESC LIMIT 1")
+    with pytest.raises(Damaged):
+        keep(idp)
+    checked = idp.run("audit", "verify").output
+    assert "1 event that waits for its leaf is not as it was written" in checked and "events_pending" in checked
+    assert "idp restore" not in checked
+    asked = idp.run("audit", "accept", "--reason", "other")
+    assert "rows_let_in: numbers (column seq)" in asked.stderr and "rows_amiss" not in asked.output + asked.stderr
+    left = idp.run("audit", "export", "--out", str(idp.folder / "log.zip"))
+    assert left.exit_code == 0 and "an alarm stands" in left.stderr and "is a worker running" not in left.stderr
+    late = [row for row in idp.ask("audit", "list", "--limit", "1000") if row.get("in_log") is False]
+    assert {"audit.alarmed", "alert.raised"} <= {row["kind"] for row in late}
+    assert "[not yet in the log]" in idp.run("audit", "search", "--kind", "audit.alarmed").output
+    unproved = idp.run("audit", "prove", late[-1]["id"])
+    assert unproved.exit_code == 1 and "idp doctor" in unproved.output
+    assert "an alarm stands that nobody accepted" in idp.run("doctor", "--offline").output

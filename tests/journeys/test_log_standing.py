@@ -203,3 +203,18 @@ def test_more_than_can_be_looked_through_is_said(any_house: House, monkeypatch: 
     assert 'id="history-gap"' not in person.get("/account/history").text
     monkeypatch.setattr(log_unsequenced, "REACH", 3)
     assert 'id="history-gap"' in person.get("/account/history").text
+
+
+def test_an_alarm_without_a_place_shows_none(any_house: House) -> None:
+    """-1 is how the log says that there is none; no page shows it"""
+    house = any_house
+    watch = auditor(house)
+    settle(house)
+    forged(house)
+    with pytest.raises(Damaged):
+        keeper(house).sequence()
+    for lang in WAITS:
+        page = watch.get(f"/console/events?within=all&action=audit.alarmed&lang={lang}")
+        assert len(found(page.text)) == 1 and ">-1<" not in page.text
+        page = watch.get(f"/console/events?within=all&action=alert.raised&lang={lang}")
+        assert len(found(page.text)) == 1 and ">-1<" not in page.text

@@ -32,6 +32,9 @@ CLIENTS: Final = ("by_client", "to_client")
 DATA: Final = ("claims", "verified", "attribute")
 """Fields that name citizens' data."""
 GIST: Final = ("reason", "why", "rule", "how", "via", "state")
+PLACES: Final = ("first", "last", "index")
+NOWHERE: Final = -1
+"""In place of an index: what it is about has none."""
 INSTANTS: Final = ("until", "due", "told_from", "since")
 NUMBERS: Final = (*INSTANTS, "within")
 
@@ -63,7 +66,10 @@ def _row(parts: Parts, event: Found, lang: str) -> dict[str, Any]:
         "facts": [
             fact(parts, event.kind, name, value, lang)
             for name, value in head.items()
-            if name not in HIDDEN and value not in (None, "", []) and not (name == "items" and told)
+            if name not in HIDDEN
+            and value not in (None, "", [])
+            and not (name == "items" and told)
+            and not (name in PLACES and value == NOWHERE)
         ],
     }
 
