@@ -106,10 +106,14 @@ def search(
         page = log_search.search(parts, wanted, parts.clock(), limit)
         events = rows_of(parts, tuple(found.seq for found in page.events))
         rows = listed(parts, [events[found.seq] for found in page.events if found.seq in events], as_json)
+    missing = {"missing": {"since": iso(page.gap[0]), "until": iso(page.gap[1])}} if page.gap else {}
     if as_json:
-        show({"events": rows, "before": page.below}, True)
+        show({"events": rows, "before": page.below, **missing}, True)
         return
     show(rows, False)
+    if page.gap:
+        text = f"Events between {iso(page.gap[0])} and {iso(page.gap[1])} may be missing: more wait for the log than can be looked through."
+        click.echo(text, err=True)
     if page.below is not None:
         click.echo(f"There may be more: --before {page.below}", err=True)
 

@@ -114,12 +114,16 @@ def found_by_id(parts: Parts, event_id: str) -> Event | None:
     raw = raw_id(event_id)
     if not raw:
         return None
-    late = next(iter(unsequenced(parts, id=raw).rows.values()), None)
+    found = _indexed(parts, raw) or waiting(parts).get(raw, (None,))[0]
+    if found is None:
+        found = next(iter(unsequenced(parts, id=raw).rows.values()), None)
+    return found or _indexed(parts, raw)  # it may have got its leaf meanwhile
+
+
+def _indexed(parts: Parts, raw: bytes) -> Event | None:
     lines = parts.store.find(EventFacet, {"facet": ID, "value": raw}, limit=1)
     row = parts.store.one(Event, seq=lines[0].seq) if lines else None
-    if row is not None and row.id == raw:
-        return row
-    return waiting(parts).get(raw, (None,))[0] or late
+    return row if row is not None and row.id == raw else None
 
 
 def event_by_id(parts: Parts, event_id: str) -> Event:

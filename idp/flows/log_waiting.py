@@ -8,10 +8,11 @@ from typing import Final
 
 import msgspec
 
-from idp.audit.ahead import Waiting
+from idp.audit.ahead import PATIENCE_US, Waiting
 from idp.audit.cases import AlertRaised
 from idp.audit.events import record
 from idp.audit.facets import ID
+from idp.flows.sequencer import head
 from idp.parts import Parts
 from idp.ports import Delete, Insert, Write
 from idp.records import Event, EventFacet, Generation, TreeHead
@@ -36,6 +37,14 @@ def alarm(parts: Parts) -> bool:
     """Whether there is an alarm that nobody accepted. Raises Unavailable."""
     known = parts.store.one(Generation, kind=ALARM)
     return known is not None and known.n != 0
+
+
+def stands_still(parts: Parts) -> bool:
+    """Whether the log takes nothing in since an alarm: not every alarm stops it. Raises Unavailable."""
+    if not alarm(parts):
+        return False
+    oldest = parts.store.unsequenced(head(parts).last_seq, 1)
+    return bool(oldest) and not 0 <= parts.clock() - oldest[0].at < PATIENCE_US
 
 
 def raising(parts: Parts, fact: AlertRaised) -> tuple[Event, list[Write]]:

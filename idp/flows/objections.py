@@ -102,7 +102,7 @@ def of_citizen(parts: Parts, person: Person, limit: int = 100) -> list[Objection
 
 
 def readings(parts: Parts, citizen: Citizen, row: Objection) -> list[int]:
-    """When staff read a case, the oldest first: by the log's index, which is a second behind at most."""
+    """When staff read a case, the oldest first: by the log's index, and among what waits for its leaf."""
     case = opened(citizen, row)
     found = events_about(parts, citizen.pseudonym, (ObjectionRead.KIND,), case.seq if case else 0)
     return [event.at for event in found if msgspec.json.decode(event.head)["objection"] == row.id.hex()]

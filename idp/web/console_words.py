@@ -271,7 +271,7 @@ ERRORS: dict[str, LazyString] = {
     "malformed": _("The address of this page can't be read. Choose from the fields below"),
     "not_signed": _(
         "None of these events came into the signed log within two seconds. Try again in a minute, or take CSV or JSON lines. "
-        "If it stays so, tell whoever runs the house: the log's worker may stand still"
+        "If it stays so, tell whoever runs the house: the log's worker may stand still, or an alarm of the log may stand"
     ),
     "period": _("There is no such period. Choose one of those offered"),
 }

@@ -25,7 +25,7 @@ from tests.journeys.test_log_verify import Insider
 from tests.kit.house import House
 from tests.kit.person import Person
 
-WAITS = {"en": "Not yet in the log", "zh-Hans": "尚未进入日志"}
+WAITS = {"en": "Not yet in the log", "zh-Hans": "尚未编入日志"}
 
 
 def standing(house: House) -> None:
@@ -62,7 +62,8 @@ def test_who_saw_my_data_holds_what_waits(make_house: Any) -> None:
         assert page.text.count(words) == 1 and page.text.index(words) < page.text.index(lines(page)[1])
         assert words in person.get(f"/account/history/{lines(page)[0]}?lang={lang}").text
         assert words not in person.get(f"/account/history/{lines(page)[1]}?lang={lang}").text
-    assert person.get(f"/account/history/{lines(page)[0]}/receipt").status_code == 200
+    receipt = person.get(f"/account/history/{lines(page)[0]}/receipt")
+    assert receipt.status_code == 200 and 'id="waits"' in receipt.text and 'id="proved"' not in receipt.text
     person.get("/account/history?lang=en")
     kept = json.loads(person.submit(file="json").data)
     assert [line.get("in_log", True) for line in kept["lines"]] == [False, *[True] * before] and kept["complete"]
@@ -213,8 +214,12 @@ def test_an_alarm_without_a_place_shows_none(any_house: House) -> None:
     forged(house)
     with pytest.raises(Damaged):
         keeper(house).sequence()
+    watch.get("/console/events?within=all&lang=en")
+    assert "The log stands still since an alarm" not in watch.page.text, "a leaf may still come in a moment"
+    house.clock.advance(3)
     for lang in WAITS:
         page = watch.get(f"/console/events?within=all&action=audit.alarmed&lang={lang}")
         assert len(found(page.text)) == 1 and ">-1<" not in page.text
+        assert ("The log stands still since an alarm" if lang == "en" else "日志因警报而停止") in page.text
         page = watch.get(f"/console/events?within=all&action=alert.raised&lang={lang}")
         assert len(found(page.text)) == 1 and ">-1<" not in page.text

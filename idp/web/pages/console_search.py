@@ -16,6 +16,7 @@ from idp.audit.search import FACTORS, LEVELS, TEXTS, Bad, Query, inside, pairs, 
 from idp.flows import client_names, console_search, log_search, saved_searches, traces
 from idp.flows.console_clients import departments
 from idp.flows.console_export import FORMS, too_new
+from idp.flows.log_waiting import stands_still
 from idp.flows.people import Person
 from idp.flows.traces import Trace
 from idp.parts import Parts
@@ -96,6 +97,7 @@ def events(here: Visit, person: Person, session: Session) -> Response:
         export=newest,
         formats=EXPORTS,
         too_new=too_new(here.parts, found),
+        standing=stands_still(here.parts),
     )
 
 
