@@ -340,3 +340,17 @@ def test_what_to_do_is_told_of_what_is_wrong_alone(idp):
     unproved = idp.run("audit", "prove", late[-1]["id"])
     assert unproved.exit_code == 1 and "idp doctor" in unproved.output
     assert "an alarm stands that nobody accepted" in idp.run("doctor", "--offline").output
+
+
+def test_a_search_says_what_it_could_not_look_through(idp, monkeypatch):
+    """No worker runs, and more waits than is read: the time of which events may be missing is told"""
+    from idp.flows import log_unsequenced
+
+    for n in range(3):
+        assert idp.run("audit", "export", "--out", str(idp.folder / f"{n}.jsonl")).exit_code == 0
+    assert "missing" not in idp.ask("audit", "search", "--kind", "audit.exported")
+    monkeypatch.setattr(log_unsequenced, "MOST", 1)
+    told = idp.run("audit", "search", "--kind", "audit.exported")
+    assert "may be missing" in told.stderr and told.exit_code == 0
+    found = idp.ask("audit", "search", "--kind", "audit.exported")
+    assert len(found["events"]) == 1 and set(found["missing"]) == {"since", "until"}
