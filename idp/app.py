@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 
 from clients.documents import KeyDirectory
 from clients.outbound import GuardedOutbound, SteadyOutbound
@@ -14,7 +15,7 @@ from idp.flows.log_memory import alarmed
 from idp.flows.provision import initialise
 from idp.memory import open_memory
 from idp.parts import Parts
-from idp.ports import Clock, Entropy
+from idp.ports import Clock, Entropy, Keyring, Store, Volatile
 from idp.records import PurposeKey
 from idp.release.details import DetailKeys
 from idp.release.vault import Vault
@@ -59,11 +60,18 @@ def open_parts(
 
     Raises ConfigError, keys.errors.KeysError or Unavailable with a text that says what to do."""
     _check_breach_list(config)
-    store = open_store(config.database_url, restoring=restoring)
-    store.check()
-    keyring = open_keyring(config.keyring_url, restoring=restoring)
-    keyring.check()
-    volatile = open_volatile(config.volatile_url, clock)
+    with ExitStack() as opened:  # what is open is closed again where a later part refuses
+        store = opened.enter_context(closing(open_store(config.database_url, restoring=restoring)))
+        store.check()
+        keyring = opened.enter_context(closing(open_keyring(config.keyring_url, restoring=restoring)))
+        keyring.check()
+        volatile = opened.enter_context(closing(open_volatile(config.volatile_url, clock)))
+        parts = _parts(config, store, keyring, volatile, clock, entropy)
+        opened.pop_all()
+    return parts
+
+
+def _parts(config: Config, store: Store, keyring: Keyring, volatile: Volatile, clock: Clock, entropy: Entropy) -> Parts:
     root = open_root(config.keys_url)
     generations = Generations(store, clock)
     halted = (lambda: alarmed(generations)) if config.log_alarm == "stop" else None

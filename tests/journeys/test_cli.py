@@ -3,12 +3,16 @@
 import json
 import os
 import sys
+from pathlib import Path
 from subprocess import PIPE, run
 
 import pytest
 from click.testing import CliRunner
 
+from idp.app import open_parts
 from idp.cli import NOUNS, main
+from idp.config import load
+from keys.errors import KeysError
 from tests.kit.operator import CLIENT, Operator
 
 
@@ -193,6 +197,17 @@ def test_wrong_root_key_refuses_with_a_clear_message(idp, tmp_path):
     other.ask("db", "upgrade")
     result = idp.run("keys", "list", IDP_KEYS_URL=other.env["IDP_KEYS_URL"])
     assert (result.exit_code, "the open root is" in result.stderr) == (1, True)
+
+
+def test_parts_that_do_not_open_leave_no_file_open(idp, tmp_path):
+    """Who refuses to start closes what it had opened by then."""
+    other = Operator(tmp_path / "other")
+    other.folder.mkdir()
+    other.ask("db", "upgrade")
+    with pytest.raises(KeysError, match="the open root is"):
+        open_parts(load(idp.env | {"IDP_KEYS_URL": other.env["IDP_KEYS_URL"]}))
+    held = [os.readlink(fd) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
+    assert [path for path in held if path.startswith(str(idp.folder))] == []
 
 
 def test_audit_list_and_export(idp, department, tmp_path):

@@ -41,9 +41,11 @@ def keep(operator: Operator) -> None:
     """What the worker does."""
     parts = open_parts(load(operator.env))
     keeper = LogKeeper(parts, trouble=lambda _: None)
-    keeper.sequence()
-    keeper.tick()
-    close_parts(parts)
+    try:
+        keeper.sequence()
+        keeper.tick()
+    finally:
+        close_parts(parts)
 
 
 def test_a_whole_log_verifies(idp):

@@ -1,6 +1,7 @@
 """People whose keys a keyring lacks, counted whole and by chance (``idp.flows.keyless``)."""
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -24,7 +25,7 @@ def looked_at(ids: list[bytes], start: int, page: int, most: int) -> list[bytes]
 def test_whole_or_from_a_random_person_on(house: House, monkeypatch: pytest.MonkeyPatch, page: int) -> None:
     monkeypatch.setattr(keyless, "PAGE", page)
     ids = sorted(house.citizen(f"citizen.{n}") for n in range(5))
-    with sqlite3.connect(house.config.keyring_url.removeprefix("sqlite:///")) as file:
+    with closing(sqlite3.connect(house.config.keyring_url.removeprefix("sqlite:///"))) as file, file:
         file.execute("DELETE FROM keyring WHERE account_id = ?", (ids[2],))
     assert people(house.parts) == People(4, 1)
     assert people(house.parts, 50) == People(4, 1)

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -219,7 +220,8 @@ def test_a_file_from_before_the_machines_boot_is_emptied(tmp_path: Path, clock: 
 
 def test_without_a_boot_id_every_verb_is_on_disk(tmp_path: Path, clock: FakeClock) -> None:
     node = SqliteVolatile(f"sqlite:///{tmp_path}/v.db", clock, boot="")
-    assert node._file.connect().execute("PRAGMA synchronous").fetchone() == (2,)
+    with closing(node._file.connect()) as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     node.close()
 
 
