@@ -206,7 +206,7 @@ def test_parts_that_do_not_open_leave_no_file_open(idp, tmp_path):
     other.ask("db", "upgrade")
     with pytest.raises(KeysError, match="the open root is"):
         open_parts(load(idp.env | {"IDP_KEYS_URL": other.env["IDP_KEYS_URL"]}))
-    held = [os.readlink(fd) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
+    held = [str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
     assert [path for path in held if path.startswith(str(idp.folder))] == []
 
 
