@@ -7,13 +7,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, CDPSession, ConsoleMessage, Page, sync_playwright
 
 from tests.kit.process import need
 
@@ -56,23 +57,48 @@ def axe(page: Page, *, rules: list[str] | None = None) -> list[Violation]:
     if page.context in _PLAIN:
         with _twin(page) as twin:
             return axe(twin, rules=rules)
-    source = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": WCAG}
     run = f"axe.run(document, {{runOnly: {only}, resultTypes: ['violations']}}).then(r => r.violations)"
-    session = page.context.new_cdp_session(page)
-    try:
-        if _evaluate(session, "typeof axe") == "undefined":  # half a megabyte to send and to compile: once per document
-            _evaluate(session, source + "; undefined")
-        found = _evaluate(session, run)
-    finally:
-        session.detach()
+    if kept := _KEPT.get(page):
+        found = _evaluate(kept, run, _world(kept))
+    else:
+        session = page.context.new_cdp_session(page)
+        try:
+            # Half a megabyte to send and to compile: once per document.
+            if _evaluate(session, "typeof axe") == "undefined":
+                _evaluate(session, _source() + "; undefined")
+            found = _evaluate(session, run)
+        finally:
+            session.detach()
     return [
         Violation(v["id"], v["impact"] or "", v["help"], tuple(str(n["target"]) for n in v["nodes"])) for v in found
     ]
 
 
+def keep_axe(page: Page) -> None:
+    """For a page that is judged at address after address: axe is sent once, and is there in each document that follows, in a world of its own."""
+    session = page.context.new_cdp_session(page)
+    session.send("Page.enable")
+    session.send("Page.addScriptToEvaluateOnNewDocument", {"source": _source(), "worldName": WORLD})
+    _KEPT[page] = session
+
+
+WORLD = "axe"
+_KEPT: WeakKeyDictionary[Page, CDPSession] = WeakKeyDictionary()
 _PLAIN: WeakSet[BrowserContext] = WeakSet()
 """Contexts without JavaScript, where axe can't run."""
+
+
+@cache
+def _source() -> str:
+    return files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+
+
+def _world(session: CDPSession) -> int:
+    """The document's own world of that name: scripts of the page neither see it nor are seen."""
+    frame = session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
+    made = session.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": WORLD})
+    return int(made["executionContextId"])
 
 
 @contextmanager
@@ -93,8 +119,10 @@ def _twin(page: Page) -> Iterator[Page]:
         context.close()
 
 
-def _evaluate(session: Any, expression: str) -> Any:
-    answer = session.send("Runtime.evaluate", {"expression": expression, "awaitPromise": True, "returnByValue": True})
+def _evaluate(session: CDPSession, expression: str, world: int | None = None) -> Any:
+    where = {} if world is None else {"contextId": world}
+    asked = {"expression": expression, "awaitPromise": True, "returnByValue": True, **where}
+    answer = session.send("Runtime.evaluate", asked)
     assert "exceptionDetails" not in answer, answer["exceptionDetails"]
     return answer["result"].get("value")
 

@@ -40,7 +40,8 @@ def make_preview() -> Flask:
         found = static_file(request.path)
         if found is None:
             abort(404)
-        return Response(found.body, content_type=found.content_type, headers={"ETag": found.etag})
+        kept = {"ETag": found.etag, "Cache-Control": "public, max-age=3600"}
+        return Response(found.body, content_type=found.content_type, headers=kept)
 
     @app.get("/qr.svg")
     def qr() -> Response:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 from idp.web.wording import PROBLEMS
-from tests.kit.browser import COLOURS, axe
+from tests.kit.browser import COLOURS, axe, keep_axe
 from tests.web.face_preview import every_page, serving
 
 pytestmark = pytest.mark.browser
@@ -52,6 +52,7 @@ def looked(request: pytest.FixtureRequest, chromium: Browser, origin: str) -> Lo
     """axe by day on a desk, its rules of colours in the dark too, then the width on a small phone."""
     context = chromium.new_context(viewport=DESK, reduced_motion="reduce")
     page, complaints = watched(context)
+    keep_axe(page)
     found = Looked(complaints=complaints)
     for key in SEEN:
         if key[1] == request.param and stays(key):
@@ -82,10 +83,15 @@ def test_axe_finds_nothing_and_the_policy_is_kept(looked: Looked) -> None:
     assert looked.complaints == []
 
 
-def test_axe_would_have_found_it(chromium: Browser, origin: str) -> None:
+@pytest.mark.parametrize("kept", [False, True])
+def test_axe_would_have_found_it(chromium: Browser, origin: str, kept: bool) -> None:
     """The gate bites: a field without a label and pale text are reported under the same policy."""
     context = chromium.new_context()
     page = context.new_page()
+    if kept:
+        keep_axe(page)
+        page.goto(f"{origin}/page/sign_up/en/normal")
+        assert axe(page) == []
     page.goto(f"{origin}/page/sign_in/en/normal")
     page.evaluate(
         "document.querySelector('label[for=username]').remove(); document.querySelector('h1').style.color = '#ddd'"
