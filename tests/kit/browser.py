@@ -5,7 +5,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -55,8 +54,7 @@ def axe(page: Page, *, rules: list[str] | None = None) -> list[Violation]:
     It goes in through the debugging protocol, not as a script of the page, so that the page's CSP stays on.
     """
     if page.context in _PLAIN:
-        with _twin(page) as twin:
-            return axe(twin, rules=rules)
+        return axe(_twin(page), rules=rules)
     only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": WCAG}
     run = f"axe.run(document, {{runOnly: {only}, resultTypes: ['violations']}}).then(r => r.violations)"
     if kept := _KEPT.get(page):
@@ -87,6 +85,7 @@ WORLD = "axe"
 _KEPT: WeakKeyDictionary[Page, CDPSession] = WeakKeyDictionary()
 _PLAIN: WeakSet[BrowserContext] = WeakSet()
 """Contexts without JavaScript, where axe can't run."""
+_TWINS: WeakKeyDictionary[BrowserContext, Page] = WeakKeyDictionary()
 
 
 @cache
@@ -101,22 +100,26 @@ def _world(session: CDPSession) -> int:
     return int(made["executionContextId"])
 
 
-@contextmanager
-def _twin(page: Page) -> Iterator[Page]:
-    """The same document with the same styles, its scripts taken out, in a context where axe runs."""
-    browser = page.context.browser
-    assert browser is not None
-    context = browser.new_context(storage_state=page.context.storage_state(), viewport=page.viewport_size)
+def _twin(page: Page) -> Page:
+    """The same document with the same styles, its scripts taken out, where axe runs: one page for each context, with its cookies of now."""
+    twin = _TWINS.get(page.context)
+    if twin is None:
+        assert page.context.browser is not None
+        twin = _TWINS[page.context] = page.context.browser.new_context().new_page()
+        keep_axe(twin)
+    html = re.sub(r"(?s)<script\b.*?</script>", "", page.content())
+    if page.viewport_size:
+        twin.set_viewport_size(page.viewport_size)
+    twin.context.clear_cookies()
+    twin.context.add_cookies(page.context.cookies())  # type: ignore[arg-type]
+    address = "http://localhost/" if page.url == "about:blank" else page.url.partition("#")[0]
+    answer = {"body": html, "content_type": "text/html; charset=utf-8"}
+    twin.route(lambda url: url == address, lambda route: route.fulfill(**answer))
     try:
-        twin, html = context.new_page(), re.sub(r"(?s)<script\b.*?</script>", "", page.content())
-        if page.url == "about:blank":
-            twin.set_content(html)
-        else:
-            twin.route(page.url, lambda route: route.fulfill(body=html, content_type="text/html; charset=utf-8"))
-            twin.goto(page.url)
-        yield twin
+        twin.goto(address)
     finally:
-        context.close()
+        twin.unroute_all()
+    return twin
 
 
 def _evaluate(session: CDPSession, expression: str, world: int | None = None) -> Any:
@@ -179,6 +182,8 @@ def new_page(chromium: Browser) -> Iterator[NewPage]:
 
     yield make
     for made in contexts:
+        if twin := _TWINS.pop(made, None):
+            twin.context.close()
         made.close()
     assert complaints == [], "a page complained"
 

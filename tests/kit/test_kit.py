@@ -180,6 +180,10 @@ def test_axe_runs_without_the_pages_javascript(page_plain: Page) -> None:
     )
     assert page_plain.title() == "T"
     assert [violation.rule for violation in axe(page_plain)] == ["html-has-lang"]
+    page_plain.set_content(GOOD.replace(CSP, ""))
+    assert axe(page_plain) == []
+    page_plain.set_content(GOOD.replace(CSP, "").replace("<h1>", "<img src='data:,'><h1>"), wait_until="commit")
+    assert "image-alt" in [violation.rule for violation in axe(page_plain)], "a page that changes is judged anew"
 
 
 def test_locales_reach_the_page(page: Page, page_en: Page) -> None:
