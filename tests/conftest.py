@@ -35,6 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if "TMPDIR" not in os.environ and (folder := in_memory()):
         os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    # Hundreds of commands are started: the first compiles the product for all that follow, whatever the environment says.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     gc.disable()  # until everything is collected: nothing of it is garbage
 
 
