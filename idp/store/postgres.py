@@ -4,6 +4,7 @@ A connection lost before COMMIT was sent is replaced and the work done again; lo
 Unavailable: whoever asked must not assume either way (a code that was consumed stays consumed).
 """
 
+import contextlib
 import logging
 import os
 import shutil
@@ -141,7 +142,13 @@ class PostgresStore(SqlStore):
                 row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LEAD, number - 2**31]).fetchone()
             except _TROUBLE as error:
                 raise Unavailable(self._part) from error
-            yield bool(row and row[0])
+            leader = bool(row and row[0])
+            try:
+                yield leader
+            finally:
+                if leader:  # the server notices the end of a connection a little later
+                    with contextlib.suppress(*_TROUBLE):
+                        connection.execute("SELECT pg_advisory_unlock(%s, %s)", [_LEAD, number - 2**31])
 
     def check(self) -> None:
         """``Store.check``. Raises SchemaUnknown or Unavailable."""

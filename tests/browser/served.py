@@ -191,4 +191,4 @@ def _ended(process: subprocess.Popen[str], tmp: Path) -> None:
         out, err = process.communicate()
     assert left == set(), "processes outlive the demonstration"
     assert list(tmp.iterdir()) == [], "temporary files outlive the demonstration"
-    assert (out, err) == ("", "\nStopped.\n"), "nothing else was said"
+    assert (out, err) == ("", "\nStopped.\n"), f"nothing else was said, but {out!r} {err[-4000:]!r}"
