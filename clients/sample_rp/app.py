@@ -17,6 +17,7 @@ from authlib.oauth2.rfc7523 import PrivateKeyJWT, private_key_jwt_sign
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
+from requests import RequestException
 from werkzeug.wrappers import Response
 
 from clients.sample_rp.offices import OFFICES, Office
@@ -24,6 +25,7 @@ from clients.sample_rp.sealed import opened
 from clients.sample_rp.texts import facts, proofs, texts
 from clients.sample_rp.visits import Visit, Visits
 
+TIMEOUT_S = 10
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
@@ -88,6 +90,8 @@ def create_rp(
     if checks:
         _checking(app, rp, (client_id, credential))
     _signing_out(app, rp)
+    # A logout is sent again by the provider, a citizen may try again.
+    app.register_error_handler(RequestException, lambda _: rp.page("rp_error.html", 503, error="provider_unavailable"))
     app.after_request(lambda answer: _guarded(answer, issuer))
     return app
 
@@ -275,6 +279,7 @@ def _client(app: flask.Flask, office: Office, issuer: str, client_id: str, crede
             "scope": office.asked,
             "code_challenge_method": "S256",
             "token_endpoint_auth_method": office.auth,
+            "default_timeout": TIMEOUT_S,
         },
         client_auth_methods=[ShortAssertion(issuer, alg="ES256")] if own_key else None,
     )
