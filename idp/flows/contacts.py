@@ -234,7 +234,7 @@ def _judged(
         *_claims(parts, person, law.after(before, added, removed), added, removed, now),
         touched(parts, person, now),
         *seen(parts, caller, event(parts, caller, fact, person.citizen, address=True), person.citizen),
-        *_notices(parts, person, before, removed, f"contact_{how}", now),
+        *notices.to_person(parts, person, f"contact_{how}", now),
     ]
     if how in ("replaced", "removed"):
         # Whoever reads mail there may have asked for a new password, and may be signed in by one.
@@ -287,17 +287,6 @@ def _claim(person: Person, row: Attribute | None, code: str, value: str | bool |
     made = person.citizen.seal_claim(code, value, row.row_version + 1, SELF, now)
     changed = {"sealed": made.sealed, "row_version": made.row_version, "source": SELF, "updated_at": now}
     return [Update(Attribute, where, changed)]
-
-
-def _notices(
-    parts: Parts, person: Person, before: Sequence[Contact], removed: Name | None, kind: str, now: int
-) -> list[Write]:
-    """To everyone whom a notice reaches, and to what goes away."""
-    writes = notices.to_person(parts, person, kind, now)
-    by_mail = any(one.reachable and one.name.kind == "email" for one in before)
-    if removed is not None and removed.kind == "phone" and Contact(removed, True) in before and by_mail:
-        writes.append(notices.message(parts, removed, kind, person.account.locale, now, owner=person.citizen))
-    return writes
 
 
 def _all(parts: Parts, person: Person) -> list[Held]:

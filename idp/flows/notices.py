@@ -20,6 +20,11 @@ _HELP: Final = {
     "zh-Hans": "如果不是您本人操作，请立即更改密码，并在“我的登录设备”中退出所有设备。",
     "en": "If this was not you, change your password at once and sign out all devices on your account page.",
 }
+_STRANGER: Final = {
+    "zh-Hans": "如果不是您本人操作，请立即登录，在“登录与安全”中移除它并修改密码。",
+    "en": "If this was not you, sign in at once, remove it under “Sign-in and security” and change your password.",
+}
+"""For whose account somebody else may get codes now."""
 _LOST: Final = {
     "zh-Hans": "如果不是您本人操作，请立即重设密码；如果无法重设，请尽快联系为您服务的部门。",
     "en": "If this was not you, set a new password at once; if you can't, contact the office that serves you soon.",
@@ -62,12 +67,12 @@ TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         ),
     },
     "contact_added": {
-        "zh-Hans": ("已添加登录地址", "您的账号刚刚添加了一个用于登录的电子邮箱或手机号码。" + _HELP["zh-Hans"]),
-        "en": ("An address was added", "An e-mail address or phone number to sign in with was just added to your account. " + _HELP["en"]),
+        "zh-Hans": ("已添加登录地址", "您的账号刚刚添加了一个用于登录的电子邮箱或手机号码。" + _STRANGER["zh-Hans"]),
+        "en": ("An address was added", "An e-mail address or phone number to sign in with was just added to your account. " + _STRANGER["en"]),
     },
     "contact_confirmed": {
-        "zh-Hans": ("已确认登录地址", "您账号的一个电子邮箱或手机号码刚刚通过验证码确认。" + _HELP["zh-Hans"]),
-        "en": ("An address was confirmed", "An e-mail address or phone number of your account was just confirmed with a code. " + _HELP["en"]),
+        "zh-Hans": ("已确认登录地址", "您账号的一个电子邮箱或手机号码刚刚通过验证码确认。" + _STRANGER["zh-Hans"]),
+        "en": ("An address was confirmed", "An e-mail address or phone number of your account was just confirmed with a code. " + _STRANGER["en"]),
     },
     "contact_replaced": {
         "zh-Hans": ("登录地址已更换", "您账号的一个电子邮箱或手机号码刚刚被更换，其他设备已全部退出。" + _LOST["zh-Hans"]),
@@ -161,11 +166,25 @@ TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
 """Kind → language → (subject, body)."""
 
 
+EVERYWHERE: Final = frozenset(
+    {
+        "contact_added",
+        "contact_confirmed",
+        "contact_replaced",
+        "contact_removed",
+        "password_changed",
+        "totp_removed",
+        "erasure_asked",
+    }
+)
+
+
 def to_person(parts: Parts, person: Person, kind: str, now: int, **values: str) -> list[Write]:
-    """A notice to every confirmed e-mail address of a person, or to the phones of one who has none."""
+    """A notice to every confirmed e-mail address of a person, or to the phones of one who has none; of what decides whose the account is
+    (``EVERYWHERE``) to both: who adds an address of their own does not silence the others."""
     verified = names(parts, person.citizen, verified=True)
-    mailboxes = [name for name in verified if name.kind == "email"]
-    targets = mailboxes or [name for name in verified if name.kind == "phone"]
+    mailboxes, phones = ([name for name in verified if name.kind == kind] for kind in ("email", "phone"))
+    targets = [*mailboxes, *phones] if kind in EVERYWHERE else mailboxes or phones
     return [
         message(parts, name, kind, person.account.locale, now, owner=person.citizen, nobody=None, **values)
         for name in targets

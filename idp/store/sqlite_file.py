@@ -127,8 +127,9 @@ class SqliteFile:
         """Borrow a connection for reads. SQLite's troubles leave as Unavailable."""
         if os.getpid() != self._pid:
             self._forked()
+        readers = self._readers
         try:
-            connection = self._readers.pop()
+            connection = readers.pop()
         except IndexError:
             connection = self.connect()
         try:
@@ -136,19 +137,21 @@ class SqliteFile:
         except sqlite3.Error as error:
             raise trouble(self.part, error) from error
         finally:
-            self._give_back(connection)
+            self._give_back(connection, readers)
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
-        self._readers.append(connection)
-        if self._over:
-            self._close_readers()
+    def _give_back(self, connection: sqlite3.Connection, readers: list[sqlite3.Connection]) -> None:
+        """To the stack that it came from; closed where that one was left meanwhile, as it may read a file that is not there any more."""
+        readers.append(connection)
+        if self._over or readers is not self._readers:
+            _close_each(readers)
 
     def rows(self, sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
         """All rows of one read: the hot path, without a context manager."""
         if os.getpid() != self._pid:
             self._forked()
+        readers = self._readers
         try:
-            connection = self._readers.pop()
+            connection = readers.pop()
         except IndexError:
             connection = self.connect()
         try:
@@ -156,7 +159,7 @@ class SqliteFile:
         except sqlite3.Error as error:
             raise trouble(self.part, error) from error
         finally:
-            self._give_back(connection)
+            self._give_back(connection, readers)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -181,9 +184,10 @@ class SqliteFile:
         """Wait for the writing connection; the caller releases with :meth:`let_go`. Raises Unavailable, also once the file is closed."""
         if os.getpid() != self._pid:
             self._forked()
-        if self._over:
-            raise Unavailable(self.part)
         if not self._lock.acquire(timeout=self._wait_s):
+            raise Unavailable(self.part)
+        if self._over:
+            self._lock.release()
             raise Unavailable(self.part)
         if self._writer is None:
             try:
@@ -263,19 +267,21 @@ class SqliteFile:
         self.leave()
 
     def leave(self) -> None:
-        """Close what is idle; the next use opens whatever file is there then."""
+        """Close what is idle, and what is read on when it comes back; the next use opens whatever file is there then."""
         with self._lock:
-            self._close_readers()
+            left, self._readers = self._readers, []
+            _close_each(left)
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
 
-    def _close_readers(self) -> None:
-        while self._readers:
-            try:
-                self._readers.pop().close()
-            except IndexError:
-                return
+
+def _close_each(readers: list[sqlite3.Connection]) -> None:
+    while readers:
+        try:
+            readers.pop().close()
+        except IndexError:
+            return
 
 
 def _sync(path: Path) -> None:

@@ -137,3 +137,15 @@ def test_a_closed_file_leaves_no_connection_to_the_collector(tmp_path: Path) -> 
         held.execute("SELECT 1")
     with pytest.raises(Unavailable), file.writing():
         pass
+
+
+def test_what_reads_a_file_that_was_left_is_not_read_with_again(tmp_path: Path) -> None:
+    """Else a reader of a file that was deleted would answer for the new one."""
+    file = SqliteFile(tmp_path / "one.db", synchronous="FULL")
+    with file.reading() as old:
+        file.leave()
+    with file.reading() as new:
+        assert new is not old
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        old.execute("SELECT 1")
+    file.close()
