@@ -88,6 +88,29 @@ def test_codes_shown_once_are_the_same_in_the_other_language(li_wei: Person) -> 
     assert other.submit(recovery_code=made[0]).request.path == "/account"
 
 
+def codes_form(person: Person) -> dict[str, str]:
+    """What the page of new recovery codes posts to be read in the other language."""
+    found = re.search(r'id="totp-secret">([^<]+)<', person.get("/account/totp").text)
+    assert found is not None
+    (switch,) = FORMS.findall(person.submit(totp=totp_now(person.house, found[1])).text)
+    return {name: html.unescape(value) for name, value in re.findall(r'name="([^"]+)" value="([^"]*)"', switch[1])}
+
+
+def test_codes_are_not_shown_again_to_who_comes_later_or_has_another_session(li_wei: Person) -> None:
+    """ASVS 7.5.1: the browser's history holds the form; whoever sits down at the screen sends it again"""
+    li_wei.house.citizen("zhao.min", "zhao.min@example.cn", password=PASSWORD)
+    other = Person(li_wei.house)
+    other.sign_in("zhao.min")
+    fields, own = codes_form(li_wei), codes_form(other)
+    assert CODES.findall(li_wei.post("/account/recovery-codes/kept", fields).text) != []
+    strange = other.post("/account/recovery-codes/kept", {**own, "codes": fields["codes"]})
+    assert strange.status_code == 200 and CODES.findall(strange.text) == []
+    li_wei.house.clock.advance(301)
+    for again in (fields, {name: value for name, value in fields.items() if name != "shown"}):
+        later = li_wei.post("/account/recovery-codes/kept", again)
+        assert CODES.findall(later.text) == [] and later.request.path == "/account/confirm"
+
+
 @pytest.mark.parametrize(
     ("lang", "words"), [("en", "When you make new codes, the old ones stop working."), ("zh-Hans", "旧的恢复码将失效")]
 )

@@ -5,6 +5,7 @@ from flask import Blueprint, Response
 from idp.flows import factors, interactions
 from idp.flows.factors import WithCodes
 from idp.parts import Parts
+from idp.records import Session
 from idp.web.pages.common import problem_page, see_other
 from idp.web.pages.visit import SHOWN, Visit, field, owner, renewed, show, visit, with_session
 from keys.tokens import open_flow, seal_flow
@@ -45,10 +46,13 @@ def blueprint(parts: Parts) -> Blueprint:
         session = here.caller.session
         if session is None or not here.proven(KEPT, session.token_hash):
             return problem_page("expired", 403)
-        codes, set_up = open_flow(parts.ring, _LABEL, field("codes")), bool(field("set_up"))
-        shown = bool(field(SHOWN))
-        if codes is not None and (shown or not field("saved")):
-            return _page(here, tuple(codes.decode().split()), set_up=set_up, missing=not shown)
+        codes, set_up, shown = _shown(parts, session), bool(field("set_up")), bool(field(SHOWN))
+        if codes and (shown or not field("saved")):
+            if not factors.fresh(parts, session, here.caller.now):
+                return see_other(
+                    "/account/confirm?to=codes"
+                )  # who sits down at a screen that was left gets none of them
+            return _page(here, codes, set_up=set_up, missing=not shown)
         after = "/account/second-step" if set_up else "/account/security"
         return see_other(here.opened.path if here.opened else after)
 
@@ -63,11 +67,18 @@ def shown_once(here: Visit, outcome: WithCodes) -> Response:
     return with_session(_page(after, outcome.codes, set_up=True), here.parts, outcome.signed_in)
 
 
+def _shown(parts: Parts, session: Session) -> tuple[str, ...]:
+    """The codes of the form, where they were shown to this very session."""
+    opened = open_flow(parts.ring, _LABEL, field("codes"))
+    whose, *codes = opened.decode().split() if opened is not None else ("",)
+    return tuple(codes) if whose == session.id.hex() else ()
+
+
 def _page(here: Visit, codes: tuple[str, ...], *, set_up: bool = False, missing: bool = False) -> Response:
     """``set_up``: they came with a factor that was just set up."""
     session = here.caller.session
     assert session is not None
-    sealed = seal_flow(here.parts.ring, _LABEL, " ".join(codes).encode(), here.parts.entropy)
+    sealed = seal_flow(here.parts.ring, _LABEL, " ".join((session.id.hex(), *codes)).encode(), here.parts.entropy)
     return show(
         here,
         "recovery_codes.html",
