@@ -52,14 +52,14 @@ def unsequenced(parts: Parts, **only: Any) -> Unsequenced:
     newest = parts.store.find(Event, {"seq": Op(">", last)}, order=("-seq",), limit=1)
     floor = max(last, newest[0].seq - REACH) if newest else last
     rows = parts.store.find(Event, {"seq": Op(">", floor), **only}, order=("-seq",), limit=MOST + 1)
-    late = parts.store.find(EventPending, {"seq": Op("<=", last)}, order=("-seq",), limit=MOST)
-    if late:
-        numbers = Op("in", tuple(line.seq for line in late))
-        rows += parts.store.find(Event, {"seq": numbers, **only}, order=("-seq",), limit=MOST)
     cut = rows[MOST - 1].at if len(rows) > MOST else _first_at(parts, floor) if floor > last else None
     begun = None if cut is None else _first_at(parts, last)
-    return Unsequenced(
-        {row.seq: row for row in rows[:MOST]}, None if cut is None or begun is None else (begun, max(begun, cut))
+    late = parts.store.find(EventPending, {"seq": Op("<=", last)}, order=("-seq",), limit=MOST)
+    numbers = tuple(line.seq for line in late)
+    passed = parts.store.find(Event, {"seq": Op("in", numbers), **only}, order=("-seq",), limit=MOST) if late else []
+    return Unsequenced(  # what committed late is older than the gap, and is told beside what is cut
+        {row.seq: row for row in (*rows[:MOST], *passed)},
+        None if cut is None or begun is None else (begun, max(begun, cut)),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from idp.audit.events import record
+from idp.audit.fitting import fits
 from idp.audit.rights import ObjectionClosed, ObjectionOpened, ObjectionRead
 from idp.errors import Code, Refusal
 from idp.flows import notices
@@ -105,7 +106,7 @@ def readings(parts: Parts, citizen: Citizen, row: Objection) -> list[int]:
     """When staff read a case, the oldest first: by the log's index, and among what waits for its leaf."""
     case = opened(citizen, row)
     found = events_about(parts, citizen.pseudonym, (ObjectionRead.KIND,), case.seq if case else 0)
-    return [event.at for event in found if msgspec.json.decode(event.head)["objection"] == row.id.hex()]
+    return [e.at for e in found if fits(e) and msgspec.json.decode(e.head)["objection"] == row.id.hex()]
 
 
 def answered(parts: Parts, row: Objection) -> Case | None:

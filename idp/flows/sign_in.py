@@ -164,6 +164,10 @@ def begin_once(
     if isinstance(done, Conflict) and not (use and done.index == 0):
         # The old session ended or was renewed meanwhile, or another sign-in kept the account: begin a new one.
         cancelling = erasure.cancelling(parts, caller, person, erasure.asked_for(parts, person.account.id))
+        if other is not None and not moved and other.account_id != person.account.id:
+            # Another citizen's, which a first try would have ended.
+            left = parts.store.one(Session, id=other.id, ended_at=None)
+            writes = [*writes, *(sessions.end(parts, left, "superseded", caller.now) if left is not None else ())]
         started, done = _begin(parts, caller, person, proofs, [*writes, *cancelling], None, b"", again=False)
     if isinstance(done, Conflict):
         if use and done.index == 0:
