@@ -1,9 +1,12 @@
 """A sign-in that has to be written anew, since something of the account was decided in the same instant."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from idp.flows import erasure
+from idp.parts import Parts
 from idp.records import Erasure, Session
 from tests.kit.house import House
 from tests.kit.person import PASSWORD, Person
@@ -22,9 +25,10 @@ def test_another_citizens_session_of_the_browser_ends_all_the_same(
     (theirs,) = house.parts.store.find(Session)
     real, asked = erasure.asked_for, list[int]()
 
-    def stale(parts, account_id):
+    def stale(parts: Parts, account_id: bytes) -> Erasure | None:
         asked.append(1)
-        waiting = Erasure(account_id=account_id, **dict.fromkeys(Erasure.__struct_fields__[1:], 0))
+        nothing: dict[str, Any] = dict.fromkeys(Erasure.__struct_fields__[1:], 0)
+        waiting = Erasure(account_id=account_id, **nothing)
         return msgspec.structs.replace(waiting, state="waiting") if len(asked) == 1 else real(parts, account_id)
 
     monkeypatch.setattr(erasure, "asked_for", stale)
