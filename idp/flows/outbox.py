@@ -1,5 +1,7 @@
 """Deliveries from the durable outboxes: back-channel logout tokens to clients, notices to citizens."""
 
+from typing import Final
+
 import msgspec
 
 from clients.outbound import Limits, OutboundError
@@ -24,6 +26,8 @@ EARLIER = b"AQ"
 """How messages begin that an earlier version sealed under the flow key."""
 FORM = "application/x-www-form-urlencoded"
 BATCH = 200
+HELD_S: Final = {LogoutDelivery: 15, Message: 120}
+"""How long a try is its taker's alone: longer than the try can last."""
 
 
 def due_logouts(parts: Parts, now: int, limit: int = BATCH) -> list[LogoutDelivery]:
@@ -47,9 +51,21 @@ def revive(parts: Parts, now: int, client_id: str | None = None) -> int:
     return done.rows[0] if isinstance(done, Committed) else 0
 
 
-def deliver_logout(parts: Parts, delivery: LogoutDelivery) -> str:
-    """One try; the new state: sent, pending or dead. A receiver's answer never reaches the log but as a status."""
+def _taken(parts: Parts, row: LogoutDelivery | Message, now: int) -> bool:
+    """Takes the try that the row is due for: an older list and another leader find it taken. Who dies with it leaves it to be tried later."""
+    where = {"id": row.id, "state": "pending", "attempts": row.attempts, "next_at": Op("<=", now)}
+    taken = Update(type(row), where, {"next_at": now + HELD_S[type(row)] * 1_000_000})
+    return isinstance(parts.store.commit([taken]), Committed)
+
+
+def deliver_logout(parts: Parts, delivery: LogoutDelivery) -> str | None:
+    """One try; the new state: sent, pending or dead. None: somebody else tries or tried it, nothing was done.
+
+    A receiver's answer never reaches the log but as a status.
+    """
     now = parts.clock()
+    if not _taken(parts, delivery, now):
+        return None
     client, account = parts.clients.get(delivery.client_id), parts.store.one(Account, id=delivery.account_id)
     if client is None or client.backchannel_logout_uri is None or account is None:
         return _settle(parts, delivery, None, "the client has no back-channel logout any more", now)
@@ -126,8 +142,10 @@ def due_messages(parts: Parts, now: int) -> list[Message]:
     return parts.store.find(Message, {"state": "pending", "next_at": Op("<=", now)}, order=("next_at",), limit=BATCH)
 
 
-def deliver_message(parts: Parts, notifier: Notifier, message: Message) -> str:
-    """One try; the new state. A message that does not open is dead."""
+def deliver_message(parts: Parts, notifier: Notifier, message: Message) -> str | None:
+    """One try, as `deliver_logout`; the new state. A message that does not open is dead."""
+    if not _taken(parts, message, parts.clock()):
+        return None
     notice = open_notice(parts, message)
     trouble: str | None = "does not open"
     if notice is not None:

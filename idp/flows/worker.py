@@ -117,7 +117,7 @@ class Worker:
         parts = self._parts
         return "sent" if logos.keep(parts, client, version, parts.clock(), outbound=parts.outbound) else "pending"
 
-    def _submit(self, key: bytes, lane: str, now: int, work: Callable[[], str]) -> bool:
+    def _submit(self, key: bytes, lane: str, now: int, work: Callable[[], str | None]) -> bool:
         with self._lock:
             width = 1 if self._failures[lane] else PER_CLIENT
             full = Counter(self._busy.values())[lane] >= width or len(self._busy) >= THREADS
@@ -128,18 +128,19 @@ class Worker:
         self._pool.submit(self._attempt, lane, work).add_done_callback(lambda done: self._done(key, done))
         return True
 
-    def _attempt(self, lane: str, work: Callable[[], str]) -> str:
+    def _attempt(self, lane: str, work: Callable[[], str | None]) -> None:
         """One delivery; when its receiver fails, whatever else is due for it is put behind the others."""
         state = work()
+        if state is None:
+            return
         with self._lock:
             self._failures[lane] = 0 if state == "sent" else self._failures[lane] + 1
             failures = self._failures[lane]
         if failures and lane not in (NOTICES, LOGOS):
             rest_us = min(BACKOFF_S[min(failures, len(BACKOFF_S)) - 1] * SECOND, LONGEST_REST_US)
             outbox.postpone(self._parts, lane, self._parts.clock() + rest_us)
-        return state
 
-    def _done(self, key: bytes, done: "Future[str]") -> None:
+    def _done(self, key: bytes, done: "Future[None]") -> None:
         error = done.exception() if not done.cancelled() else None
         with self._lock:
             self._busy.pop(key, None)

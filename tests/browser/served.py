@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -134,6 +135,8 @@ def first_line(process: subprocess.Popen[str], stack: ExitStack) -> str:
     return line
 
 
+OF_CITIZENS = re.compile(r"ALERT \w+: (?!log-)[a-z-]+ \(\S+\): \d+ events")
+
 _KILL = """
 import os, select, signal, sys
 ready, _, _ = select.select([sys.stdin], [], [], float(sys.argv[2]))
@@ -191,4 +194,6 @@ def _ended(process: subprocess.Popen[str], tmp: Path) -> None:
         out, err = process.communicate()
     assert left == set(), "processes outlive the demonstration"
     assert list(tmp.iterdir()) == [], "temporary files outlive the demonstration"
-    assert (out, err) == ("", "\nStopped.\n"), f"nothing else was said, but {out!r} {err[-4000:]!r}"
+    # The citizens of a run, all from one address, do what alerts watch for: wrong passwords, factors removed. About the log itself nothing is told.
+    said = "".join(line for line in err.splitlines(keepends=True) if not OF_CITIZENS.fullmatch(line.strip()))
+    assert (out, said) == ("", "\nStopped.\n"), f"nothing else was said, but {out!r} {err[-4000:]!r}"

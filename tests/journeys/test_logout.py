@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote
 
@@ -274,12 +275,39 @@ def test_delivery_is_given_up_and_stays_visible(reaching, receiver):
     assert [e["outcome"] for e in reaching.events("logout.delivered")] == ["dead"]
 
 
-def test_two_workers_do_not_settle_one_delivery_twice(reaching, receiver):
+def test_a_list_of_what_is_due_that_became_old_delivers_nothing_twice(reaching, receiver):
     _sign_out(reaching, receiver)
     (row,) = outbox.due_logouts(reaching.parts, reaching.clock())
     assert outbox.deliver_logout(reaching.parts, row) == "sent"
-    outbox.deliver_logout(reaching.parts, row)
-    assert _state(reaching).attempts == 1
+    assert outbox.deliver_logout(reaching.parts, row) is None
+    assert _state(reaching).attempts == 1 and len(receiver.tokens) == 1
+
+
+def test_of_several_workers_one_delivers(reaching, receiver):
+    """One leader that is late and the next: each try is one token (Back-Channel Logout §2.5)."""
+    _sign_out(reaching, receiver)
+    (row,) = outbox.due_logouts(reaching.parts, reaching.clock())
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(lambda _: outbox.deliver_logout(reaching.parts, row), range(8)))
+    assert sorted(told, key=str) == [None] * 7 + ["sent"] and len(receiver.tokens) == 1
+
+
+def test_a_try_whose_worker_died_is_made_again(reaching, receiver, monkeypatch):
+    _sign_out(reaching, receiver)
+    (row,) = outbox.due_logouts(reaching.parts, reaching.clock())
+    with monkeypatch.context() as dying:
+        dying.setattr(outbox, "recipient", _dies)
+        with pytest.raises(KeyboardInterrupt):
+            outbox.deliver_logout(reaching.parts, row)
+    _work(reaching)
+    assert receiver.tokens == []
+    reaching.clock.advance(outbox.HELD_S[LogoutDelivery])
+    _work(reaching)
+    assert len(receiver.tokens) == 1 and _state(reaching).state == "sent"
+
+
+def _dies(*_):
+    raise KeyboardInterrupt
 
 
 def test_typ_and_alg_of_the_logout_token(reaching, receiver):
