@@ -177,12 +177,7 @@ def cancel(parts: Parts, opened: Opened, known: Known, caller: Caller) -> ToClie
     assert known.account is not None
     request = opened.interaction.request
     citizen = parts.vault.citizen(known.account.id)
-    if parts.volatile.claim("denied", opened.interaction.origin, interactions.REMEMBER_S):
-        try:
-            consent.deny(parts, citizen, opened.client, request, caller.now, caller.reference)
-        except Exception:
-            parts.volatile.forget("denied", opened.interaction.origin)
-            raise
+    consent.deny(parts, citizen, opened.client, request, opened.interaction.origin, caller.now, caller.reference)
     interactions.close(parts, opened, DENIED, caller.now)
     return denied(parts, opened)
 

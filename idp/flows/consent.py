@@ -13,13 +13,13 @@ from msgspec.structs import asdict
 
 from clients.model import Client
 from idp.audit.events import CitizenInformed, ConsentDenied, ConsentGiven, Fact, ItemTold, record
-from idp.errors import Code, Refusal
 from idp.flows import asking
+from idp.flows.interactions import REMEMBER_S, SECOND
 from idp.parts import Parts
 from idp.ports import Committed, Holds, Insert, Update, Write
 from idp.protocol.request import AuthorizeRequest
 from idp.protocol.scopes import OFFLINE, SERVICE
-from idp.records import Attribute, Consent
+from idp.records import Attribute, Consent, UsedAssertion
 from idp.release.items import wider
 from idp.release.mask import mask
 from idp.release.minimise import computed
@@ -373,10 +373,16 @@ def _fact(client: Client, shown: Shown, asked: Wanted, lasts: str, expires_at: i
     )
 
 
-def deny(parts: Parts, citizen: Citizen, client: Client, request: AuthorizeRequest, now: int, reference: str) -> None:
-    """Write the citizen's no."""
+def deny(
+    parts: Parts, citizen: Citizen, client: Client, request: AuthorizeRequest, origin: bytes, now: int, reference: str
+) -> None:
+    """Write the citizen's no, once for each request (``origin``): what makes it one stands in the batch of its event, so that of two at once none
+    is answered before it is written."""
+    until = now + (parts.config.interaction_ttl + REMEMBER_S) * SECOND
+    mark = sha256(length_prefixed(b"yimen-denied/1", origin)).digest()
     fact = ConsentDenied(client_id=client.client_id, scope=" ".join(request.scope), reference=reference)
-    _commit(parts, [record(fact, at=now, entropy=parts.entropy, person=citizen)])
+    told = record(fact, at=now, entropy=parts.entropy, person=citizen)
+    parts.store.commit([Insert(UsedAssertion(mark, until)), told])
 
 
 def _with_earlier(held: Consent | None, client: Client, asked: Wanted, expires_at: int | None) -> Given:
@@ -401,11 +407,6 @@ def _with_earlier(held: Consent | None, client: Client, asked: Wanted, expires_a
 
 def _union(left: Iterable[str], right: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({*left, *right}))
-
-
-def _commit(parts: Parts, writes: list[Write]) -> None:
-    if not isinstance(parts.store.commit(writes), Committed):
-        raise Refusal(Code.SERVER_ERROR, "The answer could not be kept.", reason="consent_conflict")
 
 
 def _loopback(host: str | None) -> bool:

@@ -62,7 +62,7 @@ def take(parts: Parts, caller: Caller, person: Person, form: str, lang: str) -> 
     if not isinstance(parts.store.commit(seen(parts, caller, told, person.citizen)), Committed):
         raise Unavailable("event log")
     waiting = unsequenced(parts, actor=person.citizen.pseudonym)
-    events, complete, altered = _events(parts, person, waiting)
+    events, older, altered = _events(parts, person, waiting)
     account = person.account
     return {
         "issuer": parts.config.issuer,
@@ -81,7 +81,8 @@ def take(parts: Parts, caller: Caller, person: Person, form: str, lang: str) -> 
         "objections": _objections(parts, person),
         "messages": _messages(parts, person),
         "events": events,
-        "events_complete": complete,
+        "events_complete": not older and waiting.gap is None,
+        "events_older": older,
         **({"events_missing": {"since": waiting.gap[0], "until": waiting.gap[1]}} if waiting.gap else {}),
         **({"events_altered": altered} if altered else {}),
     }
@@ -197,15 +198,15 @@ def _messages(parts: Parts, person: Person) -> Rows:
 
 
 def _events(parts: Parts, person: Person, waiting: Unsequenced) -> tuple[Rows, bool, int]:
-    """The newest events about the citizen with their personal fields opened, whether these are all, and how many are left out since they are not
-    as they were written."""
+    """The newest events about the citizen with their personal fields opened, whether there are older ones, and how many are left out since they are
+    not as they were written."""
     months, found = Months(), about(parts, person.citizen.pseudonym, PERSON, waiting)
     events = list(islice((event for event in found if due(parts, event)), EVENTS + 1))
     whole = [event for event in events[:EVENTS] if fits(event)]
     rows = [
         {**_event(person, event, months), **({"in_log": False} if event.seq in waiting.rows else {})} for event in whole
     ]
-    return rows, len(events) <= EVENTS and waiting.gap is None, len(events[:EVENTS]) - len(whole)
+    return rows, len(events) > EVENTS, len(events[:EVENTS]) - len(whole)
 
 
 def _event(person: Person, row: Event, months: Months) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from idp.records import (
     Password,
     RecoveryCode,
     SavedSearch,
+    Session,
     Totp,
 )
 
@@ -102,9 +103,9 @@ def cancelling(parts: Parts, caller: Caller, person: Person, row: Erasure | None
     ]
 
 
-def cancelled_by(row: Erasure | None, session_began: int) -> bool:
-    """Whether the sign-in that began a session kept the account."""
-    return row is not None and row.state == CANCELLED and (row.ended_at or 0) >= session_began
+def cancelled_by(row: Erasure | None, session: Session) -> bool:
+    """Whether the sign-in that a session stands on, its latest, kept the account: both have one time, being one batch."""
+    return row is not None and row.state == CANCELLED and row.ended_at == session.auth_at
 
 
 def run_due(parts: Parts, now: int) -> int:

@@ -156,7 +156,7 @@ def begin_once(
     row = erasure.asked_for(parts, person.account.id)
     cancelling = erasure.cancelling(parts, caller, person, row)
     # The form sent once more tells it too: its answer may be the one that is seen.
-    kept = bool(cancelling) or (before is not None and moved and erasure.cancelled_by(row, before.created_at))
+    kept = bool(cancelling) or (before is not None and moved and erasure.cancelled_by(row, before))
     again = before is not None and before.amr == amr(proofs)
     started, done = _begin(
         parts, caller, person, proofs, [*writes, *cancelling], before or other, session_id, again=again

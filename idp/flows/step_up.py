@@ -114,7 +114,7 @@ def handed_over(parts: Parts, caller: Caller, won: Repeated) -> SignedIn | None:
     if not isinstance(parts.store.commit(started.writes), Committed):
         return None
     row = erasure.asked_for(parts, won.session.account_id) if won.proved else None
-    return SignedIn(started.token, started.session, erasure.cancelled_by(row, won.session.created_at))
+    return SignedIn(started.token, started.session, erasure.cancelled_by(row, won.session))
 
 
 def with_code(parts: Parts, caller: Caller, base: Basis, typed: str) -> Outcome:

@@ -418,6 +418,37 @@ def test_a_refusal_that_could_not_be_written_is_written_when_it_comes_again(
 
 
 @pytest.mark.attack("F34")
+def test_a_refusal_whose_twin_could_not_be_written(li_wei: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that came while the other was being written writes it itself: the client hears of none that the log lacks (DESIGN §2.1)."""
+    house = li_wei.house
+    authorize(li_wei, house.register())
+    send, plain = click(li_wei, decision="deny"), type(house.parts.store).commit
+    heard = list[dict[str, str]]()
+
+    def commit(self: Any, writes: Any) -> Any:
+        monkeypatch.setattr(type(house.parts.store), "commit", plain)
+        heard.append(told_to_client(send()))
+        raise Unavailable("database")
+
+    monkeypatch.setattr(type(house.parts.store), "commit", commit)
+    assert send().status_code == 503
+    assert [answer["error"] for answer in heard] == ["access_denied"]
+    assert len(house.events("consent.denied")) == 1
+    assert told_to_client(send())["error"] == "access_denied"
+    assert len(house.events("consent.denied")) == 1
+
+
+@pytest.mark.attack("F34")
+def test_refusals_at_once_are_one(li_wei: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have read that the request is open before either writes (DESIGN §2.2)."""
+    house = li_wei.house
+    authorize(li_wei, house.register())
+    answers = at_once(house, click(li_wei, decision="deny"), monkeypatch)
+    assert [told_to_client(answer)["error"] for answer in answers] == ["access_denied"] * 2
+    assert len(house.events("consent.denied")) == 1
+
+
+@pytest.mark.attack("F34")
 def test_two_answers_to_two_requests_of_one_service(li_wei: Person, both: Both) -> None:
     """None is lost: what could not be joined with the other is asked again (GDPR art. 7(1))."""
     app, pages = li_wei.house.register(), []
@@ -461,6 +492,29 @@ def test_a_sign_in_that_keeps_the_account(house: House, both: Both, inside: bool
     said = [("账号予以保留" in a.text) if inside else ('id="kept"' in land(phone, a).text) for a in answers]
     assert all(said) if inside else any(said)
     assert len(house.events("erasure.cancelled")) == len(messages(house, "erasure_cancelled")) == 1
+
+
+@pytest.mark.attack("F34")
+def test_an_account_that_was_kept_is_told_of_by_the_sign_in_that_kept_it(li_wei: Person) -> None:
+    """Not again by the form of a later proof in the same session (DESIGN §11: what a page says has happened just now)."""
+    house = li_wei.house
+    secret, _ = enrol(li_wei)
+    li_wei.get("/account/security")
+    li_wei.submit(ask_always="1", form=1)
+    li_wei.get("/account/delete")
+    assert 'id="delete-done"' in li_wei.submit(sure="1").text
+    phone = Person(house)
+    phone.sign_in()
+    answers = [send() for send in [click(phone, totp=totp_now(house, secret))] * 2]
+    assert 'id="kept"' in land(phone, answers[1]).text
+    assert len(house.events("erasure.cancelled")) == 1
+    house.clock.advance(8 * 60)
+    phone.get("/account/confirm?to=security")
+    phone.submit(password=PASSWORD)
+    again = [send() for send in [click(phone, totp=totp_now(house, secret))] * 2]
+    assert [(a.status_code, a.headers.get("Location")) for a in again] == [(303, "/account/security")] * 2
+    land(phone, again[1])
+    assert 'id="kept"' not in phone.get("/account").text
 
 
 @pytest.mark.attack("F34")

@@ -9,7 +9,7 @@ import pytest
 from idp.audit.events import SignInFailed, TokenRequestRefused
 from idp.audit.rights import ObjectionRead
 from idp.audit.search import Query
-from idp.flows import console_overview, log_unsequenced
+from idp.flows import console_overview, copies, log_unsequenced
 from idp.flows.log_memory import accept
 from idp.flows.log_reading import found_by_id
 from idp.flows.log_search import events_about, jump, of_kinds, search
@@ -127,6 +127,35 @@ def test_a_row_that_is_not_as_it_was_written_is_no_line_and_is_counted(any_house
     whole = json.loads(copied(person, "json").data)
     assert (whole["history_altered"], whole["events_altered"]) == (2, 2)
     assert "2 entries are not as they were written" in copied(person, "html").text
+
+
+def in_english(person: Person) -> str:
+    person.get("/account/copy?lang=en")
+    return person.submit({"form": "html"}).text
+
+
+def test_a_copy_says_that_there_are_older_events_whatever_was_done_to_the_newest(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ASVS 16.4.2: a row that is not as it was written is no line, but it was one; and a gap alone is nothing older"""
+    _, person, _, _ = released(house)
+    copied(person, "json")
+    held = len(json.loads(copied(person, "json").data)["events"])
+    newest = house.parts.store.find(Event, order=("-seq",), limit=2)[1]
+    Insider(house).do(f"UPDATE events SET head = x'7b' WHERE seq = {newest.seq}")
+    monkeypatch.setattr(copies, "EVENTS", held - 2)
+    whole, page = json.loads(copied(person, "json").data), in_english(person)
+    assert "there are older ones" in page and whole["events_older"] and not whole["events_complete"]
+    assert whole["events_altered"] == 1 and "1 entry is not as it was written" in page
+    monkeypatch.setattr(copies, "EVENTS", 1000)
+    standing(house)
+    monkeypatch.setattr(log_unsequenced, "MOST", 1)
+    copied(person, "json")
+    whole = json.loads(copied(person, "json").data)
+    monkeypatch.setattr(copies, "EVENTS", len(whole["events"]))
+    whole, page = json.loads(copied(person, "json").data), in_english(person)
+    assert len(whole["events"]) == copies.EVENTS and "there are older ones" not in page
+    assert not whole["events_older"] and not whole["events_complete"]
 
 
 def test_every_search_finds_what_waits(any_house: House) -> None:

@@ -129,8 +129,8 @@ def _home(here: Visit, person: Person, session: Session) -> Response:
         devices = str(ngettext("%(num)d device", "%(num)d devices", len(places)))
         used = str(ngettext("%(num)d service", "%(num)d services", len(services)))
     common = frame(here, person, session, HOME)
-    fresh = here.caller.now - session.created_at < KEPT_SHOWN_US
-    kept = fresh and erasure.cancelled_by(erasure.asked_for(here.parts, person.account.id), session.created_at)
+    fresh = here.caller.now - session.auth_at < KEPT_SHOWN_US
+    kept = fresh and erasure.cancelled_by(erasure.asked_for(here.parts, person.account.id), session)
     return show(
         here,
         "account.html",

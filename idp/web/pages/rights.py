@@ -77,7 +77,7 @@ def _copied(here: Visit, person: Person, session: Session) -> Response:
         in_log=IN_LOG,
         objection_kinds=OBJECTION_KINDS,
         outcomes=OBJECTION_OUTCOMES,
-        older=bool(lines.after) or (not whole["events_complete"] and len(whole["events"]) >= copies.EVENTS),
+        older=bool(lines.after) or whole["events_older"],
         gap=whole.get("events_missing"),
         altered=whole.get("events_altered", 0),
     )
