@@ -15,7 +15,7 @@ from idp.flows.log_memory import alarmed
 from idp.flows.provision import initialise
 from idp.memory import open_memory
 from idp.parts import Parts
-from idp.ports import Clock, Entropy, Keyring, Store, Volatile
+from idp.ports import Clock, Entropy, Hasher, Keyring, Store, Volatile
 from idp.records import PurposeKey
 from idp.release.details import DetailKeys
 from idp.release.vault import Vault
@@ -40,6 +40,7 @@ from idp.web.ops import (
 )
 from idp.web.pages.app import create_pages
 from keys.backends import create_root, open_root, root_exists
+from keys.ports import Sealer
 from keys.purpose import PurposeRing
 
 OPERATIONS = (authorize, checkpoint, discovery, introspect, logout, par, register, revoke, static, token, userinfo)
@@ -66,13 +67,27 @@ def open_parts(
         keyring = opened.enter_context(closing(open_keyring(config.keyring_url, restoring=restoring)))
         keyring.check()
         volatile = opened.enter_context(closing(open_volatile(config.volatile_url, clock)))
-        parts = _parts(config, store, keyring, volatile, clock, entropy)
+        hasher = opened.enter_context(
+            closing(
+                ArgonHasher(config.argon2_memory_kib, config.argon2_passes, config.hashing_threads, config.hash_queue)
+            )
+        )
+        root = opened.enter_context(closing(open_root(config.keys_url)))
+        parts = _parts(config, store, keyring, volatile, hasher, root, clock, entropy)
         opened.pop_all()
     return parts
 
 
-def _parts(config: Config, store: Store, keyring: Keyring, volatile: Volatile, clock: Clock, entropy: Entropy) -> Parts:
-    root = open_root(config.keys_url)
+def _parts(
+    config: Config,
+    store: Store,
+    keyring: Keyring,
+    volatile: Volatile,
+    hasher: Hasher,
+    root: Sealer,
+    clock: Clock,
+    entropy: Entropy,
+) -> Parts:
     generations = Generations(store, clock)
     halted = (lambda: alarmed(generations)) if config.log_alarm == "stop" else None
     ring = LiveRing(root, store, generations, config.suite)
@@ -90,12 +105,7 @@ def _parts(config: Config, store: Store, keyring: Keyring, volatile: Volatile, c
         catalogue=Catalogue(store, generations),
         generations=generations,
         vault=Vault(ring, keyring, store, entropy, clock, DetailKeys(ring, keyring, entropy, clock)),
-        hasher=ArgonHasher(
-            config.argon2_memory_kib,
-            config.argon2_passes,
-            config.hashing_threads,
-            config.hash_queue,
-        ),
+        hasher=hasher,
         outbound=outbound,
         registration_outbound=SteadyOutbound(outbound, monotonic=time.monotonic, sleep=time.sleep),
         client_keys=KeyDirectory(outbound, clock),
@@ -116,6 +126,7 @@ def _check_breach_list(config: Config) -> None:
 
 def close_parts(parts: Parts) -> None:
     """Release connections and threads."""
+    parts.ring.close()
     parts.hasher.close()
     parts.store.close()
     parts.keyring.close()
@@ -156,16 +167,13 @@ def prepare(
     """
     upgrade(config.database_url, lineage=MAIN_LINEAGE)
     upgrade(config.keyring_url, lineage=KEYRING_LINEAGE)
-    store = open_store(config.database_url)
-    try:
+    with closing(open_store(config.database_url)) as store:
         rows = store.find(PurposeKey)
         if not rows and not root_exists(config.keys_url):
-            create_root(config.keys_url, entropy)
-        root = open_root(config.keys_url)
-        initialise(store, root, entropy, clock)
-        PurposeRing.open(root, store.find(PurposeKey))
-    finally:
-        store.close()
+            create_root(config.keys_url, entropy).close()
+        with closing(open_root(config.keys_url)) as root:
+            initialise(store, root, entropy, clock)
+            PurposeRing.open(root, store.find(PurposeKey))
     return schema_state(config)
 
 

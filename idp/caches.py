@@ -136,6 +136,10 @@ class LiveRing(PurposeRing):
         opened = PurposeRing.open(root, store.find(PurposeKey))
         super().__init__(opened._current, opened._keys, suite)
 
+    def close(self) -> None:
+        """As the base."""
+        self._root.close()
+
     def current(self, purpose: Purpose) -> tuple[int, bytes]:
         """As the base; new data keys stand under the epoch of at most 250 ms ago."""
         if purpose == "data":

@@ -52,6 +52,9 @@ class FileRoot:
         """Sixteen hexadecimal digits."""
         return self._print.hex()
 
+    def close(self) -> None:
+        """See ``keys.ports.Sealer``: nothing is open."""
+
     def wrap(self, label: bytes, plain: bytes) -> bytes:
         """Seals another key under this root."""
         return _WRAP_FORMAT + self._print + self._siv.encrypt(plain, [label])

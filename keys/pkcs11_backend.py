@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import parse_qsl, unquote
@@ -103,19 +104,42 @@ _ONE_AT_A_TIME: Final = threading.RLock()
 """The library initialises modules without their own locking (PKCS #11 §5.4): a process asks them one thing at a time."""
 
 
+_OPEN: Final[dict[tuple[str, str], list["Sessions"]]] = {}
+"""Who uses the process's session with a token (module, label). A login is the process's, not the session's, and ends for everybody with the session
+that made it (PKCS #11 §5.6): so there is one, which whoever leaves last closes."""
+
+
 class Sessions:
-    """The process's session with one token; one that breaks is replaced once."""
+    """A use of the process's session with one token; a session that breaks is replaced once. To be closed."""
 
     def __init__(self, place: Place) -> None:
-        self._place = place
+        self._place, self._at = place, (place.module, place.token)
         with _ONE_AT_A_TIME:
-            self._held = self._logged_in()
+            others, pin = _OPEN.get(self._at), place.pin()
+            self._held: _Held = others[0]._held if others else self._logged_in(pin)
+            _OPEN.setdefault(self._at, []).append(self)
 
-    def _logged_in(self) -> _Held:
+    def close(self) -> None:
+        """Log out and close the session, where nobody else uses it."""
+        with _ONE_AT_A_TIME:
+            users = _OPEN.get(self._at, [])
+            if self not in users:
+                return
+            users.remove(self)
+            if not users:
+                del _OPEN[self._at]
+                with suppress(PKCS11Error):  # it broke, and is gone
+                    self._held.session.close()
+
+    def _renew(self) -> None:
+        held = self._logged_in(self._place.pin())
+        for user in _OPEN.get(self._at, []):
+            user._held = held
+
+    def _logged_in(self, pin: str) -> _Held:
         place = self._place
         try:
             token = pkcs11.lib(place.module).get_token(token_label=place.token)
-            pin = place.pin()
             try:
                 return _Held(token.open(rw=True, user_pin=pin))
             except UserAlreadyLoggedIn:  # a login is the process's, not the session's (PKCS #11 §5.6)
@@ -130,12 +154,14 @@ class Sessions:
     def use(self, work: Callable[[_Held], T]) -> T:
         """``work`` with the session; once more with a fresh one when it broke. Raises ``BackendDown``."""
         with _ONE_AT_A_TIME:
+            if self not in _OPEN.get(self._at, []):
+                raise BackendDown("the session with the token is closed")
             try:
                 return work(self._held)
             except _ANSWERS:
                 raise
             except PKCS11Error:
-                self._held = self._logged_in()
+                self._renew()
             try:
                 return work(self._held)
             except _ANSWERS:
@@ -171,6 +197,10 @@ class Pkcs11Root:
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits: a key check value."""
         return self._print.hex()
+
+    def close(self) -> None:
+        """See ``keys.ports.Sealer``."""
+        self._sessions.close()
 
     def wrap(self, label: bytes, plain: bytes) -> bytes:
         """Seals another key under this root, on the token."""
@@ -260,10 +290,15 @@ class Pkcs11Root:
 def open_root(url: str) -> Pkcs11Root:
     """Opens the root key on the token. Raises ``MissingKey`` (token, PIN or object is not there), ``WrongRootKey``, ``BackendDown``."""
     place = Place(url)
-    try:
-        return Pkcs11Root(Sessions(place), place.label)
-    except NoSuchKey:
-        raise MissingKey(f"no root key {place.label} on token {place.token}; create one or restore the token") from None
+    with ExitStack() as opened:
+        sessions = opened.enter_context(closing(Sessions(place)))
+        try:
+            root = Pkcs11Root(sessions, place.label)
+        except NoSuchKey:
+            text = f"no root key {place.label} on token {place.token}; create one or restore the token"
+            raise MissingKey(text) from None
+        opened.pop_all()
+    return root
 
 
 def create_root(url: str, _: Entropy) -> Pkcs11Root:
@@ -271,21 +306,22 @@ def create_root(url: str, _: Entropy) -> Pkcs11Root:
     if root_exists(url):
         raise KeysError("there is already a root key on the token; it is never replaced")
     place = Place(url)
-    sessions = Sessions(place)
     uses = MechanismFlag.ENCRYPT | MechanismFlag.DECRYPT
-    sessions.use(
-        lambda held: held.session.generate_key(
-            KeyType.AES, 256, label=place.label, store=True, capabilities=uses, template=dict(_HELD)
+    with closing(Sessions(place)) as sessions:
+        sessions.use(
+            lambda held: held.session.generate_key(
+                KeyType.AES, 256, label=place.label, store=True, capabilities=uses, template=dict(_HELD)
+            )
         )
-    )
-    return Pkcs11Root(sessions, place.label)
+        return open_root(url)
 
 
 def root_exists(url: str) -> bool:
     """Whether the token holds an object of that name."""
     place = Place(url)
     at = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.LABEL: place.label}
-    return bool(Sessions(place).use(lambda held: list(held.session.get_objects(at))))
+    with closing(Sessions(place)) as sessions:
+        return bool(sessions.use(lambda held: list(held.session.get_objects(at))))
 
 
 def _signed(key: Any, alg: str, data: bytes) -> bytes:

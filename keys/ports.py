@@ -43,6 +43,9 @@ class Sealer(Protocol):
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that name the root key and tell nothing about it."""
 
+    def close(self) -> None:
+        """Give back what the backend holds for it; nothing is asked of it afterwards. Safe to call twice."""
+
 
 @runtime_checkable
 class SigningBackend(Protocol):

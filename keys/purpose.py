@@ -92,6 +92,9 @@ class PurposeRing:
     def __reduce__(self) -> NoReturn:
         raise TypeError("purpose keys are not serialised")
 
+    def close(self) -> None:
+        """Ask nothing of the root key any more; keys that are open stay. A ring that follows no store holds nothing."""
+
     def current(self, purpose: Purpose) -> tuple[int, bytes]:
         """(version, key) that new values are made with."""
         version = self._current[purpose]

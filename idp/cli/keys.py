@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -54,8 +55,7 @@ def rotate(emergency: bool, as_json: bool) -> None:
     from idp.flows.keys import rotate as carry_out
     from keys.backends import open_root
 
-    with opened() as parts:
-        root = open_root(parts.config.keys_url)
+    with opened() as parts, closing(open_root(parts.config.keys_url)) as root:
         actions = carry_out(
             parts.store, root, parts.config, parts.entropy, parts.clock(), rotate=not emergency, emergency=emergency
         )
@@ -101,8 +101,11 @@ def rewrap(destroy_old: bool, drop_unreadable: bool, as_json: bool) -> None:
     from idp.flows.rewrap import rewrap as carry_out
     from keys.backends import open_root
 
-    with opened() as parts, progress_bar(1, "Wrapping keys", as_json) as progress:
-        root = open_root(parts.config.keys_url)
+    with (
+        opened() as parts,
+        closing(open_root(parts.config.keys_url)) as root,
+        progress_bar(1, "Wrapping keys", as_json) as progress,
+    ):
         done = carry_out(parts, root, progress, destroy_old=destroy_old, drop_unreadable=drop_unreadable)
     show(
         {
@@ -140,8 +143,7 @@ def escrow(recipient: Path, out: Path, as_json: bool) -> None:
     from keys.ports import ExportableSealer
 
     pem = recipient.read_bytes()
-    with opened() as parts:
-        root = open_root(parts.config.keys_url)
+    with opened() as parts, closing(open_root(parts.config.keys_url)) as root:
         if not isinstance(root, ExportableSealer):
             raise KeysError("a root key in a hardware module never leaves it; use the module's own backup")
         sealed = export_root(root, pem)

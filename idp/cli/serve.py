@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import ExitStack, closing
 from typing import Any
 
 import click
@@ -113,9 +114,11 @@ def worker(parent: int | None, as_json: bool) -> None:
     def alive() -> bool:
         return parent is None or os.getppid() == parent
 
-    try:
+    with ExitStack() as left:
+        left.callback(close_parts, parts)
         notifier = open_notifier(config, parts.outbound)
-        working = Worker(parts, open_root(config.keys_url), notifier, trouble=_tell)
+        root = left.enter_context(closing(open_root(config.keys_url)))
+        working = Worker(parts, root, notifier, trouble=_tell)
         keeping: list[LogKeeper | Stream | Watch] = [
             LogKeeper(parts, open_receivers(config, parts.outbound), trouble=_tell),
             Watch(parts, trouble=_tell, places=open_places(config)),
@@ -134,8 +137,6 @@ def worker(parent: int | None, as_json: bool) -> None:
             stop.set()
             for thread in beside:
                 thread.join()
-    finally:
-        close_parts(parts)
 
 
 def _tell(text: str) -> None:

@@ -122,7 +122,7 @@ class Pool:
         """
         if os.getpid() != self._pid:
             self._reset()  # after a fork: the parent's connections are the parent's
-        slots = self._slots
+        slots, lender = self._slots, self._pid
         if not slots.take(self._wait_s):
             raise Unavailable(self._part)
         try:
@@ -130,7 +130,8 @@ class Pool:
             try:
                 yield connection, used
             finally:
-                self._give(connection)
+                if os.getpid() == lender:  # else a fork came in between
+                    self._give(connection)
         finally:
             slots.give()
 
@@ -154,12 +155,16 @@ class Pool:
             connection.close()
 
     def close(self) -> None:
-        """Close every idle connection, and those on loan when they come back."""
+        """Close every idle connection, and those on loan when they come back. After a fork the parent keeps its own."""
+        if os.getpid() != self._pid:
+            self._reset()
         self._over = True
         self.drain()
 
     def drain(self) -> None:
         """Close every idle connection: after a server's restart all of them are dead."""
+        if os.getpid() != self._pid:
+            self._reset()
         while self._idle:
             try:
                 self._idle.pop().close()

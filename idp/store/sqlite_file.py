@@ -16,7 +16,7 @@ from idp.errors import Unavailable
 WAIT_S = 2.5
 
 _PARENTS: list[
-    object
+    tuple[list[sqlite3.Connection], sqlite3.Connection | None]
 ] = []  # connections that came through a fork: closing one here could end the parent's write-ahead log
 
 _TROUBLE = {
@@ -140,9 +140,11 @@ class SqliteFile:
             self._give_back(connection, readers)
 
     def _give_back(self, connection: sqlite3.Connection, readers: list[sqlite3.Connection]) -> None:
-        """To the stack that it came from; closed where that one was left meanwhile, as it may read a file that is not there any more."""
+        """To the stack that it came from; closed where that one was left meanwhile, as it may read a file that is not there any more. What was lent
+        before a fork is the parent's."""
         readers.append(connection)
-        if self._over or readers is not self._readers:
+        left = self._over or readers is not self._readers
+        if left and os.getpid() == self._pid and not any(readers is theirs for theirs, _ in _PARENTS):
             _close_each(readers)
 
     def rows(self, sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
@@ -262,12 +264,16 @@ class SqliteFile:
             os.close(handle)
 
     def close(self) -> None:
-        """Close the writing connection, the idle ones, and those that are read on when they come back."""
+        """Close the writing connection, the idle ones, and those that are read on when they come back. After a fork the parent keeps its own."""
+        if os.getpid() != self._pid:
+            self._forked()
         self._over = True
         self.leave()
 
     def leave(self) -> None:
         """Close what is idle, and what is read on when it comes back; the next use opens whatever file is there then."""
+        if os.getpid() != self._pid:
+            self._forked()
         with self._lock:
             left, self._readers = self._readers, []
             _close_each(left)

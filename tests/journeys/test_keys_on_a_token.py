@@ -2,23 +2,26 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from idp.app import prepare
+from idp.app import close_parts, open_parts, prepare
+from idp.authn.hashing import ArgonHasher
 from idp.cli import main
 from idp.flows.keys import rotate
 from idp.records import SigningKey
+from idp.store.schema import KEYRING_LINEAGE, MAIN_LINEAGE, upgrade
 from keys import pkcs11_backend
 from keys.backends import open_root
-from keys.errors import BackendDown
+from keys.errors import BackendDown, MissingKey
 from keys.jose import verify
 from tests.faults.ground import Process, environment, free_port
 from tests.kit.clock import FakeClock
 from tests.kit.house import CLAIMS, House, claims_of, config_in, header_of
-from tests.kit.softhsm import Token
+from tests.kit.softhsm import TOKEN, Token
 
 
 @pytest.fixture
@@ -90,6 +93,36 @@ def test_f25_a_token_that_does_not_answer_is_503_and_comes_back(held: House, mon
         assert "Retry-After" in answer.headers and CLAIMS["name"] not in answer.text
         assert held.userinfo(unsigned).status_code == 200
     assert held.userinfo(signed).status_code == 200
+
+
+def test_a_start_that_fails_closes_what_it_opened(
+    held: House, token: Token, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token's keys open, but the database knows none: nothing stays behind in a process that goes on (DESIGN §2.6)."""
+    made = list[ArgonHasher]()
+
+    class Hasher(ArgonHasher):
+        def __init__(self, *given: int) -> None:
+            super().__init__(*given)
+            made.append(self)
+
+    def users() -> int:
+        return len(pkcs11_backend._OPEN[token.module, TOKEN])
+
+    monkeypatch.setattr("idp.app.ArgonHasher", Hasher)
+    before, (url, keyring) = users(), (f"sqlite:///{tmp_path}/empty.db", f"sqlite:///{tmp_path}/none.db")
+    upgrade(url, lineage=MAIN_LINEAGE)
+    upgrade(keyring, lineage=KEYRING_LINEAGE)
+    with pytest.raises(MissingKey):
+        open_parts(replace(held.config, database_url=url, keyring_url=keyring))
+    assert users() == before
+    with pytest.raises(RuntimeError, match="shutdown"):
+        made[0].hash("correct horse battery staple")
+    again = open_parts(held.config)
+    assert users() == before + 1
+    close_parts(again)
+    assert users() == before
+    assert held.userinfo(held.tokens(held.register(), held.citizen())["access_token"]).status_code == 200
 
 
 def test_escrow_says_that_the_key_never_leaves(held: House, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Root and signing keys on a token, on a real SoftHSM2: the same contract as the file, and nothing leaves the token (RFC 7512, PKCS #11)."""
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,7 @@ from keys.ports import ExportableSealer, SigningBackend
 from keys.purpose import PurposeRing, new_ring_rows
 from keys.signing import SIGNING_ALGS, load_signer, new_signing_key
 from tests.kit.softhsm import Token
+from tests.ports.children import ROOT
 
 NOW = 1_767_225_600_000_000
 Url = Callable[[], str]
@@ -156,3 +159,42 @@ def test_a_pin_file_that_others_may_read_is_refused(token: Token, tmp_path: Path
         backends.open_root(token.url("x", pin_file=loose))
     with pytest.raises(MissingKey, match="no PIN"):
         backends.open_root(token.url("x", pin_file=loose.with_name("nothing")))
+
+
+LEAVES = """
+import sys, pkcs11
+from keys import backends, pkcs11_backend
+url = sys.argv[1]
+place = pkcs11_backend.Place(url)
+def seen():
+    session = pkcs11.lib(place.module).get_token(token_label=place.token).open()
+    found = len(list(session.get_objects({pkcs11.Attribute.LABEL: place.label})))
+    session.close()
+    return found
+first, second = backends.open_root(url), backends.open_root(url)
+wrapped = first.wrap(b"x", b"hello")
+first.close(), first.close()
+assert second.unwrap(b"x", wrapped) == b"hello" and backends.root_exists(url) and seen() == 1
+try:
+    first.wrap(b"x", b"hello")
+except pkcs11_backend.BackendDown as error:
+    assert "closed" in str(error)
+else:
+    raise AssertionError
+second.close()
+assert seen() == 0, "nobody is logged in any more"
+try:
+    backends.open_root(url.replace("object=", "object=no"))
+except pkcs11_backend.MissingKey:
+    assert seen() == 0
+third = backends.open_root(url)
+assert third.unwrap(b"x", wrapped) == b"hello"
+"""
+
+
+def test_who_leaves_last_logs_out(root_url: Url) -> None:
+    """One login of the process, whoever uses it (PKCS #11 §5.6); what could not be opened leaves nothing open."""
+    url = root_url()
+    backends.create_root(url, os.urandom).close()
+    done = subprocess.run([sys.executable, "-c", LEAVES, url], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

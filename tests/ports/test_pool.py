@@ -1,5 +1,6 @@
 """What shares a process's connections (``idp.store.pool``): in order of waiting, and none is lost."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -95,6 +96,28 @@ def test_a_connection_on_loan_when_the_pool_closes_is_closed_when_it_comes_back(
         pool.close()
         assert held.execute("SELECT 1").fetchone() == (1,)
     assert held.closed
+
+
+@pytest.mark.parametrize("last", ["close", "drain", "give back"])
+def test_a_child_that_leaves_ends_no_connection_of_its_parent(postgres_url: str, last: str) -> None:
+    """A farewell on the parent's socket would end the parent's session with the server (DESIGN §5)."""
+    pool = Pool(postgres_url, 2, "database")
+    with pool.lend() as (outer, _), pool.lend():
+        pass
+    with pool.lend() as (held, _):
+        held.execute("BEGIN")
+        child = os.fork()
+        if child:
+            assert os.waitpid(child, 0)[1] == 0
+            assert held.execute("SELECT 1").fetchone() == (1,)
+            held.execute("COMMIT")
+        elif last != "give back":
+            getattr(pool, last)()
+            os._exit(0 if not held.closed and not outer.closed else 1)
+    if not child:
+        os._exit(0 if not held.closed else 1)
+    assert {connection.execute("SELECT 1").fetchone() for connection in pool._idle} == {(1,)} and len(pool._idle) == 2
+    pool.close()
 
 
 def test_a_connection_whose_database_cannot_be_judged_is_closed(postgres_url: str) -> None:

@@ -1,8 +1,10 @@
 """The Store port's contract (``idp.ports.Store``), one sentence a test, on every backend."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ from idp.records import (
     UsedAssertion,
 )
 from idp.store.open import open_store
+from idp.store.sqlite_file import SqliteFile
 from tests.ports.children import ROOT
 from tests.ports.sample import key, sample
 
@@ -296,6 +299,40 @@ def test_a_forked_process_takes_connections_of_its_own(store: Store) -> None:
         assert os.waitpid(child, 0)[1] == 0
         assert store.one(Refresh, hash=key(n)) == refresh(n)
     assert store.commit([Insert(refresh(9))]) == Committed((1,))
+
+
+@pytest.mark.parametrize("last", ["close", "leave", "give back", "read and give back"])
+def test_a_child_that_leaves_closes_no_file_of_its_parent(tmp_path: Path, last: str) -> None:
+    """Nor with the fork in the middle of a read: SQLite's locks are a process's, and who closes last takes the write-ahead log along (DESIGN §5)."""
+    file = SqliteFile(tmp_path / "one.db", synchronous="FULL")
+    with file.writing() as writer:
+        writer.execute("CREATE TABLE t (n INTEGER)")
+    with file.reading() as outer, file.reading():
+        pass
+    with file.reading() as held:
+        ours = (writer, outer, held)
+        child = os.fork()
+        if child:
+            assert os.waitpid(child, 0)[1] == 0
+        elif last == "read and give back":
+            file.rows("SELECT 1", [])
+        elif last != "give back":
+            getattr(file, last)()
+            os._exit(0 if all(is_open(connection) for connection in ours) else 1)
+    if not child:
+        os._exit(0 if all(is_open(connection) for connection in ours) else 1)
+    with file.writing() as again:
+        again.execute("INSERT INTO t VALUES (1)")
+    assert file.rows("SELECT n FROM t", []) == [(1,)]
+    file.close()
+    assert not any(is_open(connection) for connection in ours)
+
+
+def is_open(connection: sqlite3.Connection) -> bool:
+    try:
+        return connection.total_changes >= 0
+    except sqlite3.ProgrammingError:
+        return False
 
 
 LOOKS_IN = "import sys; from idp.store.open import open_store; s = open_store(sys.argv[1]); s.check(); s.close()"
