@@ -9,13 +9,13 @@ import pytest
 from idp.audit.events import SignInFailed, TokenRequestRefused
 from idp.audit.rights import ObjectionRead
 from idp.audit.search import Query
-from idp.flows import console_overview, copies, log_unsequenced
+from idp.flows import console_overview, copies, log_unsequenced, objections
 from idp.flows.log_memory import accept
 from idp.flows.log_reading import found_by_id
 from idp.flows.log_search import events_about, jump, of_kinds, search
 from idp.flows.log_waiting import alarm
 from idp.flows.sequencer import Damaged, log_signer
-from idp.records import Event
+from idp.records import Event, Objection
 from tests.attacks.test_log import forged
 from tests.journeys.test_console import auditor, found, happen, pseudonym, settle, total
 from tests.journeys.test_data import copied
@@ -233,6 +233,48 @@ def test_more_than_can_be_looked_through_is_said(any_house: House, monkeypatch: 
     assert 'id="history-gap"' not in person.get("/account/history").text
     monkeypatch.setattr(log_unsequenced, "REACH", 3)
     assert 'id="history-gap"' in person.get("/account/history").text
+
+
+def test_what_committed_late_is_told_beside_what_is_cut(any_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number is older than the newest leaf's: it lies in no gap, so that no page says it may be missing (DESIGN §2.1)"""
+    house = any_house
+    _, person, _, token = released(house)
+    before = len(lines(person.get("/account/history")))
+    house.userinfo(token)
+    late = house.parts.store.find(Event, order=("-seq",), limit=1)[0]
+    Insider(house).do(f"UPDATE tree_heads SET last_seq = {late.seq} WHERE name = 'log'")
+    house.clock.advance(60)
+    standing(house)
+    for _ in range(6):
+        house.userinfo(token)
+    monkeypatch.setattr(log_unsequenced, "MOST", 4)
+    assert len(lines(person.get("/account/history"))) == before + 1 + 4
+    waiting = log_unsequenced.unsequenced(house.parts, kind="attributes.released")
+    assert late.seq in waiting.rows and waiting.gap is not None and late.at <= waiting.gap[0]
+
+
+@pytest.mark.attack("A155")
+@pytest.mark.parametrize("spoilt", ["{", '{"kind":"objection.read","objection":"%s"}'], ids=["garbage", "another case"])
+def test_a_row_that_is_not_as_it_was_written_is_no_reading_of_a_case(any_house: House, spoilt: str) -> None:
+    """The citizen is told when staff read their words: by what the house wrote alone, and by a page that stands (ASVS 16.4.2)"""
+    house = any_house
+    account, person, _, _ = released(house)
+    path = f"/account/history/{lines(person.get('/account/history'))[0]}"
+    person.get(path)
+    person.submit(kind="not_me", words="never")
+    (case,) = house.parts.store.find(Objection)
+    objections.read(house.parts, case.id.hex(), by="cli", now=house.clock())
+    happen(house, ObjectionRead(objection="ab" * 16, by="cli"), account=account)
+    settle(house)
+    read = r'id="case-read">.*?</p>'
+    (said,) = re.findall(read, person.get(path).text, re.DOTALL)
+    assert said.count("<time") == 1
+    other = house.parts.store.find(Event, {"kind": ObjectionRead.KIND}, order=("-seq",), limit=1)[0]
+    text = (spoilt % case.id.hex() if "%" in spoilt else spoilt).encode().hex()
+    garbage = f"'\\x{text}'" if house.config.database_url.startswith("postgres") else f"x'{text}'"
+    Insider(house).do(f"UPDATE events SET head = {garbage} WHERE seq = {other.seq}")
+    page = person.get(path)
+    assert page.status_code == 200 and re.findall(read, page.text, re.DOTALL) == [said]
 
 
 def test_an_alarm_without_a_place_shows_none(any_house: House) -> None:
