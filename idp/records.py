@@ -269,7 +269,8 @@ class RevokedToken(Record, frozen=True):
 
 class UsedAssertion(Record, frozen=True):
     """What counts once until ``expires_at``: a client assertion's or request object's ``jti``; a place among a day's comparisons, and their numbers
-    (``flows.comparing``), under keyed hashes; a citizen's no to a request (``flows.consent``)."""
+    (``flows.comparing``), under keyed hashes; a citizen's no to a request (``flows.consent``); that staff were told of today
+    (``flows.staff_factors``)."""
 
     hash: bytes
     expires_at: int

@@ -19,6 +19,7 @@ from idp.errors import Code, Refusal, Unavailable
 from idp.flows import alert_rules, colleagues
 from idp.flows.ids import raw_id
 from idp.flows.log_health import WATCHED
+from idp.flows.log_places import moved
 from idp.flows.log_reading import event_by_id, events_between, found_by_id
 from idp.flows.log_waiting import raising, tidy, waiting
 from idp.flows.people import Person
@@ -69,7 +70,8 @@ class Watch:
     def step(self) -> int:
         """Look at the next events; how many. Raises Unavailable."""
         tidy(self._parts)
-        start, rows = self._position(), alert_rules.rows(self._parts)
+        place, rows = self._place(), alert_rules.rows(self._parts)
+        start = place.size
         if self._watcher is None or rows != self._rows:
             rules = alert_rules.at_work(alert_rules.held(self._parts, self._rules, rows))
             self._watcher, self._rows = Watcher(rules), rows
@@ -79,23 +81,25 @@ class Watch:
             return 0
         found = _heads(self._parts, self._watcher, start, end, self._parts.clock(), self._places)
         writes = [write for alert in found for write in _raised(self._parts, alert)]
-        place = TreeHead(NAME, end, b"", 0, b"", self._parts.clock())
-        if not isinstance(self._parts.store.commit([*writes, Insert(place, on_conflict="replace")]), Committed):
-            raise Unavailable("database")
+        new = TreeHead(NAME, end, b"", 0, b"", self._parts.clock())
+        if not isinstance(self._parts.store.commit([moved(place, new), *writes]), Committed):
+            self._watcher = None  # another leader looked at them: what this one saw beyond its place is not its own
+            return 0
         for alert in found:
             self._trouble(f"ALERT {alert.severity}: {alert.rule} ({alert.group or 'all'}): {alert.count} events")
         return end - start
 
-    def _position(self) -> int:
-        """The next index to look at. The first time it is the log's end: what was before is history, not news."""
+    def _place(self) -> TreeHead:
+        """Its size is the next index to look at. The first time it is the log's end: what was before is history, not news."""
         found, size = self._parts.store.one(TreeHead, name=NAME), head(self._parts).size
+        if (
+            found is None or found.size > size > 0
+        ):  # cut, and accepted: what comes next is news, though the log was longer once
+            self._parts.store.commit([moved(found, TreeHead(NAME, size, b"", 0, b"", self._parts.clock()))])
+            found = self._parts.store.one(TreeHead, name=NAME)
         if found is None:
-            place = TreeHead(NAME, size, b"", 0, b"", self._parts.clock())
-            self._parts.store.commit([Insert(place, on_conflict="ignore")])
-            return size
-        if found.size > size > 0:  # cut, and accepted: what comes next is news, though the log was longer once
-            self._parts.store.commit([Insert(msgspec.structs.replace(found, size=size), on_conflict="replace")])
-        return min(found.size, size)
+            raise Unavailable("database")
+        return found
 
 
 def tried(parts: Parts, rules: dict[str, Rule], start: int, end: int) -> list[Alert]:

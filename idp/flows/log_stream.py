@@ -12,11 +12,11 @@ from typing import Final, Protocol
 from idp.audit.ahead import due, pack, unpack
 from idp.audit.siem import line
 from idp.errors import Unavailable
+from idp.flows.log_places import moved
 from idp.flows.log_reading import events_between
 from idp.flows.log_waiting import waiting
 from idp.flows.sequencer import Damaged, head
 from idp.parts import Parts
-from idp.ports import Insert
 from idp.records import Event, TreeHead
 
 BATCH: Final = 500
@@ -61,7 +61,8 @@ class Stream:
 
     def step(self) -> int:
         """Send the next events; how many, 0 when there are none or the sink took none. Raises Unavailable."""
-        place, waits, now = self._place(), waiting(self._parts), self._parts.clock()
+        held = self._held()
+        place, waits, now = held or self._nothing(), waiting(self._parts), self._parts.clock()
         told, was, tree = unpack(place.note), place.note, head(self._parts).size
         start = min(place.size, tree)
         end = min(start + BATCH, tree)
@@ -85,7 +86,7 @@ class Stream:
             told = {name: at for name, at in told.items() if name in waits}
         if end > start or pack(told) != was or place.size > tree > 0:
             place = TreeHead(self._key, end if tree else place.size, b"", 0, pack(told), now)
-            self._parts.store.commit([Insert(place, on_conflict="replace")])
+            self._parts.store.commit([moved(held, place)])  # of two leaders none takes the other back
         return end - start + len(ahead)
 
     def _next(self, start: int, end: int, told: Container[bytes]) -> list[tuple[int, Event]]:
@@ -95,11 +96,14 @@ class Stream:
 
     def position(self) -> int:
         """The index of the next event to send. A log that became smaller is streamed on from its end."""
-        return min(self._place().size, head(self._parts).size)
+        return min((self._held() or self._nothing()).size, head(self._parts).size)
 
-    def _place(self) -> TreeHead:
+    def _held(self) -> TreeHead | None:
         """How far the sink is; ``note``: what it was told ahead of that."""
-        return self._parts.store.one(TreeHead, name=self._key) or TreeHead(self._key, 0, b"", 0, b"", 0)
+        return self._parts.store.one(TreeHead, name=self._key)
+
+    def _nothing(self) -> TreeHead:
+        return TreeHead(self._key, 0, b"", 0, b"", 0)
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1

@@ -9,10 +9,10 @@ from idp.audit.events import WitnessTold, record
 from idp.audit.note import NoteError, Verifier
 from idp.audit.witness import Submission, accepted
 from idp.config import ConfigError
+from idp.flows.log_places import moved
 from idp.flows.log_reading import COSIGNED, TileReader
 from idp.flows.sequencer import SECOND, head
 from idp.parts import Parts
-from idp.ports import Insert
 from idp.records import TreeHead
 
 LIMITS = Limits(connect_s=3.0, total_s=5.0, max_bytes=64 * 1024)
@@ -58,7 +58,7 @@ class Witnessing:
         """Have the present head cosigned by whoever can, store it with their lines; how each did: ok, away or disagrees. Raises Unavailable."""
         if not self._witnesses:
             return {}
-        head_ = head(self._parts)
+        shown, head_ = self._parts.store.one(TreeHead, name=COSIGNED), head(self._parts)
         if not head_.note:
             return {}
         lines: list[str] = []
@@ -74,7 +74,7 @@ class Witnessing:
         if lines:
             signed = head_.note + "".join(lines).encode()
             row = TreeHead(COSIGNED, head_.size, head_.root, head_.last_seq, signed, now)
-            self._parts.store.commit([Insert(row, on_conflict="replace")])
+            self._parts.store.commit([moved(shown, row)])  # never an older tree in place of what another leader brought
         return dict(self._states)
 
     def _cosigned(self, witness: Witness, head_: TreeHead, now: int) -> list[str]:

@@ -18,9 +18,12 @@ from idp.flows.error_list import DROPPED, KEPT, logo_lost
 from idp.parts import Parts
 from idp.ports import Committed, Holds, Insert, Op
 from idp.records import ClientLogo, ClientRefusal, ClientRow
+from keys.wire import length_prefixed
 
 BACKOFF_S: Final = (60, 600, 3600, 6 * 3600, 24 * 3600)
 """Waiting times before the second, third … try; after the last one it is given up."""
+HELD_S: Final = 60
+"""How long a try is its taker's alone: longer than it can last, and no longer than the shortest wait."""
 STEP: Final = 200
 _SECOND: Final = 1_000_000
 
@@ -53,6 +56,18 @@ def keep(
     same = Holds(ClientRow, {"client_id": client.client_id, "version": version})
     done = parts.store.commit([same, Insert(ClientLogo(client.client_id, png, now), on_conflict="replace")])
     return isinstance(done, Committed)
+
+
+def again(parts: Parts, client: Client, version: int, now: int) -> bool | None:
+    """One of the worker's tries, where it is still due and nobody else makes it: a list read before another try ended, or by another leader, finds it
+    taken, so that its end counts once. Whether the logo is there now; None: nothing was tried."""
+    stands = state(parts, client)
+    if stands is None or stands.next_at is None or stands.next_at > now:
+        return None
+    this = length_prefixed(client.client_id.encode(), str(version).encode(), str(stands.tries).encode())
+    if not parts.volatile.claim("logo-try", this, HELD_S):
+        return None
+    return keep(parts, client, version, now, outbound=parts.outbound)
 
 
 def state(parts: Parts, client: Client) -> State | None:

@@ -94,9 +94,11 @@ def deliver_logout(parts: Parts, delivery: LogoutDelivery) -> str | None:
 def _settle(parts: Parts, delivery: LogoutDelivery, again_at: int | None, trouble: str | None, now: int) -> str:
     state = "sent" if trouble is None else "pending" if again_at else "dead"
     changed = {"state": state, "attempts": delivery.attempts + 1, "next_at": again_at or now, "last_error": trouble}
-    writes: list[Write] = [
-        Update(LogoutDelivery, {"id": delivery.id, "attempts": delivery.attempts}, changed, rows=None)
-    ]
+    # A try that lasted longer than it was its own tells its end once all the same: that the client took the token, or nothing.
+    where: dict[str, object] = {"id": delivery.id, "state": "pending"}
+    if state != "sent":
+        where["attempts"] = delivery.attempts
+    writes: list[Write] = [Update(LogoutDelivery, where, changed)]
     if state != "pending":
         fact = LogoutDelivered(
             client_id=delivery.client_id,
@@ -158,5 +160,8 @@ def deliver_message(parts: Parts, notifier: Notifier, message: Message) -> str |
     again_at = next_try(message.attempts + 1, now) if notice is not None and trouble else None
     state = "sent" if trouble is None else "pending" if again_at else "dead"
     changed = {"state": state, "attempts": message.attempts + 1, "next_at": again_at or now, "last_error": trouble}
-    parts.store.commit([Update(Message, {"id": message.id, "attempts": message.attempts}, changed, rows=None)])
+    where: dict[str, object] = {"id": message.id, "state": "pending"}
+    if state != "sent":
+        where["attempts"] = message.attempts
+    parts.store.commit([Update(Message, where, changed, rows=None)])
     return state

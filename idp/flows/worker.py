@@ -113,9 +113,9 @@ class Worker:
         for client, version in found:
             self._submit(client.client_id.encode(), LOGOS, now, partial(self._fetch_logo, client, version))
 
-    def _fetch_logo(self, client: Client, version: int) -> str:
-        parts = self._parts
-        return "sent" if logos.keep(parts, client, version, parts.clock(), outbound=parts.outbound) else "pending"
+    def _fetch_logo(self, client: Client, version: int) -> str | None:
+        done = logos.again(self._parts, client, version, self._parts.clock())
+        return None if done is None else "sent" if done else "pending"
 
     def _submit(self, key: bytes, lane: str, now: int, work: Callable[[], str | None]) -> bool:
         with self._lock:

@@ -235,9 +235,11 @@ def test_more_than_can_be_looked_through_is_said(any_house: House, monkeypatch: 
     assert 'id="history-gap"' in person.get("/account/history").text
 
 
-def test_what_committed_late_is_told_beside_what_is_cut(any_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.postgres
+@pytest.mark.redis
+def test_what_committed_late_is_told_beside_what_is_cut(served_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its number is older than the newest leaf's: it lies in no gap, so that no page says it may be missing (DESIGN §2.1)"""
-    house = any_house
+    house = served_house
     _, person, _, token = released(house)
     before = len(lines(person.get("/account/history")))
     house.userinfo(token)

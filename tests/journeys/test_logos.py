@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,22 @@ def test_another_address_begins_anew_and_an_old_logo_never_takes_its_place(
         first.answer = reply(picture("red"))
         assert not logos.keep(house.parts, old, 1, house.clock())
         assert house.parts.store.one(ClientLogo, client_id=client_id) == kept
+
+
+def test_of_several_workers_one_tries(reaching: House, authority: Authority) -> None:
+    """Each try is one line of the client's list, and one of those that it has"""
+    house = reaching
+    with site(AWAY, authority) as logo:
+        client_id = named(house, logo)
+        house.clock.advance(60)
+        ((client, version),), _ = logos.due(house.parts, "", house.clock())
+        with ThreadPoolExecutor(8) as pool:
+            tried = list(pool.map(lambda _: logos.again(house.parts, client, version, house.clock()), range(8)))
+        assert sorted(tried, key=str) == [False] + [None] * 7 and len(logo.seen) == 2
+        assert logos.again(house.parts, client, version, house.clock()) is None, "the list is old"
+        assert len(lines(house, client_id)) == 2
+        house.clock.advance(600)
+        assert logos.again(house.parts, client, version, house.clock()) is False and len(logo.seen) == 3
 
 
 def test_other_lines_of_the_list_are_no_tries(reaching: House, authority: Authority) -> None:
