@@ -49,12 +49,14 @@ class AttributeCorrected(Fact, frozen=True, kw_only=True):
 
 class ContactChanged(Fact, frozen=True, kw_only=True):
     """A citizen's e-mail address or phone number (``channel``) was added, confirmed, replaced or removed (``how``); what is new was confirmed by a
-    code."""
+    code, or (``by`` cli) by an office that knows who they are, for a ``reason``."""
 
     KIND = "account.contact_changed"
     PERSONAL = ("address",)
     channel: str
     how: str
+    by: str = ""
+    reason: str = ""
 
 
 class ErasureAsked(Fact, frozen=True, kw_only=True):

@@ -10,10 +10,12 @@ from idp.cli.common import opened, show, verb
 ROLES = ("auditor", "approver", "operator")
 REASONS = ("requested", "compromised", "misuse", "deceased", "duplicate", "mistake", "resolved")
 
+CONTACT_REASONS = ("lost", "stolen", "mistake", "requested")
+
 
 @click.group()
 def accounts() -> None:
-    """Accounts: enter, suspend, give roles, reset a lost second factor, invite staff."""
+    """Accounts: enter, suspend, give roles, set a lost address, reset a lost second factor, invite staff."""
 
 
 @accounts.command()
@@ -92,6 +94,28 @@ def reset_factor(identifier: str, reason: str, as_json: bool) -> None:
     with opened() as parts:
         removed = reset(parts, identifier, reason, now=parts.clock())
         show({"identifier": identifier, "removed": removed}, as_json)
+
+
+@accounts.command("set-contact")
+@click.argument("identifier")
+@click.argument("contact")
+@click.option("--instead", default="", help="Which of the account's addresses or numbers goes, as it is lost.")
+@click.option("--reason", type=click.Choice(CONTACT_REASONS), required=True, help="Why; recorded.")
+@click.confirmation_option(
+    prompt="Whoever receives there can take the account over. Did its owner prove to the office who they are?"
+)
+@verb
+def set_contact(identifier: str, contact: str, instead: str, reason: str, as_json: bool) -> None:
+    """Set an e-mail address or phone number for the account that signs in with IDENTIFIER, confirmed by the office, which knows who its owner is.
+
+    For who lost mailbox and password: with --instead the lost one goes. Every session, token and open reset ends; the old addresses and the new
+    one are told. The new password is set by *forgotten password*; a second factor stays (`reset-factor`).
+    """
+    from idp.flows.contacts import by_office
+
+    with opened() as parts:
+        how = by_office(parts, identifier, contact, instead, reason, now=parts.clock())
+        show({"identifier": identifier, "changed": how, "reason": reason}, as_json)
 
 
 @accounts.command()

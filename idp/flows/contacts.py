@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from idp.audit.events import record
 from idp.audit.rights import ContactChanged
 from idp.authn import contacts as law
 from idp.authn import throttle
@@ -15,6 +16,7 @@ from idp.authn.contacts import Contact, How
 from idp.authn.identifiers import BadIdentifier, canonical, masked
 from idp.authn.identifiers import Identifier as Name
 from idp.authn.throttle import Throttled
+from idp.errors import Code, Refusal
 from idp.flows import notices, one_time, people, sessions
 from idp.flows.correction import touched
 from idp.flows.one_time import Facts
@@ -35,6 +37,18 @@ PURPOSE: Final = "verify"
 _OWN_PAGE: Final = "yimen/contact"
 _TRIES: Final = 2
 _GONE: Final = "contact-removed"
+OFFICE_TROUBLE: Final = {
+    "account_unknown": "There is no such account.",
+    "account_disabled": "The account is suspended: `idp accounts enable` comes first.",
+    "account_conflict": "The account changed meanwhile; look again.",
+    "identifier_invalid": "This is no e-mail address or phone number.",
+    "identifier_taken": "It belongs to another account: nothing was changed.",
+    "contact_own": "The account has it already, confirmed.",
+    "contact_many": f"The account has {law.MOST} addresses and numbers already: say which one goes with --instead.",
+    "contact_last": "It is the last one that anything can be sent to.",
+    "contact_unknown": "What is to go is not the account's.",
+}
+"""Why an operator's change is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,30 +233,93 @@ def _judged(
     trouble = law.refusal(before, added, removed)
     if trouble is not None or caller.session is None:
         return Wrong("", trouble or "form_expired")
-    account, now, how = person.account, caller.now, law.how(before, added, removed)
+    now, how = caller.now, law.how(before, added, removed)
     name = added or removed
     assert name is not None
     fact = ContactChanged(how=how, channel=name.kind, reference=caller.reference)
     writes: list[Write] = [
-        Update(
-            Account,
-            {"id": account.id, "version": account.version, "status": "active"},
-            {"version": account.version + 1, "updated_at": now},
-        ),
+        *_written(parts, person, mine, added, gone, now),
         Holds(Session, {"id": caller.session.id, "ended_at": None}),
-        *_identifiers(parts, person, mine, added, gone, now),
-        *_claims(parts, person, law.after(before, added, removed), added, removed, now),
-        touched(parts, person, now),
         *seen(parts, caller, event(parts, caller, fact, person.citizen, address=True), person.citizen),
         *notices.to_person(parts, person, f"contact_{how}", now),
     ]
     if how in ("replaced", "removed"):
         # Whoever reads mail there may have asked for a new password, and may be signed in by one.
         writes += [
-            other_resets(account.id),
-            *sessions.end_all(parts, account.id, "contact_changed", now, keep=caller.session),
+            other_resets(person.account.id),
+            *sessions.end_all(parts, person.account.id, "contact_changed", now, keep=caller.session),
         ]
     return how, writes
+
+
+def by_office(parts: Parts, typed: str, new: str, instead: str, reason: str, *, now: int) -> How:
+    """What the operator sets for somebody who proved who they are: ``new`` is confirmed by that, and may take the place of ``instead``, which alone
+    goes where the account has the new one already. Everything of the account ends, as by a new password; old and new addresses are told.
+
+    ``reason``: a stable word, for the event. Raises Refusal.
+    """
+    person = people.meant(parts, typed).person
+    if person is None:
+        raise _refused("account_unknown")
+    if not person.active:
+        raise _refused("account_disabled")
+    mine = _all(parts, person)
+    gone = next((one for one in mine if instead and one.contact.name == _canonical(instead)), None)
+    added: Name | None = _canonical(new)
+    if instead and gone is None:
+        raise _refused("contact_unknown")
+    if _others(parts, person, _canonical(new)) is not None:
+        raise _refused("identifier_taken")
+    before, removed = [one.contact for one in mine], gone.contact.name if gone else None
+    if removed != added and removed is not None and added is not None and Contact(added, True) in before:
+        added = None
+    trouble = law.refusal(before, added, removed)
+    if trouble is not None:
+        raise _refused(trouble)
+    how, name, account = law.how(before, added, removed), _canonical(new), person.account
+    fact = ContactChanged(how=how, channel=name.kind, by="cli", reason=reason)
+    writes: list[Write] = [
+        *_written(parts, person, mine, added, gone, now),
+        other_resets(account.id),
+        *sessions.end_all(parts, account.id, "contact_changed" if removed else "staff", now),
+        record(fact, at=now, entropy=parts.entropy, person=person.citizen),
+        *notices.to_person(parts, person, f"contact_{how}", now),
+    ]
+    if added is not None:
+        writes.append(notices.message(parts, name, "contact_office", account.locale, now, owner=person.citizen))
+    if not isinstance(parts.store.commit(writes), Committed):
+        raise _refused("account_conflict")
+    throttle.clear(parts.volatile, account.id)
+    return how
+
+
+def _canonical(typed: str) -> Name:
+    try:
+        return canonical(typed)
+    except BadIdentifier:
+        raise _refused("identifier_invalid") from None
+
+
+def _refused(why: str) -> Refusal:
+    return Refusal(Code.INVALID_REQUEST, OFFICE_TROUBLE[why], reason=why)
+
+
+def _written(
+    parts: Parts, person: Person, mine: Sequence[Held], added: Name | None, gone: Held | None, now: int
+) -> list[Write]:
+    """The change itself; it conflicts where the account is another meanwhile."""
+    account, before = person.account, [one.contact for one in mine]
+    removed = gone.contact.name if gone else None
+    return [
+        Update(
+            Account,
+            {"id": account.id, "version": account.version, "status": "active"},
+            {"version": account.version + 1, "updated_at": now},
+        ),
+        *_identifiers(parts, person, mine, added, gone, now),
+        *_claims(parts, person, law.after(before, added, removed), added, removed, now),
+        touched(parts, person, now),
+    ]
 
 
 def _identifiers(

@@ -30,6 +30,10 @@ _LOST: Final = {
     "en": "If this was not you, set a new password at once; if you can't, contact the office that serves you soon.",
 }
 """For who may not be able to sign in any more."""
+_OFFICE: Final = {
+    "zh-Hans": "如果忘记了密码，请选择“忘记密码”；如果不是您办理的，请尽快联系该部门。",
+    "en": "If you forgot your password, choose “Forgotten password”. If you did not ask for this, contact the office soon.",
+}
 TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "sign_up_code": {
         "zh-Hans": ("注册验证码 {code}", "您的验证码是 {code}，{minutes} 分钟内有效。请勿告诉任何人，我们的工作人员也不会向您索要。"),
@@ -86,6 +90,13 @@ TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "en": (
             "An address was removed",
             "An e-mail address or phone number was just removed from your account, and all other devices were signed out. " + _LOST["en"],
+        ),
+    },
+    "contact_office": {
+        "zh-Hans": ("此地址已成为您的登录地址", "为您服务的部门核实您的身份后，将此地址设为您账号的登录地址，所有设备已退出。" + _OFFICE["zh-Hans"]),
+        "en": (
+            "This address is now yours to sign in with",
+            "The office that serves you made sure who you are and set this address for your account. All devices were signed out. " + _OFFICE["en"],
         ),
     },
     "password_changed": {

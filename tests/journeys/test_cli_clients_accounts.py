@@ -65,6 +65,22 @@ def test_a_shorter_password_stands_beside_a_second_factor(idp):
     assert idp.ask("accounts", "add", idp.file("a.json", document))
 
 
+def test_a_lost_address(idp):
+    """Asked before, for a reason alone; a taken address is refused in words, and no answer repeats an address that was not typed as a name"""
+    people = [{"identifiers": ["li.wei", "li.wei@example.cn"]}, {"identifiers": ["zhao.min@example.cn"]}]
+    idp.ask("accounts", "add", idp.file("a.json", people))
+    new, sure = ("accounts", "set-contact", "li.wei", "new@example.cn", "--instead", "li.wei@example.cn"), "--yes"
+    assert idp.run(*new, sure).exit_code == 2, "a reason is needed"
+    assert idp.run(*new, "--reason", "lost").exit_code == 1, "nobody said yes"
+    assert idp.ask("audit", "list", "--kind", "account.contact_changed") == []
+    taken = idp.run("accounts", "set-contact", "li.wei", "zhao.min@example.cn", "--reason", "lost", sure)
+    assert taken.exit_code == 1 and "another account" in taken.stderr and "zhao" not in taken.stderr
+    done = idp.ask(*new, "--reason", "lost", sure)
+    assert done == {"identifier": "li.wei", "changed": "replaced", "reason": "lost"}
+    assert idp.run("accounts", "disable", "li.wei@example.cn").exit_code == 1
+    assert idp.ask("accounts", "disable", "new@example.cn")["changed"] is True
+
+
 def test_roles_and_a_lost_factor(idp):
     document = {"identifiers": ["li.wei"], "password": "vex-Quilt9", "totp_secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}
     idp.ask("accounts", "add", idp.file("a.json", document))

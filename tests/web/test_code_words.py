@@ -70,7 +70,13 @@ def test_every_word_that_staff_choose_or_hold_has_words() -> None:
     assert set(HELD) <= set(ROLES)
     assert set(log_alerts.OUTCOMES) | set(objections.OUTCOMES) <= set(CASE_OUTCOMES)
     assert set(reveals.REASONS) <= set(REVEAL_REASONS)
-    assert {*console_accounts.REASONS, *erasure.REASONS, *accounts.REASONS, *clients.REASONS} <= set(OPERATORS)
+    assert {
+        *console_accounts.REASONS,
+        *erasure.REASONS,
+        *accounts.REASONS,
+        *accounts.CONTACT_REASONS,
+        *clients.REASONS,
+    } <= set(OPERATORS)
 
 
 def test_every_rule_that_ships_has_a_name() -> None:
