@@ -45,7 +45,7 @@ class Input:
 
     def read(self, size: int = -1) -> bytes:
         """At most ``size`` bytes."""
-        self._bodies.reading[self] = time.monotonic()
+        self._bodies.reading[self] = self._bodies.watched_s
         try:
             found = bytes(self._stream.read(size))
         finally:
@@ -61,6 +61,8 @@ class SlowBodies:
     def __init__(self, threads: int) -> None:
         self._leave = max(1, threads // 4)
         self.reading: dict[Input, float] = {}
+        self.watched_s = 0.0
+        """A clock that stands still with the process: what came while nobody here could read it came in time."""
 
     def watched(self, runner: Runner) -> Runner:
         """The server's own call of the application, with each body under watch from here on."""
@@ -75,7 +77,7 @@ class SlowBodies:
 
     def late(self, now: float) -> list[Input]:
         """Those to be cut off, the longest waiting first: all beyond the deadline, and under pressure all but a quarter of the threads' worth.
-        ``now`` as ``time.monotonic``."""
+        ``now`` as ``watched_s``."""
         waiting = sorted((began, id(body), body) for body, began in list(self.reading.items()) if not body.cut)
         spare = len(waiting) - self._leave
         return [
@@ -84,13 +86,22 @@ class SlowBodies:
             if now - began > (HURRIED_S if place < spare else DEADLINE_S)
         ]
 
+    def look(self, since_s: float) -> list[Input]:
+        """Those that became late by now, ``since_s`` after the look before. One look counts as two at most."""
+        self.watched_s += min(since_s, 2 * LOOK_S)
+        found = self.late(self.watched_s)
+        for body in found:
+            body.cut = True
+        return found
+
     def _watch(self) -> None:
+        before = time.monotonic()
         while True:
             time.sleep(LOOK_S)
-            if self.reading:
-                for body in self.late(time.monotonic()):
-                    body.cut = True
-                    cut_off(body)
+            now = time.monotonic()
+            for body in self.look(now - before):
+                cut_off(body)
+            before = now
 
 
 def cut_off(body: Input) -> bool:

@@ -9,8 +9,9 @@ import pytest
 
 from idp.cli.slow_bodies import DEADLINE_S, HURRIED_S, Input, SlowBodies
 from tests.faults.ground import Served
+from tests.kit.process import PATIENCE_S
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 BEGINNINGS = {
     "nothing": b"",
@@ -28,7 +29,7 @@ def held_open(served: Served, beginning: bytes, n: int) -> Iterator[list[socket.
     opened = []
     with contextlib.ExitStack() as lines:
         for _ in range(n):
-            line = lines.enter_context(socket.create_connection((name, int(port)), timeout=5))
+            line = lines.enter_context(socket.create_connection((name, int(port)), timeout=PATIENCE_S))
             if beginning:
                 line.sendall(beginning.replace(b"HOST", served.config.host.encode()))
             opened.append(line)
@@ -65,12 +66,12 @@ def test_bodies_that_do_not_come_stop_no_sign_in(make_served: Callable[..., Serv
     served.start(1, "--threads", "4")
     citizen = served.citizen()
     with held_open(served, SLOW_BODY, SLOW) as lines, held_open(served, SLOW_CHUNKS, SLOW) as chunked:
-        served.signed_in(citizen)  # each request of it gives up after twice the deadline
+        served.signed_in(citizen)
         for line in chunked:  # nobody waits for their end
-            line.settimeout(2 * DEADLINE_S)
+            line.settimeout(PATIENCE_S)
             assert line.recv(64).startswith(b"HTTP/1.1 411 ")
         for line in lines[:-4]:  # the last may take their time
-            line.settimeout(2 * DEADLINE_S)
+            line.settimeout(PATIENCE_S)
             answer = line.recv(64)
             assert answer.startswith(b"HTTP/1.1 408 ")
             while line.recv(65536):
@@ -81,6 +82,19 @@ def body(bodies: SlowBodies, began: float) -> Input:
     made = Input(bodies, None, None, {"REMOTE_ADDR": "192.0.2.1", "SERVER_PORT": "80"})
     bodies.reading[made] = began
     return made
+
+
+def test_a_process_that_stood_still_cuts_nobody_off() -> None:
+    """Suspended, or on a machine with no time for it: the bodies have come meanwhile, and are read first."""
+    bodies = SlowBodies(4)
+    reading = [body(bodies, n / 1000) for n in range(4)]
+    assert bodies.look(60.0) == [], "a minute without a look is no minute of waiting"
+    assert bodies.look(0.1) == []
+    assert bodies.look(HURRIED_S) == reading[:3], "they did not come in the time that the process had"
+    assert [one.cut for one in reading] == [True, True, True, False]
+    while bodies.watched_s < DEADLINE_S - 0.1:
+        assert bodies.look(0.1) == []
+    assert bodies.look(60.0) == reading[3:]
 
 
 def test_a_body_may_take_its_time_while_threads_are_free() -> None:
