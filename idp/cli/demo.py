@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from idp.cli.common import fail, verb
 from idp.cli.sample import ACCOUNTS, DEPARTMENTS, SOURCES
 
 READY_S = 60
+END_S = 35
+"""Longer than the provider takes at most to finish what is under way."""
 TOKEN_USES = 100
 APPS = (1, 2, 3, 4)
 """Where the department apps are, above the provider's port."""
@@ -64,16 +67,19 @@ def demo(port: int, data: Path | None, workers: int, as_json: bool) -> None:
     folder = data.resolve() if data else Path(tempfile.mkdtemp(prefix="yimen-demo-"))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     children: list[subprocess.Popen[bytes]] = []
-    _stop_on_signal()
+    stops = Stops()
+    stops.hear()
     try:
         settings = environment(folder, port)
         arguments = ["serve", "--bind", f"127.0.0.1:{port}", "--workers", str(workers), "--threads", str(_threads())]
-        server = _start(["-c", LOADED_FIRST, *arguments], settings, stdin=subprocess.PIPE)
-        children.append(server)
+        with stops.later():
+            server = _start(["-c", LOADED_FIRST, *arguments], settings, stdin=subprocess.PIPE)
+            children.append(server)
         prepared, keys = _prepare(settings, folder, port)
         told = prepared | {"settings": str(_settings_file(settings, folder))}
         _begin(server)
-        children.append(_start(["-m", "clients.sample_rp", str(folder / "apps.json")], os.environ | {}))
+        with stops.later():
+            children.append(_start(["-m", "clients.sample_rp", str(folder / "apps.json")], os.environ | {}))
         _wait_ready(children, port, keys)
         _tell(told, as_json)
         while all(c.poll() is None for c in children):
@@ -323,12 +329,32 @@ def _tell(told: dict[str, Any], as_json: bool) -> None:
     )
 
 
-def _stop_on_signal() -> None:
-    def stop(*_: Any) -> None:
-        raise KeyboardInterrupt
+class Stops:
+    """Ctrl-C and its like: each raises KeyboardInterrupt, at once or at the end of :meth:`later`."""
 
-    for name in STOPS:
-        signal.signal(name, stop)
+    def __init__(self) -> None:
+        self._held = self._heard = False
+
+    def hear(self) -> None:
+        """From now on."""
+        for name in STOPS:
+            signal.signal(name, self._stop)
+
+    def _stop(self, *_: Any) -> None:
+        self._heard = True
+        if not self._held:
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def later(self) -> Iterator[None]:
+        """For the moment between a child's start and its place among those that are ended: who is stopped just then leaves none behind."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._heard:
+            raise KeyboardInterrupt
 
 
 def _end(children: list[subprocess.Popen[bytes]]) -> None:
@@ -337,7 +363,7 @@ def _end(children: list[subprocess.Popen[bytes]]) -> None:
             child.terminate()
     for child in children:
         try:
-            child.wait(timeout=10)
+            child.wait(timeout=END_S)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()

@@ -7,8 +7,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from idp.cli.demo import STOPS, Stops
 from tests.browser.served import family, first_line, free_port, start, stop
-from tests.kit.process import wait_until
+from tests.kit.process import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -44,9 +45,32 @@ def test_an_end_before_it_is_ready_leaves_nothing_behind(tmp_path):
     assert list(tmp.iterdir()) == []
 
 
+def test_a_stop_at_a_childs_start_waits_until_the_child_is_known():
+    """Who is started but in no list would outlive the demonstration, its ports taken"""
+    before, started = {name: signal.getsignal(name) for name in STOPS}, []
+
+    def begin(stops, name):
+        with stops.later():
+            os.kill(os.getpid(), name)
+            started.append(name)
+
+    try:
+        for name in STOPS:
+            stops = Stops()
+            stops.hear()
+            with pytest.raises(KeyboardInterrupt):
+                begin(stops, name)
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(name)
+    finally:
+        for name, old in before.items():
+            signal.signal(name, old)
+    assert started == list(STOPS)
+
+
 def test_a_taken_port_is_said(tmp_path, demo):
     process = start(demo.port - 1, tmp_path / "tmp")
-    out, errors = process.communicate(timeout=30)
+    out, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out) == (1, "")
     assert f"port {demo.port} is taken" in errors
     assert list((tmp_path / "tmp").iterdir()) == []
@@ -54,7 +78,7 @@ def test_a_taken_port_is_said(tmp_path, demo):
 
 def test_data_of_another_port_is_refused(tmp_path, demo):
     process = start(free_port(), tmp_path / "tmp", "--data", str(demo.data))
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert f"belongs to {demo.issuer}" in errors
     assert os.path.exists(demo.data / "demo.json")  # noqa: PTH110
