@@ -56,11 +56,11 @@ def serve(bind: str, workers: int, threads: int, no_worker: bool, drain: float, 
 def _serve(
     config: Config, host: str, port: int, workers: int, threads: int, drain: float, no_worker: bool, as_json: bool
 ) -> None:
-    from idp.cli.serving import Background, Supervisor, huge_pages, leave_room, metrics_folder
+    from idp.cli.serving import FOLDER, Background, Supervisor, huge_pages, leave_room, metrics_folder
 
     # Before the first metric is made: each worker writes its own file, the parent adds them up.
     folder = metrics_folder()
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    os.environ[FOLDER] = str(folder)
     os.environ |= leave_room(config, threads) | huge_pages(os.environ)
     os.environ.pop("IDP_HASH_QUEUE_FILE", None)
     from idp.cli.management import Management

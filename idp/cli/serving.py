@@ -44,6 +44,7 @@ the address, which may carry a signed request object of 64 kB."""
 STEADY_S = 5.0
 MOST_EARLY_DEATHS = 5
 METRICS_PREFIX = "yimen-metrics-"
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 THREADS = "YIMEN_THREADS"
 """The environment variable in which a worker is told how many requests it handles at once."""
 
@@ -64,7 +65,20 @@ def worker_app() -> "Application":
     application = serve_factory()
     in_turn()
     _steady()
+    _began(Path(os.environ[FOLDER]), os.getpid()).touch()
     return application
+
+
+def _began(folder: Path, pid: int) -> Path:
+    return folder / f"began-{pid}"
+
+
+def early(folder: Path, pid: int | None, lived_s: float) -> bool:
+    """Whether a worker ended as soon as it began: soon after its birth, or before it had loaded what it serves, which takes a busy machine long."""
+    mark = _began(folder, pid or 0)
+    began = mark.exists()
+    mark.unlink(missing_ok=True)
+    return not began or lived_s < STEADY_S
 
 
 def _steady() -> None:
@@ -169,7 +183,9 @@ class Supervisor(MPServer):
         """Start again whoever died; False when workers die as soon as they begin, again and again."""
         while self.interrupt_children:
             number = self.interrupt_children.pop(0)
-            self._early = self._early + 1 if time.monotonic() - self.wrks[number].birth < STEADY_S else 0
+            ended = self.wrks[number]
+            soon = early(Path(os.environ[FOLDER]), ended.inner.pid, time.monotonic() - ended.birth)
+            self._early = self._early + 1 if soon else 0
             if self._early > MOST_EARLY_DEATHS:
                 log.error("server workers end as soon as they begin; the lines above say why")
                 self.interrupt_children.append(number)  # the exit code tells
