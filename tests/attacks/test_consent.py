@@ -18,6 +18,7 @@ from idp.records import ClientRow, Consent, Grant
 from tests.attacks.authorize_ground import answer, rows
 from tests.journeys.test_authorize import query, sign_in
 from tests.kit.house import ISSUER, PASSWORD, App, Form, House
+from tests.kit.process import PATIENCE_S
 
 
 def consent_page(house: House) -> tuple[App, Browser, TestResponse]:
@@ -251,13 +252,13 @@ def test_a_yes_and_a_no_at_once_are_one_answer(
         house.code(browser, app)
     form = Form.of(house.authorize(browser, app, **({"prompt": prompt} if prompt else {})).text).hidden
     before = len(house.events("consent.given"))
-    judged, answered, plain = threading.Barrier(2, timeout=10), threading.Event(), journey.shown
+    judged, answered, plain = threading.Barrier(2, timeout=PATIENCE_S), threading.Event(), journey.shown
     heard: dict[str, TestResponse] = {}
 
     def shown(*given: Any) -> Any:
         found = plain(*given)
         judged.wait()
-        assert threading.current_thread().name == first or answered.wait(10)
+        assert threading.current_thread().name == first or answered.wait(PATIENCE_S)
         return found
 
     def press(decision: str) -> None:

@@ -23,6 +23,7 @@ from keys.tokens import token_hash
 from tests.attacks.authorize_ground import answer as told_to_client
 from tests.kit.house import House
 from tests.kit.person import FORM, PASSWORD, Person, authorize, enrol, last_code, messages, totp_now
+from tests.kit.process import PATIENCE_S
 
 NEW = "harbour lantern seven quilts"
 Click = Callable[[], TestResponse]
@@ -64,7 +65,7 @@ def at_once(
     answered: Callable[[TestResponse], None] = lambda _: None,
 ) -> list[TestResponse]:
     """Both clicks read and judge before either commits. ``answered``: hears each answer when it is there."""
-    gate, plain, turns = Barrier(2, timeout=10), type(house.parts.store).commit, iter(range(2))
+    gate, plain, turns = Barrier(2, timeout=PATIENCE_S), type(house.parts.store).commit, iter(range(2))
 
     def commit(self: Any, writes: Any) -> Any:
         if next(turns, None) is not None:
@@ -261,7 +262,7 @@ def test_a_second_factor_that_is_not_noted_yet(li_wei: Person, monkeypatch: pyte
 
     def several(self: Any, verbs: Any) -> Any:
         if any(isinstance(verb, Put) for verb in verbs) and busy.acquire(blocking=False):
-            assert go_on.wait(30)
+            assert go_on.wait(PATIENCE_S)
         return plain(self, verbs)
 
     def answered(answer: TestResponse) -> None:

@@ -20,6 +20,7 @@ from idp.web import metrics
 from idp.web.access import Access, Sink
 from tests.kit.house import House, claims_of
 from tests.kit.person import PASSWORD, Person, enrol, last_code, totp_now
+from tests.kit.process import PATIENCE_S
 
 HOUR = 3600
 
@@ -170,7 +171,7 @@ def test_a_log_that_nobody_reads_stops_no_request(house: House) -> None:
 
         told = threading.Thread(target=tell, daemon=True)
         told.start()
-        told.join(20)
+        told.join(PATIENCE_S)
         assert not told.is_alive(), "it waits for a reader"
         assert metrics._DROPPED._value.get() > before
         assert b'"status":503' in os.read(reader, 65536)

@@ -36,6 +36,7 @@ from keys.tokens import new_token
 from tests.journeys.test_authorize import query
 from tests.kit.house import PASSWORD, SECOND, VERIFIER, App, House
 from tests.kit.person import last_code
+from tests.kit.process import PATIENCE_S
 
 WORKERS, ROUNDS = 50, 200
 Act = Callable[[int], bool]
@@ -232,7 +233,7 @@ def test_of_fifty_at_once_one_wins_in_each_of_two_hundred_rounds(
     monkeypatch.setattr(throttle, "FREE_TRIES", 10**6)  # guessing is slowed elsewhere: here the race alone decides
     monkeypatch.setattr(throttle, "LAST_TRIES", 10**7)
     monkeypatch.setattr(throttle, "ADDRESS_TRIES", 10**6)
-    gate, winners = threading.Barrier(WORKERS, timeout=30), Counter[int]()
+    gate, winners = threading.Barrier(WORKERS, timeout=PATIENCE_S), Counter[int]()
 
     def run(act: Act, worker: int) -> bool:
         gate.wait()

@@ -17,6 +17,7 @@ from idp.ports import Update
 from idp.records import Account, ClientRow, Event, Grant, Message, Refresh, Session
 from keys.jose import mint
 from tests.kit.house import VERIFIER, App, House, basic, bearer, challenge, claims_of, header_of, key_pair, sign
+from tests.kit.process import PATIENCE_S
 
 RACERS = 50
 
@@ -51,7 +52,7 @@ def interleaved(monkeypatch: pytest.MonkeyPatch) -> Callable[[House, Callable[[]
     """Runs an action twice at once so that both have read and judged before either commits."""
 
     def run(house: House, action: Callable[[], TestResponse]) -> list[TestResponse]:
-        both, plain, turns = Barrier(2, timeout=10), type(house.parts.store).commit, iter(range(2))
+        both, plain, turns = Barrier(2, timeout=PATIENCE_S), type(house.parts.store).commit, iter(range(2))
 
         def commit(self: Any, writes: Any) -> Any:
             if next(turns, None) is not None:

@@ -8,7 +8,6 @@ from playwright.sync_api import Page, expect
 from tests.kit.process import wait_until
 
 pytestmark = pytest.mark.browser
-SOON_S = 10
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
@@ -48,7 +47,7 @@ def test_a_reference_leads_to_the_event_by_keyboard(citizens, locale: str, phone
             page.keyboard.press("Enter")
         return "/console/events?" in page.url
 
-    wait_until(there, "the event is in the index", SOON_S)
+    wait_until(there, "the event is in the index")
     wang.look()
     tab_to(page, ".yc-event summary")
     page.keyboard.press("Enter")
@@ -95,7 +94,7 @@ def test_the_questions_of_staff_are_answered_from_the_first_page(citizens, local
         wang.press("#ask-person-go")
         return page.locator(".yc-event").count() > 0
 
-    wait_until(read, "the release is in the index", SOON_S)
+    wait_until(read, "the release is in the index")
     assert "data=name" in page.url and chen.account.username not in page.content()
     wang.look()
     page.locator(".yc-event summary").first.click()
@@ -125,9 +124,7 @@ def test_new_events_come_by_themselves_where_scripts_run(citizens) -> None:
     stranger = citizens.stranger()
     stranger.page.goto(f"{stranger.demo.issuer}/authorize?client_id=nobody&response_type=code")
     reference = stranger.page.locator("#error-code").inner_text()
-    expect(wang.page.locator("[data-live-section] .yc-event", has_text=reference)).to_have_count(
-        1, timeout=SOON_S * 1000
-    )
+    expect(wang.page.locator("[data-live-section] .yc-event", has_text=reference)).to_have_count(1)
     wang.look()
     wang.page.locator("#live").click()
     expect(wang.page.locator("#live")).to_have_attribute("aria-pressed", "false")
@@ -147,7 +144,7 @@ def test_what_is_listed_does_not_come_again(citizens) -> None:
     expect(wang.page.locator("#found .yc-event", has_text=first)).to_have_count(1)
     wang.page.locator("#live").click()
     second = refused()
-    expect(wang.page.locator("[data-live-section] .yc-event", has_text=second)).to_have_count(1, timeout=SOON_S * 1000)
+    expect(wang.page.locator("[data-live-section] .yc-event", has_text=second)).to_have_count(1)
     expect(wang.page.locator(".yc-event", has_text=first)).to_have_count(1)
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_console import SECRET, SOON_S, tab_to
+from tests.browser.test_console import SECRET, tab_to
 from tests.kit.process import wait_until
 
 pytestmark = pytest.mark.browser
@@ -33,7 +33,7 @@ def test_a_case_from_an_event_to_who_it_is(citizens, locale: str, phone: bool) -
         wang.open("/console/events?action=session.started&within=1h")
         return page.locator(".yc-event").count() > 1
 
-    wait_until(there, "the events are in the index", SOON_S)
+    wait_until(there, "the events are in the index")
     page.locator(".yc-event summary").nth(1).click()
     wang.press(".yc-event details[open] .yc-links a")
     wang.press("#to-case")

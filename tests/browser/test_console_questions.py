@@ -16,10 +16,9 @@ from tests.browser.citizen import Citizen
 from tests.browser.served import Demo
 from tests.browser.test_console import auditor
 from tests.kit.house import challenge
-from tests.kit.process import wait_until
+from tests.kit.process import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.browser
-SOON_S = 10
 MOST = 8
 """Actions that one question may take, those of coming to the page not counted."""
 
@@ -123,7 +122,7 @@ def test_who_read_a_citizens_address_last_week_and_why(citizens, locale: str, ph
         me.do(lambda: ask.get_by_role("button", name=said["look"], exact=True).click())
         return page.get_by_text(said["reader"]).count() > 0
 
-    wait_until(asked, "the release is in the index", SOON_S)
+    wait_until(asked, "the release is in the index")
     line = page.get_by_role("listitem").filter(has_text=said["reader"]).filter(has_text=said["released"])
     expect(line).to_have_count(1)
     me.do(line.get_by_text(said["reader"]).first.click)
@@ -145,7 +144,7 @@ def test_which_accounts_did_an_address_try(citizens, locale: str, phone: bool) -
         me.do(lambda: section_button(page, said["address"], said["search"]).click())
         return page.get_by_role("heading", name=said["tried"], exact=True).count() > 0
 
-    wait_until(asked, "the attempt is in the index", SOON_S)
+    wait_until(asked, "the attempt is in the index")
     rows = page.get_by_role("region", name=said["tried"]).get_by_role("row")
     expect(rows.nth(1)).to_be_visible()
     me.do(rows.nth(1).get_by_role("link").first.click)
@@ -172,7 +171,7 @@ def test_what_did_a_client_do_after_its_key_changed(citizens, locale: str, phone
         me.again()
         return section(page, said["key"]).get_by_role("link", name=name, exact=True).count() > 0
 
-    wait_until(there, "the change is in the index", SOON_S)
+    wait_until(there, "the change is in the index")
     me.do(section(page, said["key"]).get_by_role("link", name=name, exact=True).click)
     line = page.get_by_role("listitem").filter(has_text=said["pushed"])
     expect(line).to_have_count(1)
@@ -230,7 +229,7 @@ def archive_changes_its_key(demo: Demo, name: str) -> None:
         "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
         "client_assertion": jwt.encode({"alg": "ES256", "kid": "key-2"}, claims, keys[1], algorithms=["ES256"]),
     }
-    with urllib.request.urlopen(demo.issuer + "/par", data=urlencode(request).encode(), timeout=10) as answer:
+    with urllib.request.urlopen(demo.issuer + "/par", data=urlencode(request).encode(), timeout=PATIENCE_S) as answer:
         assert answer.status == 201
 
 
@@ -239,6 +238,6 @@ def sent(demo: Demo, method: str, path: str, token: str, document: dict[str, Any
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     body = json.dumps(document).encode()
     asked = urllib.request.Request(demo.issuer + path, data=body, method=method, headers=headers)
-    with urllib.request.urlopen(asked, timeout=10) as answer:
+    with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
         found: dict[str, Any] = json.load(answer)
         return found

@@ -12,8 +12,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.browser.served import _free
-from tests.kit.process import wait_until
+from tests.kit.process import PATIENCE_S, is_free, wait_until
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
@@ -35,7 +34,7 @@ def registered(demo, port: int) -> dict[str, str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=PATIENCE_S,
     )
     return json.loads(done.stdout)
 
@@ -48,7 +47,7 @@ def told(demo, command: str, **environ: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=PATIENCE_S,
     )
     return done.stdout
 
@@ -56,7 +55,7 @@ def told(demo, command: str, **environ: str) -> str:
 def first_page(demo, client_id: str, **query: str) -> str:
     """Where a browser is sent that comes with this authorization request."""
     answer = requests.get(
-        f"{demo.issuer}/authorize", {"client_id": client_id, **query}, allow_redirects=False, timeout=10
+        f"{demo.issuer}/authorize", {"client_id": client_id, **query}, allow_redirects=False, timeout=PATIENCE_S
     )
     return answer.headers.get("Location", answer.text)
 
@@ -72,10 +71,10 @@ def test_a_request_is_pushed(demo):
 def test_a_token_is_asked_about_and_ended(demo):
     metadata = {"client_name": "System", "grant_types": ["client_credentials"], "response_types": []}
     bearer = {"Authorization": "Bearer " + demo.told["initial_access_token"]}
-    client = requests.post(f"{demo.issuer}/register", json=metadata, headers=bearer, timeout=10).json()
+    client = requests.post(f"{demo.issuer}/register", json=metadata, headers=bearer, timeout=PATIENCE_S).json()
     basic = (client["client_id"], client["client_secret"])
     form = {"grant_type": "client_credentials"}
-    token = requests.post(f"{demo.issuer}/token", form, auth=basic, timeout=10).json()["access_token"]
+    token = requests.post(f"{demo.issuer}/token", form, auth=basic, timeout=PATIENCE_S).json()["access_token"]
     keys = {"CLIENT_ID": basic[0], "CLIENT_SECRET": basic[1], "ACCESS_TOKEN": token}
     before, after = re.findall(r'\{"active":(true|false)', told(demo, block("sh", "/introspect"), **keys))
     assert (before, after) == ("true", "false")
@@ -87,25 +86,25 @@ def test_a_request_is_signed(demo, tmp_path):
     address = told(demo, f"{sys.executable} {tmp_path}/signed.py", **environ).strip()
     query = dict(parse_qsl(urlsplit(address).query))
     assert first_page(demo, query.pop("client_id"), **query).startswith("/authorize/")
-    page = requests.get(address, timeout=10)
+    page = requests.get(address, timeout=PATIENCE_S)
     assert page.status_code == 400, "a signed request counts once"
 
 
 def test_a_registration_is_changed(demo):
     client = registered(demo, PORT)
     uri, old = client["registration_client_uri"], {"Authorization": f"Bearer {client['registration_access_token']}"}
-    read = requests.get(uri, headers=old, timeout=10).json()
+    read = requests.get(uri, headers=old, timeout=PATIENCE_S).json()
     read = {k: v for k, v in read.items() if k in ("client_id", "redirect_uris", "scope", "client_name")}
-    changed = requests.put(uri, json={**read, "client_name": "Renamed"}, headers=old, timeout=10).json()
+    changed = requests.put(uri, json={**read, "client_name": "Renamed"}, headers=old, timeout=PATIENCE_S).json()
     assert changed["client_name"] == "Renamed"
     assert changed["registration_access_token"] != client["registration_access_token"]
-    assert requests.get(uri, headers=old, timeout=10).status_code == 401
+    assert requests.get(uri, headers=old, timeout=PATIENCE_S).status_code == 401
 
 
 @pytest.fixture
 def app(demo, tmp_path):
     """The README's program, running; its address."""
-    port = next(p for p in range(demo.port + 4, demo.port + 10) if _free(p))
+    port = next(p for p in range(demo.port + 4, demo.port + 10) if is_free(p))
     client = registered(demo, port)
     program = block("python", "authorize_redirect").replace(f"localhost:{PORT}", f"localhost:{port}")
     (tmp_path / "hello.py").write_text(program, encoding="utf-8")
@@ -118,11 +117,11 @@ def app(demo, tmp_path):
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_until(lambda: not _free(port), "the app listens")
+        wait_until(lambda: not is_free(port), "the app listens")
         yield f"http://localhost:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_S)
 
 
 def test_a_new_app_signs_a_citizen_in(citizens, app):

@@ -10,6 +10,7 @@ from clients.errors import ClientError
 from clients.outbound import DEFAULT_LIMITS, Limits, OutboundError, Response
 from tests.clients.ground import EC_KEY, RSA_KEY, jwks, make_client, reply, site
 from tests.clients.test_logos import picture
+from tests.kit.process import PATIENCE_S
 
 URI = "https://tax.example/jwks"
 BY_ADDRESS = make_client(jwks_uri=URI)
@@ -31,7 +32,7 @@ class Department:
         self.calls += 1
         self.limits = limits
         if self.gate is not None:
-            assert self.gate.wait(5)
+            assert self.gate.wait(PATIENCE_S)
         if self.down:
             raise OutboundError(self.down)
         return Response(self.status, {}, self.body)
@@ -124,7 +125,7 @@ def test_fifty_threads_make_one_fetch(directory, department):
     time.sleep(0.05)
     department.gate.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(PATIENCE_S)
     assert (len(found), department.calls) == (50, 1)
 
 
@@ -138,7 +139,7 @@ def test_a_slow_refetch_holds_up_nobody_who_has_what_he_needs(directory, departm
         time.sleep(0.005)
     assert directory.keys_for(BY_ADDRESS, "ec").has_kid("ec")  # would wait for the gate otherwise
     department.gate.set()
-    slow.join(5)
+    slow.join(PATIENCE_S)
     assert department.calls == 2
 
 

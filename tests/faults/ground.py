@@ -8,7 +8,6 @@ import http.client
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,7 +27,7 @@ from werkzeug.test import EnvironBuilder, TestResponse
 from idp.config import Config
 from tests.kit.clock import FakeClock
 from tests.kit.house import House, config_in
-from tests.kit.process import alive, wait_until
+from tests.kit.process import PATIENCE_S, alive, free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
@@ -47,12 +46,6 @@ class WallClock(FakeClock):
     @property
     def seconds(self) -> int:
         return self.now() // 1_000_000
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def served_config(folder: Path, **settings: Any) -> Config:
@@ -119,7 +112,7 @@ class Process:
         """Children ever seen that still live."""
         return [pid for pid in self.known if alive(pid)]
 
-    def stop(self, timeout_s: float = 30) -> int:
+    def stop(self, timeout_s: float = PATIENCE_S) -> int:
         """SIGTERM; the exit code."""
         self.popen.terminate()
         return self.popen.wait(timeout_s)
@@ -179,7 +172,7 @@ class Served(House):
             assert server.popen.poll() is None, server.output()
             return len(server.of("server")) >= workers and self.health()[0] == 200
 
-        wait_until(ready, "readiness", 40)
+        wait_until(ready, "readiness")
         # Each worker listens on a socket of its own: ready is when a run of connections meets none that is still loading.
         for _ in range(3):
             self.request("GET", "/.well-known/openid-configuration")
@@ -192,7 +185,7 @@ class Served(House):
             env=environment(self.config),
             capture_output=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE_S,
         )
         assert done.returncode == 0, done.stderr.decode()
         return msgspec.json.decode(done.stdout)
@@ -213,14 +206,14 @@ class Served(House):
             headers["Content-Type"] = more.pop("content_type")
         if query := more.pop("query_string", None):
             path += "?" + urlencode(query)
-        timeout = more.pop("timeout", 20)
+        timeout = more.pop("timeout", PATIENCE_S)
         assert not more, more
         return self._exchange(self.port, method, path, body, headers, timeout)
 
     def manage(self, path: str) -> TestResponse:
         """GET on the management address."""
         port = int(self.config.management_bind.rpartition(":")[2])
-        return self._exchange(port, "GET", path, None, {"Connection": "close"}, 10)
+        return self._exchange(port, "GET", path, None, {"Connection": "close"}, PATIENCE_S)
 
     def health(self) -> tuple[int, dict[str, str]]:
         """/health/ready; (0, {}) when nobody answers."""
@@ -290,7 +283,7 @@ def at_once(action: Callable[[], T], times: int) -> list[T]:
     barrier = threading.Barrier(times)
 
     def run() -> T:
-        barrier.wait(30)
+        barrier.wait(PATIENCE_S)
         return action()
 
     with ThreadPoolExecutor(times) as pool:
@@ -324,6 +317,6 @@ class Load:
     def __exit__(self, kind: object, *_: object) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(40)
+            thread.join(2 * PATIENCE_S)
         if kind is None and self.errors:
             raise self.errors[0]

@@ -11,10 +11,10 @@ import pytest
 
 from idp.cli.demo import _local
 from tests.browser.served import free_port
-from tests.kit.process import wait_until
+from tests.kit.process import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 
 class Other(BaseHTTPRequestHandler):
@@ -63,7 +63,7 @@ def test_nothing_is_announced_on_the_port_of_another(tmp_path: Path) -> None:
             other.server_bind()
             other.server_activate()
             threading.Thread(target=other.serve_forever, daemon=True).start()
-        out, errors = demo.communicate(timeout=60)
+        out, errors = demo.communicate(timeout=PATIENCE_S)
     finally:
         demo.kill()
         for other in others:

@@ -19,7 +19,7 @@ from tests.kit.house import House, _prepare_postgres, config_in
 from tests.kit.postgres import Postgres, name_in
 from tests.kit.process import Home, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
 
 class Standby(Postgres):

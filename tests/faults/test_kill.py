@@ -23,7 +23,7 @@ from tests.kit.clock import deterministic_entropy
 from tests.kit.house import App, claims_of
 from tests.kit.process import alive, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.slow
 KILLS, PASSWORD = 14, "correct horse battery staple"
 OUT = "https://tax.example/out"
 
@@ -44,6 +44,10 @@ class Journal:
     sign_ins: list[str] = field(default_factory=list)
     logouts: list[str] = field(default_factory=list)
     lost: Counter[str] = field(default_factory=Counter)
+
+    def full(self) -> bool:
+        """Whether each kind was acknowledged."""
+        return all((self.codes, self.refreshed, self.revoked, self.consents, self.sign_ins, self.logouts))
 
 
 class Driver:
@@ -146,7 +150,7 @@ def test_what_was_acknowledged_is_there_and_nothing_works_twice(served: Served) 
             time.sleep(0.1 + chance(1)[0] / 320)
             strike(served, "parent" if number in (5, 10) else ("server", "server", "worker")[chance(1)[0] % 3])
         served.wait_ready(2)
-        time.sleep(1)
+        wait_until(driver.journal.full, "every kind of journey to its end")
     assert driver.journal.lost.total() > 0, "nothing was under way when something was killed"
     judge(served, driver)
     # Sessions survive, and no key was made anew.
@@ -168,7 +172,7 @@ def strike(served: Served, whom: str) -> None:
         return
     server.kill()
     served.start(2, ready=False)
-    wait_until(lambda: served.health()[0] == 200, "a new start", 30)
+    wait_until(lambda: served.health()[0] == 200, "a new start")
 
 
 def kill(pid: int) -> None:
@@ -182,7 +186,7 @@ def kill(pid: int) -> None:
 
 def judge(served: Served, driver: Driver) -> None:
     journal, store, ring = driver.journal, served.parts.store, served.parts.ring
-    assert journal.codes and journal.refreshed and journal.revoked and journal.consents and journal.logouts
+    assert journal.full()
     assert max(journal.codes.values()) == 1 and max(journal.refreshed.values()) == 1
     events: dict[str, Counter[str]] = defaultdict(Counter)
     for row in store.find(Event, limit=1_000_000):
@@ -250,8 +254,15 @@ def test_the_background_worker_and_the_servers_come_back_by_themselves(make_serv
     for pid, kind in before.items():
         if kind != "other":
             kill(pid)
-    wait_until(lambda: served.health()[0] == 503, "not ready", 5)
-    wait_until(lambda: served.health()[0] == 200 and len(server.of("server")) == 2, "ready again", 20)
+
+    def unready() -> bool:
+        """They may be there again before anybody looked; the background worker is started later each time."""
+        for pid in server.of("worker"):
+            kill(pid)
+        return served.health()[0] == 503
+
+    wait_until(unready, "not ready")
+    wait_until(lambda: served.health()[0] == 200 and len(server.of("server")) == 2, "ready again")
     assert server.popen.poll() is None
     assert not set(server.of("server") + server.of("worker")) & set(before)
     assert served.request("GET", "/jwks").status_code == 200

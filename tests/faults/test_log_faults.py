@@ -20,7 +20,7 @@ from idp.store.sqlite import SqliteStore
 from tests.journeys.test_log_verify import written
 from tests.kit.house import House
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 FAULTS, EDITS = 9_000, 1_000
 
 

@@ -16,8 +16,9 @@ from idp.flows.sequencer import catch_up, head, log_signer
 from idp.records import Event, EventFacet
 from tests.faults import sequencing
 from tests.kit.house import House
+from tests.kit.process import PATIENCE_S
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 KILLS = {"sqlite": 140, "postgres": 60}
 
 
@@ -52,7 +53,7 @@ def test_the_log_is_whole_after_every_kill(any_house: House, children: Any, cloc
         child = children.Process(target=sequencing.work, args=(house.config, send), daemon=True)
         child.start()
         send.close()
-        first = receive.poll(20)
+        first = receive.poll(PATIENCE_S)
         assert first, "the process began"
         time.sleep(moment())
         os.kill(child.pid, signal.SIGKILL)
@@ -65,7 +66,7 @@ def test_the_log_is_whole_after_every_kill(any_house: House, children: Any, cloc
     count = house.parts.store.count(Event)
     assert (whole.size, whole.waiting) == (count, 0)
     known = {e.id for e in pages(house)}
-    assert acknowledged <= known and len(acknowledged) > 5 * kills
+    assert acknowledged <= known and len(acknowledged) >= 3 * kills, "each told of its first batch at least"
     assert house.parts.store.count(EventFacet, {"facet": "id"}) == count
 
 

@@ -12,8 +12,9 @@ from tests.kit.postgres import Postgres
 from tests.kit.process import wait_until
 from tests.kit.redis import Redis
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(240)]
-RECOVERY_S = 5.0
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.redis]
+IN_A_ROW = 60
+"""More than would get by while one of the workers, or one connection of a pool, refuses."""
 
 
 @pytest.fixture
@@ -24,10 +25,10 @@ def served(make_served: Callable[..., Served]) -> Served:
 
 
 class Watch:
-    """Callers under an outage: every answer is right or an honest 503, never another error; when it last was a 503 is remembered."""
+    """Callers under an outage: every answer is right or an honest 503, never another error."""
 
     def __init__(self, served: Served) -> None:
-        self.served, self.refused, self.right, self.last_refused = served, 0, 0, 0.0
+        self.served, self.refused, self.right, self.in_a_row = served, 0, 0, 0
         self.machine, self.app = served.machine(), served.register()
         self.account = served.citizen()
         self.access = served.tokens(self.app, self.account)["access_token"]
@@ -36,11 +37,12 @@ class Watch:
     def judged(self, answer: TestResponse, *good: int) -> None:
         if answer.status_code in good:
             self.right += 1
+            self.in_a_row += 1
             return
         assert answer.status_code == 503, (answer.status_code, answer.text[:300])
         assert int(answer.headers["Retry-After"]) >= 1
         self.refused += 1
-        self.last_refused = time.monotonic()
+        self.in_a_row = 0
 
     def tokens(self) -> None:
         self.judged(self.served.as_client(self.machine, "/token", {"grant_type": "client_credentials"}), 200)
@@ -62,12 +64,10 @@ class Watch:
     def load(self) -> Load:
         return Load(self.tokens, self.userinfo, self.introspection, self.pages, pause_s=0.05)
 
-    def recovers(self, since: float) -> None:
-        """Nothing is refused any more from ``RECOVERY_S`` after the store is back, and all kinds of requests get through."""
-        time.sleep(max(0.0, since + RECOVERY_S - time.monotonic()))
-        before = self.right
-        wait_until(lambda: self.right > before + 20, "answers after the outage")
-        assert self.last_refused < since + RECOVERY_S
+    def recovers(self) -> None:
+        """The store is back: soon nothing is refused any more, and all kinds of requests get through."""
+        self.in_a_row = 0
+        wait_until(lambda: self.in_a_row > IN_A_ROW, "answers without a refusal after the outage")
 
 
 def pids(served: Served) -> set[int]:
@@ -81,14 +81,14 @@ def test_postgresql_restarts(served: Served, postgres: Postgres) -> None:
     with watch.load():
         wait_until(lambda: watch.right > 20, "load")
         postgres.restart()
-        watch.recovers(time.monotonic())
+        watch.recovers()
         postgres.crash()
         wait_until(
             lambda: served.health() == (503, {**served.health()[1], "stores": "database unavailable"}), "not ready"
         )
         time.sleep(1)
         postgres.start()
-        watch.recovers(time.monotonic())
+        watch.recovers()
     assert watch.refused > 0
     wait_until(lambda: served.health()[0] == 200, "readiness")
     assert pids(served) == before, served.server.output()
@@ -121,7 +121,7 @@ def redis_goes(watch: Watch, redis: Redis, how: str) -> None:
             redis.kill()
             wait_until(lambda: served.health()[1].get("stores") == "volatile store unavailable", "not ready")
             redis.start()
-        watch.recovers(time.monotonic())
+        watch.recovers()
     # What was in Redis is gone, and said so; what must outlive it did.
     lost = served.submit(browser, page, username="li.wei", password="whatever it was")
     assert lost.status_code == 400 and 'id="error-code"' in lost.text

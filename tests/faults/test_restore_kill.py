@@ -27,6 +27,7 @@ from tests.kit.house import CLAIMS, House
 from tests.kit.operator import environment
 from tests.kit.person import PASSWORD, Person
 from tests.kit.postgres import Postgres
+from tests.kit.process import PATIENCE_S
 
 PLACES = {
     "when the database alone is marked": ("idp.cli.restoring.begin_restore", 2),
@@ -36,7 +37,7 @@ PLACES = {
     "before the forgotten are forgotten": ("idp.flows.restored.after_restore", 1),
     "when all is ended": ("idp.cli.restoring._name", 1),
 }
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 BETWEEN_THE_NAMES = ("idp.cli.restoring._name", 2)
 
 
@@ -102,7 +103,7 @@ def alive(config: Config) -> tuple[int, int, int]:
 def killed(config: Config, copies: tuple[Path, Path], place: tuple[str, int]) -> None:
     child = multiprocessing.get_context("spawn").Process(target=restoring.die, args=(config, *copies, *place))
     child.start()
-    child.join(200)
+    child.join(5 * PATIENCE_S)
     assert child.exitcode == -signal.SIGKILL
 
 

@@ -12,9 +12,9 @@ from idp.records import PurposeKey
 from keys.sealed import wrapped_version
 from tests.faults.conftest import BACKENDS
 from tests.faults.ground import Load, Process, Served, environment
-from tests.kit.process import wait_until
+from tests.kit.process import PATIENCE_S, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.slow
 PEOPLE = 2500
 
 
@@ -56,14 +56,14 @@ def test_f24_killed_at_half_under_load(make_served: Callable[..., Served], backe
     words = ("keys", "rewrap", "--destroy-old", "--json")
     with Load(signs_in, signs_in, arrives):
         first = Process(served.folder, environ, *words)
-        wait_until(lambda: epochs(served).get(2, 0) > 50, "the first under the new epoch", 60)
+        wait_until(lambda: epochs(served).get(2, 0) > 50, "the first under the new epoch")
         os.kill(first.pid, signal.SIGKILL)
         first.popen.wait()
         half = epochs(served)
         assert half.get(1, 0) > 0 and half.get(2, 0) > 0, half
         time.sleep(1)
         both = [Process(served.folder, environ, *words) for _ in range(2)]
-        assert [one.popen.wait(120) for one in both] == [0, 0], [one.output() for one in both]
+        assert [one.popen.wait(3 * PATIENCE_S) for one in both] == [0, 0], [one.output() for one in both]
         time.sleep(1)
     for process in (first, *both):
         process.close()

@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.ground import Served
+from tests.kit.process import PATIENCE_S
 
 pytestmark = pytest.mark.slow
+SILENCE_S = 0.7
 
 PIPELINED = b"GET /smuggled HTTP/1.1\r\nHost: HOST\r\n\r\n"
 UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
@@ -16,19 +18,22 @@ GOOD = b"GET /jwks HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n"
 
 
 def exchange(served: Served, data: bytes, *, done: bool = False) -> bytes:
-    """Everything that comes back until the server closes, or half a second of silence. ``done``: our side is closed behind the data."""
+    """Everything that comes back until the server closes, or half a second of silence behind an answer that announces no end. ``done``: our side
+    is closed behind the data."""
     host = served.config.host
     name, _, port = host.partition(":")
-    with socket.create_connection((name, int(port)), timeout=5) as line:
+    with socket.create_connection((name, int(port)), timeout=PATIENCE_S) as line:
         line.sendall(data.replace(b"HOST", host.encode()))
         if done:
             line.shutdown(socket.SHUT_WR)
-        line.settimeout(0.7)
         answer = b""
         try:
             while part := line.recv(65_536):
                 answer += part
-        except (TimeoutError, ConnectionResetError):
+                line.settimeout(PATIENCE_S if b"connection: close" in answer.lower() else SILENCE_S)
+        except TimeoutError:
+            assert answer, "neither an answer nor an end"
+        except ConnectionResetError:
             pass
         return answer
 

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import ssl
 import stat
 import subprocess
@@ -22,7 +21,7 @@ import pytest
 import yaml
 
 from tests.house.tree import ROOT, name, sources
-from tests.kit.process import wait_until
+from tests.kit.process import PATIENCE_S, free_port, wait_until
 
 DOCKER = ROOT / "docker"
 DOCKERFILE = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
@@ -280,12 +279,6 @@ def test_a_citizen_is_entered_from_standard_input(upgraded: dict[str, str]) -> N
     assert len(made) == 1
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2) as response:
@@ -324,4 +317,4 @@ def test_provider_worker_and_department_start_answer_and_stop(upgraded: dict[str
         assert {what: process.poll() for what, process in started.items()} == dict.fromkeys(words)
         for process in started.values():
             process.terminate()
-        assert {what: process.wait(35) for what, process in started.items()} == dict.fromkeys(words, 0)
+        assert {what: process.wait(PATIENCE_S) for what, process in started.items()} == dict.fromkeys(words, 0)

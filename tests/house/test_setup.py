@@ -75,26 +75,33 @@ def test_an_unknown_set_up_is_refused() -> None:
     assert "usage" in run.stderr
 
 
+def work() -> float:
+    """Of the commands that ended by now, not their waiting: the machine may be busy with others."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(not os.environ.get("YIMEN_STRICT"), reason="installs everything anew; run by .ci/run")
-@pytest.mark.timeout(300)
 def test_a_clean_checkout_is_set_up_once_with_its_command(tmp_path: Path) -> None:
     """Also in a folder with a space in its name; the command runs from anywhere; a second set-up costs nothing."""
     copy = checkout(tmp_path)
     (copy / "idp/cli").mkdir(parents=True)
     (copy / "idp/__init__.py").touch()
     (copy / "idp/cli/__init__.py").write_text("def main() -> None:\n    print('一门')\n", encoding="utf-8")
-    subprocess.run(["bash", ".ci/setup", "run"], cwd=copy, check=True, timeout=280)
+    began = work()
+    subprocess.run(["bash", ".ci/setup", "run"], cwd=copy, check=True)
+    first = work() - began
     named = [str(copy / ".venv/bin/python"), "-c", "import importlib.metadata as m; print(m.version('yimen'))"]
     assert re.match(r"\d+\.\d+", subprocess.run(named, cwd="/", capture_output=True, text=True, check=True).stdout)
     said = subprocess.run([copy / ".venv/bin/idp"], cwd="/", capture_output=True, text=True, check=True).stdout
     assert said == "一门\n"
-    stamp, before = (copy / ".venv/.made-run").stat().st_mtime_ns, os.times()
-    subprocess.run(["bash", ".ci/setup", "run"], cwd=copy, check=True, timeout=20)
-    after = os.times()  # work, not waiting: the machine may be busy with others
-    assert after.children_user + after.children_system - before.children_user - before.children_system < 1
+    stamp, began = (copy / ".venv/.made-run").stat().st_mtime_ns, work()
+    subprocess.run(["bash", ".ci/setup", "run"], cwd=copy, check=True)
+    assert work() - began < first / 10
     assert (copy / ".venv/.made-run").stat().st_mtime_ns == stamp
     with (copy / "requirements.lock").open("a") as lock:
         lock.write("# changed\n")
-    subprocess.run(["bash", ".ci/setup", "run"], cwd=copy, check=True, timeout=280)
+    subprocess.run(["bash", ".ci/setup", "run"], cwd=copy, check=True)
     assert (copy / ".venv/.made-run").stat().st_mtime_ns > stamp

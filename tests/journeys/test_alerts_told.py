@@ -22,6 +22,7 @@ from tests.clients.ground import Authority, reply, site
 from tests.journeys.test_console import happen, settle
 from tests.journeys.test_log_verify import written
 from tests.kit.house import House
+from tests.kit.process import PATIENCE_S
 
 ALLOWED = ("127.0.0.1",)
 
@@ -67,7 +68,7 @@ def collected(authority: Authority | None, count: int) -> Iterator[tuple[int, li
         thread = threading.Thread(target=take)
         thread.start()
         yield server.getsockname()[1], got
-        thread.join(10)
+        thread.join(PATIENCE_S)
 
 
 def messages(data: bytes) -> list[bytes]:

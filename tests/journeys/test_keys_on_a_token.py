@@ -18,9 +18,10 @@ from keys import pkcs11_backend
 from keys.backends import open_root
 from keys.errors import BackendDown, MissingKey
 from keys.jose import verify
-from tests.faults.ground import Process, environment, free_port
+from tests.faults.ground import Process, environment
 from tests.kit.clock import FakeClock
 from tests.kit.house import CLAIMS, House, claims_of, config_in, header_of
+from tests.kit.process import PATIENCE_S, free_port
 from tests.kit.softhsm import TOKEN, Token
 
 
@@ -154,7 +155,7 @@ def test_f25_what_the_url_names_is_not_there(held: House, token: Token, tmp_path
     environ = environment(held.config) | {"IDP_KEYS_URL": url}
     started = Process(tmp_path, environ, "serve", "--bind", f"127.0.0.1:{free_port()}")
     try:
-        assert started.popen.wait(60) == 1
+        assert started.popen.wait(PATIENCE_S) == 1
         assert says in started.output() and "Traceback" not in started.output()
         assert "999999" not in started.output()
     finally:

@@ -12,6 +12,7 @@ from idp.flows.sequencer import head
 from idp.receivers import message, open_receivers
 from tests.journeys.test_log_verify import written
 from tests.journeys.test_sequencer import happen
+from tests.kit.process import PATIENCE_S
 
 NOTE = "id.example/log\n1\nroot\n\n\N{EM DASH} id.example/log AAAA\n"
 
@@ -45,7 +46,7 @@ def test_a_syslog_message_is_one_line_behind_its_length(make_house):
         house = make_house(log_receivers=(f"syslog://127.0.0.1:{server.getsockname()[1]}",))
         (receiver,) = open_receivers(house.config, house.parts.outbound)
         receiver.send(NOTE, house.clock())
-        thread.join(10)
+        thread.join(PATIENCE_S)
     length, _, rest = b"".join(got).partition(b" ")
     assert int(length) == len(rest)
     front, _, text = rest.partition("\ufeff".encode())

@@ -12,6 +12,7 @@ import requests
 from werkzeug.test import Client as Browser
 
 from tests.kit.house import PASSWORD, House
+from tests.kit.process import PATIENCE_S
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -179,7 +180,7 @@ def over_http(origin: str) -> Agent:
         headers = {"Accept-Language": "en", "Sec-Fetch-Site": "same-origin"}
         if form is not None:
             headers |= {"Content-Type": FORM, "Origin": origin}
-        answer = session.request(method, url, data=form, headers=headers, allow_redirects=False, timeout=20)
+        answer = session.request(method, url, data=form, headers=headers, allow_redirects=False, timeout=PATIENCE_S)
         return Shown(answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, answer.text, url)
 
     return Agent(send, origin)

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, CDPSession, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, CDPSession, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.kit.process import need
+from tests.kit.process import PATIENCE_S, need
 
 FLAGS = [
     "--no-sandbox",
@@ -152,6 +152,7 @@ class NewPage(Protocol):
 def chromium() -> Iterator[Browser]:
     """One browser per run (per xdist worker)."""
     need("Chromium", "chromium", executable())
+    expect.set_options(timeout=PATIENCE_S * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(), headless=True, args=FLAGS)
         try:
@@ -171,7 +172,7 @@ def new_page(chromium: Browser) -> Iterator[NewPage]:
 
     def make(*, locale: str = "zh-CN", javascript: bool = True, watch: bool = True, **context: Any) -> Page:
         made = chromium.new_context(locale=locale, java_script_enabled=javascript, **context)
-        made.set_default_timeout(10_000)
+        made.set_default_timeout(PATIENCE_S * 1000)
         contexts.append(made)
         if not javascript:
             _PLAIN.add(made)

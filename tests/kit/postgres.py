@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.kit.process import Home, alive, frozen, need, wait_until
+from tests.kit.process import PATIENCE_S, Home, alive, frozen, need, wait_until
 
 SETTINGS = {
     "listen_addresses": "",
@@ -65,7 +65,7 @@ class Postgres:
     def _tool(self, name: str, *args: str) -> None:
         command = [str(self._bin / name), "-D", str(self._data), *args]
         run = subprocess.run(
-            command, check=False, cwd=self.home.path, capture_output=True, text=True, timeout=60, **self._as
+            command, check=False, cwd=self.home.path, capture_output=True, text=True, timeout=PATIENCE_S, **self._as
         )
         assert run.returncode == 0, f"{name}: {run.stdout}{run.stderr}"
 
@@ -96,13 +96,13 @@ class Postgres:
                 **self._as,
             )
         self.home.guarding(self.pid)
-        wait_until(self._answers, "PostgreSQL's first answer", 60)
+        wait_until(self._answers, "PostgreSQL's first answer")
 
     def _end(self, how: signal.Signals) -> None:
         family = [self.pid, *map(int, Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split())]
         os.kill(self.pid, how)
         assert self._process is not None
-        self._process.wait(60)
+        self._process.wait(PATIENCE_S)
         self._process = None
         wait_until(lambda: not any(map(alive, family)), "the end of the postmaster's children")
         self.home.guarding(None)

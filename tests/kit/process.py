@@ -1,9 +1,11 @@
 """Processes that never outlive the run, however it ends."""
 
 import os
+import secrets
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +16,8 @@ from pathlib import Path
 import pytest
 
 STRICT = bool(os.environ.get("YIMEN_STRICT"))
+PATIENCE_S = 90.0
+"""What comes at all comes within this time, on a slow machine that stands still meanwhile too."""
 
 
 def need(what: str, package: str, present: object) -> None:
@@ -26,8 +30,8 @@ def need(what: str, package: str, present: object) -> None:
     pytest.skip(reason)
 
 
-def wait_until(done: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
-    """Poll until ``done()``; AssertionError that names ``what`` when it never is."""
+def wait_until(done: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
+    """Poll until ``done()``; AssertionError that names ``what`` when it never is. The time is a hang's alone: no check of how fast it came."""
     end = time.monotonic() + timeout_s
     while not done():
         assert time.monotonic() < end, f"{what} did not happen within {timeout_s} s"
@@ -40,6 +44,32 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+_GIVEN: set[int] = set()
+
+
+def free_port() -> int:
+    """For a server that binds it later. Between now and then nobody takes it: the system gives callers' ports from 32768 on, another worker of
+    this run has others, and this one gives none twice."""
+    for _ in range(10_000):
+        port = 10_000 + 8 * secrets.randbelow(1250) + WORKER
+        if port not in _GIVEN and is_free(port):
+            _GIVEN.add(port)
+            return port
+    raise AssertionError("no free port")
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 class Home:
@@ -71,7 +101,7 @@ class Home:
         """Kill what is left, remove the directory."""
         assert self._guard.stdin is not None
         self._guard.stdin.close()
-        self._guard.wait(20)
+        self._guard.wait(PATIENCE_S)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 import pytest
 import redis as client
 
-from tests.kit.process import Home, frozen, need, wait_until
+from tests.kit.process import PATIENCE_S, Home, frozen, need, wait_until
 
 
 class Redis:
@@ -32,8 +32,8 @@ class Redis:
         return f"unix://{self.socket}"
 
     def client(self) -> client.Redis:
-        """A client whose calls end within five seconds."""
-        return client.Redis.from_url(self.url, socket_timeout=5)
+        """A client whose calls end."""
+        return client.Redis.from_url(self.url, socket_timeout=PATIENCE_S)
 
     def _answers(self) -> bool:
         try:
@@ -69,7 +69,7 @@ class Redis:
     def _end(self, how: signal.Signals) -> None:
         assert self._process is not None, "Redis is stopped"
         os.kill(self._process.pid, how)
-        self._process.wait(20)
+        self._process.wait(PATIENCE_S)
         self._process = None
         self.home.guarding(None)
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 from tests.kit.browser import NewPage, axe, shot
 from tests.kit.clock import START, FakeClock, deterministic_entropy
 from tests.kit.postgres import SETTINGS, Postgres
-from tests.kit.process import Home, alive, wait_until
+from tests.kit.process import PATIENCE_S, Home, alive, wait_until
 from tests.kit.redis import Redis
 
 # ------------------------------------------------------------------------------------------------------ time and chance
@@ -125,10 +125,13 @@ def test_a_lost_redis_is_empty(redis: Redis, redis_url: str, fault: Callable[[Re
 
 
 def test_redis_can_hang(redis: Redis, redis_url: str) -> None:
-    with redis_client.Redis.from_url(redis_url, socket_timeout=0.3, retry=None) as connection:
-        with redis.hanging(), pytest.raises(redis_client.TimeoutError):
-            connection.ping()
-        connection.close()
+    with (
+        redis_client.Redis.from_url(redis_url, socket_timeout=0.3, retry=None) as hurried,
+        redis.hanging(),
+        pytest.raises(redis_client.TimeoutError),
+    ):
+        hurried.ping()
+    with redis.client() as connection:
         assert connection.ping()
 
 
@@ -141,7 +144,7 @@ def test_a_home_ends_with_its_process_and_directory() -> None:
     home.guarding(child.pid)
     home.close()
     assert not home.path.exists()
-    assert child.wait(5) == -signal.SIGKILL
+    assert child.wait(PATIENCE_S) == -signal.SIGKILL
 
 
 def test_a_killed_run_leaves_no_server_behind() -> None:

@@ -1,13 +1,13 @@
 """Every backend of every storage port, fresh and migrated, behind one fixture each."""
 
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
+import redis
 from psycopg import sql
 
 from idp.ports import Clock, Keyring, Store, Volatile
@@ -92,7 +92,7 @@ def empty_url(request: pytest.FixtureRequest, backend: str, tmp_path: Path) -> s
 
 @dataclass(frozen=True)
 class Volatiles:
-    """One volatile backend: ``open`` another node on it; ``lapse`` lets seconds pass as it counts them."""
+    """One volatile backend: ``open`` another node on it; ``lapse`` lets seconds pass as it counts them, in Redis by bringing each end nearer."""
 
     kind: str
     url: str
@@ -104,7 +104,10 @@ class Volatiles:
     def lapse(self, seconds: float) -> None:
         self.clock.advance(seconds)
         if self.kind == "redis":
-            time.sleep(seconds)
+            with redis.Redis.from_url(self.url) as server:
+                for key in server.scan_iter():
+                    if (left_ms := server.pttl(key)) >= 0:
+                        server.pexpire(key, left_ms - int(seconds * 1000))
 
 
 @pytest.fixture(params=VOLATILE)

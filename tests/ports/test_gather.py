@@ -13,14 +13,14 @@ from idp.records import UsedAssertion
 from idp.store.schema import MAIN_LINEAGE, upgrade
 from idp.store.sqlite import SqliteStore
 from idp.store.sqlite_file import SqliteFile
-from tests.kit.process import wait_until
+from tests.kit.process import PATIENCE_S, wait_until
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
     url = f"sqlite:///{tmp_path}/main.db"
     upgrade(url, lineage=MAIN_LINEAGE)
-    made = SqliteStore(url, wait_s=5)
+    made = SqliteStore(url, wait_s=PATIENCE_S)
     yield made
     made.close()
 
@@ -45,14 +45,15 @@ class Queue:
         line = self.store._gatherer._line
         before = len(line)
         self.sent.append(self.pool.submit(self.store.commit, writes))
+        sent = self.sent[-1]
         if len(self.sent) > 1:
-            wait_until(lambda: len(line) == before + 1, "a place in line")
+            wait_until(lambda: len(line) > before or sent.done(), "a place in line")
         else:
-            wait_until(lambda: self.store._gatherer._led, "the leader")
+            wait_until(lambda: self.store._gatherer._led or sent.done(), "the leader")
 
 
 def answers(sent: list["Future[Committed | Conflict]"]) -> list[object]:
-    return [f.exception(20) or f.result() for f in sent]
+    return [f.exception(PATIENCE_S) or f.result() for f in sent]
 
 
 def keys(store: SqliteStore) -> set[bytes]:

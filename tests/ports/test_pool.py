@@ -10,15 +10,15 @@ import pytest
 
 from idp.errors import Unavailable
 from idp.store.pool import Connection, Pool, Slots, connect
-from tests.kit.process import wait_until
+from tests.kit.process import PATIENCE_S, wait_until
 
 
 def test_who_waits_is_next_however_fast_another_comes_by() -> None:
     slots, got = Slots(1), list[bool]()
     assert slots.take(0)
-    waiting = threading.Thread(target=lambda: got.append(slots.take(5)))
+    waiting = threading.Thread(target=lambda: got.append(slots.take(PATIENCE_S)))
     waiting.start()
-    wait_until(lambda: len(slots._line) == 1, "somebody in line", 5)
+    wait_until(lambda: len(slots._line) == 1, "somebody in line")
     slots.give()
     assert not slots.take(0.01)  # at once, and yet too late
     waiting.join()
@@ -32,7 +32,7 @@ def test_first_in_line_is_first_served() -> None:
     assert slots.take(0)
 
     def wait(number: int) -> None:
-        assert slots.take(5)
+        assert slots.take(PATIENCE_S)
         order.append(number)
         slots.give()
 
@@ -40,7 +40,7 @@ def test_first_in_line_is_first_served() -> None:
     for number in range(5):
         threads.append(threading.Thread(target=wait, args=(number,)))
         threads[-1].start()
-        wait_until(lambda: len(slots._line) == len(threads), "one more in line", 5)
+        wait_until(lambda: len(slots._line) == len(threads), "one more in line")
     slots.give()
     for thread in threads:
         thread.join()
@@ -61,7 +61,7 @@ def test_many_at_once_never_hold_more_than_there_are() -> None:
     slots, lock, held = Slots(3), threading.Lock(), [0, 0]
 
     def work(number: int) -> bool:
-        if not slots.take(0.001 if number % 3 else 5):
+        if not slots.take(0.001 if number % 3 else PATIENCE_S):
             return False
         with lock:
             held[0] += 1

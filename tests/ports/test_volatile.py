@@ -111,22 +111,22 @@ def test_kinds_uses_and_keys_do_not_meet(volatile: Volatile) -> None:
 
 def test_everything_expires(volatile: Volatile, volatiles: Volatiles) -> None:
     for key in (b"peek", b"take", b"use", b"used"):
-        volatile.put("k", key, b"v", 1)
-    volatile.put("k", b"long", b"v", 60)
+        volatile.put("k", key, b"v", 100)
+    volatile.put("k", b"long", b"v", 6000)
     assert volatile.consume("k", b"used") == (FRESH, b"v")
-    assert volatile.claim("k", b"claim", 1)
-    assert volatile.bump("k", b"count", 1) == 1
-    volatiles.lapse(0.6)
-    assert volatile.bump("k", b"count", 1) == 2, "the window began at the first bump"
-    assert not volatile.claim("k", b"claim", 1)
-    volatiles.lapse(0.6)
+    assert volatile.claim("k", b"claim", 100)
+    assert volatile.bump("k", b"count", 100) == 1
+    volatiles.lapse(60)
+    assert volatile.bump("k", b"count", 100) == 2, "the window began at the first bump"
+    assert not volatile.claim("k", b"claim", 100)
+    volatiles.lapse(60)
     assert volatile.peek("k", b"peek") is None
     assert volatile.take("k", b"take") is None
     assert volatile.consume("k", b"use") == (UNKNOWN, None)
     assert volatile.consume("k", b"used") == (UNKNOWN, None)
-    assert volatile.claim("k", b"claim", 1)
-    assert volatile.bump("k", b"count", 1, by=0) == 0
-    assert volatile.bump("k", b"count", 1) == 1
+    assert volatile.claim("k", b"claim", 100)
+    assert volatile.bump("k", b"count", 100, by=0) == 0
+    assert volatile.bump("k", b"count", 100) == 1
     assert volatile.peek("k", b"long") == b"v"
 
 

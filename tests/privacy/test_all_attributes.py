@@ -37,11 +37,11 @@ from tests.journeys.test_withdraw import withdraw
 from tests.kit.catalogue import LAW, LOAN, item
 from tests.kit.house import REDIRECT, App, basic, challenge, key_pair, sign
 from tests.kit.person import PASSWORD, Person
-from tests.kit.process import wait_until
+from tests.kit.process import PATIENCE_S, wait_until
 from tests.kit.sealed import EC, encrypting, nested
 from tests.privacy.planted import Planted, everything_left, found
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.slow
 CITIZENS = 4
 TOO_PLAIN = {
     "region_code": "six digits, which times and counts have too",
@@ -157,7 +157,7 @@ def test_a_command_leaves_no_core_either(make_served: Callable[..., Served]) -> 
     script = "import resource\nfrom idp.cli.common import opened\nwith opened():\n    print(resource.getrlimit(resource.RLIMIT_CORE)[0])"
     said = subprocess.run(
         ["/bin/sh", "-c", 'ulimit -S -c "$(ulimit -H -c)"; exec "$0" -c "$1"', sys.executable, script],
-        cwd=ROOT, env=environment(served.config), capture_output=True, check=True, timeout=60,
+        cwd=ROOT, env=environment(served.config), capture_output=True, check=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert said.stdout.strip() == b"0"
 

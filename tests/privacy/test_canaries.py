@@ -23,7 +23,7 @@ from tests.kit.house import REDIRECT, basic, bearer
 from tests.kit.process import wait_until
 from tests.privacy.planted import Planted, everything_left, forms, found
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.slow
 PASSWORD, NEW_PASSWORD = "canary-hunter-Osmanthus-77", "canary-lantern-Magnolia-88"
 ADDRESS, PHONE, USERNAME = "canary.wang@example.cn", "+8613912345678", "canary.li.wei"
 CLAIMS: dict[str, Any] = {

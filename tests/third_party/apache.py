@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.ground import free_port
-from tests.kit.process import Home, need, wait_until
+from tests.kit.process import PATIENCE_S, Home, need, wait_until
 
 MODULES = Path("/usr/lib/apache2/modules")
 PROGRAM = Path("/usr/sbin/apache2")
@@ -107,7 +106,7 @@ def serving(port: int, openid: Mapping[str, tuple[str, ...]]) -> Iterator[Apache
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
+        process.wait(PATIENCE_S)
         home.guarding(None)
         home.close()
 
@@ -122,4 +121,4 @@ def _answers(apache: Apache) -> bool:
         return False
 
 
-__all__ = ["Apache", "free_port", "need_apache", "serving"]
+__all__ = ["Apache", "need_apache", "serving"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.kit.agent import Agent
-from tests.kit.process import need
+from tests.kit.process import PATIENCE_S, need
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = HERE.parents[1] / ".venv" / "relying-parties"
@@ -40,7 +40,7 @@ def journey(agent: Agent, settings: dict[str, Any]) -> dict[str, Any]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    watchdog = threading.Timer(60, node.kill)
+    watchdog = threading.Timer(3 * PATIENCE_S, node.kill)
     watchdog.start()
     try:
         return _converse(node, agent, settings)

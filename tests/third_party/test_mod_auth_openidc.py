@@ -12,8 +12,8 @@ from idp.records import LogoutDelivery
 from tests.faults.ground import Served
 from tests.kit.agent import Agent
 from tests.kit.house import CLAIMS, App
-from tests.kit.process import wait_until
-from tests.third_party.apache import Apache, free_port, need_apache, serving
+from tests.kit.process import PATIENCE_S, free_port, wait_until
+from tests.third_party.apache import Apache, need_apache, serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Visitor:
 
     def get(self, path: str) -> requests.Response:
         """An address of the application; trips to the provider and back are made as a browser would."""
-        answer = self.session.get(self.origin + path, allow_redirects=False, timeout=20)
+        answer = self.session.get(self.origin + path, allow_redirects=False, timeout=PATIENCE_S)
         for _ in range(8):
             if answer.status_code not in (302, 303):
                 return answer
@@ -46,7 +46,7 @@ class Visitor:
             if target.startswith(self.agent.origin + "/"):
                 left = self.agent.through(self.agent.open(target))
                 target = left.url
-            answer = self.session.get(target, allow_redirects=False, timeout=20)
+            answer = self.session.get(target, allow_redirects=False, timeout=PATIENCE_S)
         raise AssertionError(self.log())
 
     def claims(self) -> dict[str, str]:
@@ -58,7 +58,7 @@ class Visitor:
 
     def knocks(self) -> requests.Response:
         """The application's answer to this browser as it is, without a trip."""
-        return self.session.get(f"{self.origin}/claims", allow_redirects=False, timeout=20)
+        return self.session.get(f"{self.origin}/claims", allow_redirects=False, timeout=PATIENCE_S)
 
 
 def opened(value: str) -> str:
@@ -113,7 +113,7 @@ def test_rp_initiated_logout(protected: Protected, agent: Agent) -> None:
     visitor.claims()
     back = f"{visitor.origin}/open"
     answer = visitor.session.get(
-        f"{visitor.origin}/back?{urlencode({'logout': back})}", allow_redirects=False, timeout=20
+        f"{visitor.origin}/back?{urlencode({'logout': back})}", allow_redirects=False, timeout=PATIENCE_S
     )
     asked = dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
     assert asked["id_token_hint"] and asked["post_logout_redirect_uri"] == back
@@ -130,7 +130,7 @@ def test_back_channel_logout(protected: Protected, served: Served, agent: Agent)
     assert visitor.knocks().status_code == 200
     assert agent.open("/logout") is None
     assert agent.submit(decision="logout") is None and agent.shown.has("logout-done")
-    wait_until(lambda: visitor.knocks().status_code == 302, "the application's sign-out", 10)
+    wait_until(lambda: visitor.knocks().status_code == 302, "the application's sign-out")
     wait_until(lambda: {row.state for row in deliveries(served, protected)} == {"sent"}, "delivery")
     assert {row.attempts for row in deliveries(served, protected)} == {1}
 

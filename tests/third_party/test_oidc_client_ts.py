@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.faults.ground import Served
 from tests.kit.browser import NewPage
 from tests.kit.house import CLAIMS, PASSWORD, App
+from tests.kit.process import PATIENCE_S
 from tests.third_party.node import HERE, PACKAGES, need_packages
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>App</title>
@@ -71,7 +72,7 @@ def spa(served: Served) -> Iterator[Spa]:
             "scope": "openid profile email",
             "loadUserInfo": True,
             "automaticSilentRenew": False,
-            "silentRequestTimeoutInSeconds": 5,
+            "silentRequestTimeoutInSeconds": PATIENCE_S,
         }
     )
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
