@@ -140,8 +140,12 @@ def test_what_is_listed_does_not_come_again(citizens) -> None:
 
     wang, stranger = auditor(citizens, locale="en"), citizens.stranger()
     first, _ = refused(), refused()
-    wang.open("/console/events?action=authorization.refused&within=1h")
-    expect(wang.page.locator("#found .yc-event", has_text=first)).to_have_count(1)
+
+    def listed() -> bool:
+        wang.open("/console/events?action=authorization.refused&within=1h")
+        return wang.page.locator("#found .yc-event", has_text=first).count() == 1
+
+    wait_until(listed, "the event is in the index")
     wang.page.locator("#live").click()
     second = refused()
     expect(wang.page.locator("[data-live-section] .yc-event", has_text=second)).to_have_count(1)

@@ -290,6 +290,15 @@ def at_once(action: Callable[[], T], times: int) -> list[T]:
         return [f.result() for f in [pool.submit(run) for _ in range(times)]]
 
 
+def patiently(ask: Callable[[], TestResponse]) -> TestResponse:
+    """The first answer that is no 503: who did not get their turn in time has changed nothing, and asks again."""
+    for _ in range(20):
+        answer = ask()
+        if answer.status_code != 503:
+            return answer
+    raise AssertionError("no turn in twenty tries")
+
+
 class Load:
     """Threads that repeat journeys until told to stop; an error of theirs fails the test at the end."""
 

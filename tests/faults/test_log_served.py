@@ -71,7 +71,7 @@ def test_rows_deleted_under_the_running_product_stop_issuing(make_served: Any) -
     file.close()
     wait_until(lambda: served.health()[1].get("log") == "alarm", "the alarm")
     wait_until(lambda: _token(served, app) == 503, "the end of issuing")
-    assert "ALARM" in served.server.output()
+    wait_until(lambda: "ALARM" in served.server.output(), "its line")
     assert served.health()[0] == 200, (
         "every node has the alarm: pages and the console must still be reached (DECISIONS 100)"
     )
@@ -99,10 +99,10 @@ def test_events_and_alerts_leave_for_who_watches(make_served: Any, tmp_path: Any
     wait_until(lambda: sequenced(served) and events.exists(), "the first events")
     wait_until(lambda: served.parts.store.one(TreeHead, name="alerts") is not None, "the watch")
     served.idp("audit", "export", "--out", str(tmp_path / "log.zip"))
-    wait_until(alerts.exists, "the alert")
+    wait_until(lambda: alerts.exists() and alerts.read_text().endswith("\n"), "the alert")
     (told,) = [msgspec.json.decode(line) for line in alerts.read_text().splitlines()]
     assert (told["kind"], told["rule"]) == ("alert.raised", "log-taken-away")
-    assert "ALERT low: log-taken-away" in served.server.output()
+    wait_until(lambda: "ALERT low: log-taken-away" in served.server.output(), "its line")
     wait_until(lambda: len(events.read_text().splitlines()) == served.parts.store.count(Event), "every event")
     open_now = served.idp("alerts", "list")
     served.idp("alerts", "ack", open_now[0]["id"], "--as", "harmless")

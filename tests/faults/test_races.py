@@ -8,7 +8,7 @@ import pytest
 from idp.flows.provision import add_initial_token
 from idp.records import Grant, InitialAccessToken
 from tests.faults.conftest import BACKENDS
-from tests.faults.ground import Served, at_once
+from tests.faults.ground import Served, at_once, patiently
 from tests.kit.house import App, bearer, challenge
 
 pytestmark = pytest.mark.slow
@@ -44,7 +44,7 @@ def test_of_fifty_at_once_one_works(served: Served) -> None:
 
 def codes(served: Served, app: App, account: bytes) -> None:
     code, grant = served.grant(app, account, offline=1)
-    answers = at_once(lambda: served.redeem(app, code), RACERS)
+    answers = at_once(lambda: patiently(lambda: served.redeem(app, code)), RACERS)
     assert Counter(a.status_code for a in answers) == {200: 1, 400: RACERS - 1}
     (tokens,) = [a.get_json() for a in answers if a.status_code == 200]
     assert {a.get_json()["error"] for a in answers if a.status_code == 400} == {"invalid_grant"}
@@ -56,7 +56,7 @@ def codes(served: Served, app: App, account: bytes) -> None:
 
 def refreshes(served: Served, app: App, account: bytes) -> None:
     first = served.tokens(app, account, offline=1)
-    answers = at_once(lambda: served.refresh(app, first["refresh_token"]), RACERS)
+    answers = at_once(lambda: patiently(lambda: served.refresh(app, first["refresh_token"])), RACERS)
     assert Counter(a.status_code for a in answers) == {200: 1, 400: RACERS - 1}
     (tokens,) = [a.get_json() for a in answers if a.status_code == 200]
     served.refresh(app, first["refresh_token"])
@@ -87,6 +87,8 @@ def initial_tokens(served: Served) -> None:
     token = add_initial_token(served.parts, served.department("tax").id, uses=3)
     document = b'{"client_name":"App","redirect_uris":["https://app.example/cb"]}'
     headers = {**bearer(token), "Content-Type": "application/json"}
-    answers = at_once(lambda: served.request("POST", "/register", data=document, headers=headers), RACERS)
+    answers = at_once(
+        lambda: patiently(lambda: served.request("POST", "/register", data=document, headers=headers)), RACERS
+    )
     assert Counter(a.status_code for a in answers) == {201: 3, 401: RACERS - 3}
     assert [t.uses_left for t in served.parts.store.find(InitialAccessToken)] in ([0], [])
