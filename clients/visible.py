@@ -3,6 +3,8 @@
 import unicodedata
 from typing import Final
 
+import idna
+
 _HIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
 _IGNORABLE: Final = (
     (0x034F, 0x034F),
@@ -18,6 +20,9 @@ _IGNORABLE: Final = (
 )
 """Default_Ignorable_Code_Point (Unicode, DerivedCoreProperties), but for those that their category tells: fillers, joiners, variation selectors."""
 _BLANK: Final = "\N{BRAILLE PATTERN BLANK}"
+_A_LABEL: Final = "xn--"
+_STROKES: Final = "\u4e00\u4e28\u4e36\u4e3f\u4e85"
+"""Han letters that pass for a dash, a bar, a dot or a slash."""
 
 
 def hidden(char: str) -> bool:
@@ -32,3 +37,23 @@ def hidden(char: str) -> bool:
 def legible(text: str) -> bool:
     """Not blank, and without a hidden character."""
     return bool(text.strip()) and not any(map(hidden, text))
+
+
+def domain(name: str) -> str:
+    """A domain in A-labels for people to read: a label shows its letters where all of them are Han, which look like no other script's; any other
+    stays as it is sent (UTS 39 §5, RFC 5890 §4.4)."""
+    return ".".join(_label(label) for label in name.split("."))
+
+
+def _label(label: str) -> str:
+    if not label.startswith(_A_LABEL):
+        return label
+    try:
+        letters = idna.decode(label)
+    except idna.IDNAError:
+        return label
+    return letters if legible(letters) and all(map(_han, letters)) else label
+
+
+def _han(char: str) -> bool:
+    return char not in _STROKES and unicodedata.name(char, "").startswith("CJK UNIFIED IDEOGRAPH-")

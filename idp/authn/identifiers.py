@@ -12,6 +12,8 @@ from typing import Final, Literal
 import idna
 import msgspec
 
+from clients import visible
+
 Kind = Literal["email", "phone", "username"]
 MAX_CHARS: Final = 254
 """RFC 5321 §4.5.3.1.3, less the angle brackets."""
@@ -55,11 +57,12 @@ def canonical(text: str) -> Identifier:
 
 
 def masked(identifier: Identifier) -> str:
-    """Enough for its owner to know it again: ``l***@example.cn``, ``+86138****5678``, ``l****i``; of a single letter nothing."""
+    """Enough for its owner to know it again: ``l***@example.cn``, ``+86138****5678``, ``l****i``; of a single letter nothing. A domain shows its
+    letters where they are plain (``clients.visible``)."""
     value = identifier.canonical
     if identifier.kind == "email":
         local, _, domain = value.partition("@")
-        return f"{local[0] if len(local) > 1 else ''}***@{domain}"
+        return f"{local[0] if len(local) > 1 else ''}***@{visible.domain(domain)}"
     if identifier.kind == "phone":
         return f"{value[:-8]}****{value[-4:]}" if len(value) > 10 else f"****{value[-2:]}"
     if len(value) < 2:
@@ -86,7 +89,7 @@ def _more(one: Identifier, alike: Sequence[Identifier], short: str) -> str:
     local, _, domain = one.canonical.partition("@")
     others = [other.canonical.partition("@")[0] for other in alike]
     shown = next((n for n in range(2, len(local)) if all(other[:n] != local[:n] for other in others)), len(local))
-    return f"{local[:shown]}***@{domain}"
+    return f"{local[:shown]}***@{visible.domain(domain)}"
 
 
 def _folded(text: str) -> str:

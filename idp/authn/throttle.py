@@ -26,7 +26,7 @@ _RULES: Final = {_ACCOUNT: "account", _KNOWN: "account", _FACTOR: "factor", _ADD
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """Refused before looking. ``rule`` account, factor or address."""
+    """Refused before looking. ``rule`` account, factor, address or codes (so many were asked for)."""
 
     rule: str
     retry_after_s: int

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import msgspec
+
 from idp.audit.events import record
 from idp.audit.rights import ContactChanged
 from idp.authn import contacts as law
 from idp.authn import throttle
 from idp.authn.contacts import Contact, How
-from idp.authn.identifiers import BadIdentifier, canonical, masked
+from idp.authn.identifiers import MAX_CHARS, BadIdentifier, canonical, masked
 from idp.authn.identifiers import Identifier as Name
 from idp.authn.throttle import Throttled
 from idp.errors import Code, Refusal
@@ -29,14 +31,19 @@ from idp.parts import Parts
 from idp.ports import Committed, Delete, Holds, Insert, Update, Write
 from idp.records import Account, Attribute, Identifier, OneTime, Session
 from idp.release.correction import SELF
+from keys.errors import SealBroken
 from keys.index import blind_index
 from keys.subjects import sid
 from keys.tokens import hash_secret, same
 
 PURPOSE: Final = "verify"
 _OWN_PAGE: Final = "yimen/contact"
-_TRIES: Final = 2
+_TRIES: Final = 2 * law.MOST
+"""A try that conflicts means that another change was made, and an account has no room for many."""
+_OURS: Final = 1
+"""Where among a change's writes it is held that the session lives: who loses there is too late, however often they try."""
 _GONE: Final = "contact-removed"
+_DRAFT: Final = "contact-draft"
 OFFICE_TROUBLE: Final = {
     "account_unknown": "There is no such account.",
     "account_disabled": "The account is suspended: `idp accounts enable` comes first.",
@@ -66,6 +73,16 @@ class Held:
         return "Held(…)"
 
 
+class Draft(msgspec.Struct, frozen=True):
+    """What was typed into the form, and the reference of what it takes the place of."""
+
+    typed: str
+    instead: str = ""
+
+    def __repr__(self) -> str:
+        return "Draft(…)"
+
+
 @dataclass(frozen=True, slots=True)
 class Changed:
     """It is done."""
@@ -93,7 +110,29 @@ def named(parts: Parts, person: Person, reference: str) -> Held | None:
     return next((one for one in held(parts, person) if same(one.reference, reference)), None)
 
 
-def ask(parts: Parts, caller: Caller, person: Person, typed: str, instead: str = "") -> CodeSent | Wrong | Over:
+def keep(parts: Parts, caller: Caller, person: Person, draft: Draft) -> None:
+    """Keep a form for its session, sealed, while its sender proves anew who they are."""
+    if caller.session is None or len(draft.typed) > MAX_CHARS or len(draft.instead) > MAX_CHARS:
+        return
+    session = caller.session.id
+    sealed = person.citizen.seal(_DRAFT, "form", session, 0, msgspec.json.encode(draft))
+    parts.volatile.put(_DRAFT, session, sealed, one_time.TTL_S)
+
+
+def kept(parts: Parts, caller: Caller, person: Person) -> Draft | None:
+    """What :func:`keep` kept of this session."""
+    sealed = parts.volatile.peek(_DRAFT, caller.session.id) if caller.session is not None else None
+    if sealed is None or caller.session is None:
+        return None
+    try:
+        return msgspec.json.decode(person.citizen.open(_DRAFT, "form", caller.session.id, 0, sealed), type=Draft)
+    except SealBroken:
+        return None
+
+
+def ask(
+    parts: Parts, caller: Caller, person: Person, typed: str, instead: str = ""
+) -> CodeSent | Wrong | Throttled | Over:
     """Send a code to what is new, or a notice to whose it is; the browser sees the same. ``instead``: the reference of what it takes the place of."""
     try:
         name = canonical(typed)
@@ -105,14 +144,17 @@ def ask(parts: Parts, caller: Caller, person: Person, typed: str, instead: str =
     trouble = law.refusal([one.contact for one in _all(parts, person)], name, gone.contact.name if gone else None)
     if trouble is not None:
         return Wrong("identifier", trouble)
+    often = one_time.asked_too_often(parts, person.account.id, caller.now)
+    if often is not None:
+        return often
+    if caller.session is not None:
+        parts.volatile.forget(_DRAFT, caller.session.id)
     return _send(parts, caller, person, Facts(name.kind, name.canonical, instead=gone.row.id.hex() if gone else ""))
 
 
 def _send(parts: Parts, caller: Caller, person: Person, facts: Facts) -> CodeSent:
-    name, asker = facts.name, person.account.id
-    allowed = one_time.may_send(
-        parts, blind_index(parts.ring, name.kind, name.canonical)[0], caller.remote, asker=asker
-    )
+    name = facts.name
+    allowed = one_time.may_send(parts, blind_index(parts.ring, name.kind, name.canonical)[0], caller.remote)
     row_id = one_time.offer(
         parts,
         caller,
@@ -137,11 +179,14 @@ def under_way(parts: Parts, caller: Caller, person: Person) -> CodeSent | None:
     return None
 
 
-def again(parts: Parts, caller: Caller, person: Person, shown: str) -> CodeSent | Over:
-    """Another code to the same; the first one is dead."""
+def again(parts: Parts, caller: Caller, person: Person, shown: str) -> CodeSent | Throttled | Over:
+    """Another code to the same; the first one is dead, but where no other may be asked for."""
     found = _found(parts, caller, person, shown, "open")
     if found is None:
         return Over()
+    often = one_time.asked_too_often(parts, person.account.id, caller.now)
+    if often is not None:
+        return often
     parts.store.commit([one_time.use(found[0])])
     return _send(parts, caller, person, found[1])
 
@@ -181,8 +226,9 @@ def _sent_again(parts: Parts, caller: Caller, person: Person, shown: str, code: 
     made = next((one.row for one in _all(parts, person) if one.contact == Contact(facts.name, True)), None)
     if made is None:
         return Over()
-    known = made.created_at < row.created_at
-    return Changed("confirmed" if known else "replaced" if facts.instead else "added")
+    if facts.instead and facts.instead != made.id.hex():
+        return Changed("replaced")
+    return Changed("confirmed" if made.created_at < row.created_at else "added")
 
 
 def _change(parts: Parts, caller: Caller, before: Person, row: OneTime, facts: Facts) -> Changed | Wrong | Over:
@@ -203,7 +249,7 @@ def _change(parts: Parts, caller: Caller, before: Person, row: OneTime, facts: F
         done = parts.store.commit([one_time.use(row), *judged[1]])
         if isinstance(done, Committed):
             return Changed(judged[0])
-        if done.index == 0:
+        if done.index in (0, 1 + _OURS):  # the code was used, or the session is over
             return Over()
     return Over()
 
@@ -220,8 +266,11 @@ def remove(parts: Parts, caller: Caller, before: Person, reference: str) -> Chan
         if isinstance(judged, Wrong):
             return judged
         parts.volatile.put(_GONE, mark, b"1", SAME_FORM_S)  # before: of two at once the other may look at once
-        if isinstance(parts.store.commit(judged[1]), Committed):
+        done = parts.store.commit(judged[1])
+        if isinstance(done, Committed):
             return Changed(judged[0])
+        if done.index == _OURS:
+            return Over()
     return Over()
 
 

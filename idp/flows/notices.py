@@ -20,6 +20,11 @@ _HELP: Final = {
     "zh-Hans": "如果不是您本人操作，请立即更改密码，并在“我的登录设备”中退出所有设备。",
     "en": "If this was not you, change your password at once and sign out all devices on your account page.",
 }
+_HERE: Final = {
+    "email": {"zh-Hans": "此邮箱", "en": "this address"},
+    "phone": {"zh-Hans": "此号码", "en": "this number"},
+}
+"""What a message calls where it arrives."""
 _STRANGER: Final = {
     "zh-Hans": "如果不是您本人操作，请立即登录，在“登录与安全”中移除它并修改密码。",
     "en": "If this was not you, sign in at once, remove it under “Sign-in and security” and change your password.",
@@ -40,10 +45,10 @@ TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "en": ("Your sign-up code {code}", "Your code is {code}. It works for {minutes} minutes. Tell it to nobody; our staff never ask for it."),
     },
     "exists": {
-        "zh-Hans": ("您已有账号", "有人用此地址申请注册，但它已属于一个账号。如果是您本人，请直接登录或选择“忘记密码”；如果不是您，无需处理。"),
+        "zh-Hans": ("您已有账号", "有人用{here}申请注册，但它已属于一个账号。如果是您本人，请直接登录或选择“忘记密码”；如果不是您，无需处理。"),
         "en": (
             "You have an account already",
-            "Somebody asked to create an account with this address, which has one. If it was you, sign in; if not, there is nothing to do.",
+            "Somebody asked to create an account with {here}, which has one. If it was you, sign in; if not, there is nothing to do.",
         ),
     },
     "reset_code": {
@@ -55,19 +60,19 @@ TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     },
     "contact_code": {
         "zh-Hans": (
-            "确认此地址的验证码 {code}",
-            "有人要用此地址登录自己的账号。如果是您本人，请在原页面输入验证码 {code}，{minutes} 分钟内有效。请勿告诉任何人；如果不是您，无需处理。",
+            "确认{here}的验证码 {code}",
+            "有人要用{here}登录自己的账号。如果是您本人，请在原页面输入验证码 {code}，{minutes} 分钟内有效。请勿告诉任何人；如果不是您，无需处理。",
         ),
         "en": (
-            "Your code to confirm this address {code}",
-            "Somebody wants to sign in with this address. If it was you, your code is {code}, for {minutes} minutes. If not, tell it to nobody.",
+            "Your code to confirm {here} {code}",
+            "Somebody wants to sign in with {here}. If it was you, your code is {code}, for {minutes} minutes. If not, tell it to nobody.",
         ),
     },
     "contact_exists": {
-        "zh-Hans": ("此地址已属于您的账号", "有人要把此地址用于另一个账号，但它已属于您的账号，因此未作任何更改。无需处理。"),
+        "zh-Hans": ("{here}已属于您的账号", "有人要把{here}用于另一个账号，但它已属于您的账号，因此未作任何更改。无需处理。"),
         "en": (
-            "This address belongs to your account",
-            "Somebody wanted to use this address for another account. It belongs to yours, so nothing was changed. There is nothing to do.",
+            "Your account has {here} already",
+            "Somebody wanted to use {here} for another account. It belongs to yours, so nothing was changed. There is nothing to do.",
         ),
     },
     "contact_added": {
@@ -174,7 +179,7 @@ TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         ),
     },
 }  # fmt: skip
-"""Kind → language → (subject, body)."""
+"""Kind → language → (subject, body); ``{here}``: where it arrives."""
 
 
 EVERYWHERE: Final = frozenset(
@@ -216,8 +221,10 @@ def message(
 ) -> Insert:
     """The outbox row of one message to one canonical address, sealed for ``owner``; None: for somebody without an account, whose
     opened key (``vault.passing``) may be given as ``nobody``."""
-    subject, body = TEXTS[kind][ENGLISH if (language or parts.config.default_locale).startswith(ENGLISH) else "zh-Hans"]
+    spoken = ENGLISH if (language or parts.config.default_locale).startswith(ENGLISH) else "zh-Hans"
+    subject, body = TEXTS[kind][spoken]
     channel = "sms" if to.kind == "phone" else "email"
+    values["here"] = _HERE["phone" if channel == "sms" else "email"][spoken]
     notice = Notice(channel, to.canonical, subject.format(**values), body.format(**values))
     row_id, sealer = parts.entropy(16), owner or nobody or parts.vault.passing(now)
     return Insert(

@@ -6,7 +6,7 @@ import msgspec
 
 from idp.audit.events import OneTimeSent, record
 from idp.authn.identifiers import Identifier as Name
-from idp.authn.throttle import network
+from idp.authn.throttle import Throttled, network
 from idp.authn.totp import digits
 from idp.flows import notices, strangers
 from idp.flows.people import Caller, Person, load, no_person, seen
@@ -31,6 +31,7 @@ EARLIER: Final = b"AQ"
 PER_TARGET: Final = 5
 PER_ADDRESS: Final = 30
 PER_ASKER: Final = 10
+_ASKER_UNTIL: Final = "codes-by-until"
 _SECOND: Final = 1_000_000
 
 
@@ -55,16 +56,27 @@ class Facts(msgspec.Struct, frozen=True):
         return Name(self.kind, self.value)  # type: ignore[arg-type]
 
 
-def may_send(parts: Parts, target: bytes, remote: str, asker: bytes | None = None) -> bool:
-    """Whether one more code may go out: five an hour to one target, thirty from one network, ten for one account that asks. The answer to the
-    browser is the same.
+def asked_too_often(parts: Parts, asker: bytes, now: int) -> Throttled | None:
+    """Count one more code that an account asks for; after ten in an hour, how long it waits. Whoever is meant, and whether anything was sent, has
+    no part in it, so it may be told."""
+    asked = parts.volatile.bump("codes-by", asker, HOUR_S)
+    if asked == 1:
+        parts.volatile.put(_ASKER_UNTIL, asker, (now + HOUR_S * _SECOND).to_bytes(8), HOUR_S)
+    if asked <= PER_ASKER:
+        return None
+    until = parts.volatile.peek(_ASKER_UNTIL, asker)
+    left = -((now - int.from_bytes(until)) // _SECOND) if until is not None else HOUR_S
+    return Throttled("codes", max(1, left))
+
+
+def may_send(parts: Parts, target: bytes, remote: str) -> bool:
+    """Whether one more code may go out: five an hour to one target, thirty from one network. The answer to the browser is the same.
 
     Each request leaves rows, sent or not. Raises Refusal(temporarily_unavailable) when an address asks for very many, whoever is meant.
     """
     if strangers.over(parts, strangers.ASKING, remote):
         raise strangers.later("asked_too_often")
     here = parts.volatile.bump("codes-from", network(remote), HOUR_S) <= PER_ADDRESS
-    here = (asker is None or parts.volatile.bump("codes-by", asker, HOUR_S) <= PER_ASKER) and here
     return parts.volatile.bump("codes-to", target, HOUR_S) <= PER_TARGET and here
 
 

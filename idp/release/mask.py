@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from clients import visible
+
 
 def mask(claim: str, value: Any) -> str:
     """The masked text of one claim value; empty when there is nothing. Truth values come back as ``true`` and ``false``."""
@@ -41,7 +43,7 @@ def _ends(text: str) -> str:
 
 def _email(text: str) -> str:
     local, _, domain = text.rpartition("@")
-    return f"{local[0] if len(local) > 1 else ''}***@{domain[-40:]}" if local else _ends(text)
+    return f"{local[0] if len(local) > 1 else ''}***@{visible.domain(domain)[-40:]}" if local else _ends(text)
 
 
 def _phone(text: str) -> str:

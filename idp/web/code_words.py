@@ -223,6 +223,7 @@ OF_KIND: Final[Mapping[tuple[str, str], Words]] = {
     ("client.disabled", "reason"): OPERATORS,
     ("client.enabled", "reason"): OPERATORS,
     ("audit.accepted", "reason"): OPERATORS,
+    ("account.contact_changed", "how"): {**VALUES["how"], "removed": _("Removed")},
     ("alert.raised", "rule"): RULE_TITLES,
     ("rule.changed", "rule"): RULE_TITLES,
     ("rule.changed", "reason"): RULE_REASONS,

@@ -163,6 +163,16 @@ PROBLEMS: dict[str, Problem] = {
         _("You took longer than we may wait, or you have already finished this step."),
         (_BACK,),
     ),
+    "expired_alone": Problem(
+        _("This page is too old"),
+        _("You took longer than we may wait, or you have already finished this step."),
+        (_("Start again from the beginning."),),
+    ),
+    "staff_link": Problem(
+        _("This page is too old"),
+        _("The link that led here was used, or is older than we accept."),
+        (_("Ask whoever gave you the link for another one."),),
+    ),
     "used": Problem(
         _("This step is already done"),
         _("You have already finished this step, perhaps in another tab or with the back button."),
@@ -231,7 +241,7 @@ FIELD_ERRORS: dict[str, LazyString] = {
     "contact_missing": _("Enter an e-mail address or mobile number"),
     "contact_own": _("This is confirmed for your account already"),
     "contact_many": _("You have ten already. Remove one first"),
-    "contact_last": _("You can't remove the last one that is confirmed. Add another one first"),
+    "contact_last": _("You can't remove this one yet. First add another one and enter the code that we send there"),
     "identifier_taken": _("This belongs to another account already"),
     "name_invalid": _("Enter a name of at most 80 characters"),
     "password_missing": _("Enter your password"),
@@ -277,42 +287,14 @@ def again_in(seconds: int) -> LazyString:
     return _("Try again in about %(time)s.", time=LazyString(wait_words, seconds))
 
 
-def too_many(seconds: int) -> LazyString:
-    """The message of a form that was tried too often, whoever was meant."""
-    return _("Too many attempts. Try again in about %(time)s", time=LazyString(wait_words, seconds))
+def too_many(seconds: int, rule: str = "") -> LazyString:
+    """The message of a form that was tried too often, whoever was meant; by the ``rule`` of its refusal where that says more."""
+    time = LazyString(wait_words, seconds)
+    if rule == "codes":
+        return _("You have asked for ten codes within an hour. You can ask for another in about %(time)s", time=time)
+    return _("Too many attempts. Try again in about %(time)s", time=time)
 
 
-DONE: dict[str, tuple[LazyString, LazyString]] = {
-    "account_created": (_("Your account is ready"), _("You are signed in.")),
-    "password_changed": (_("Your password is changed"), _("All other devices are signed out.")),
-    "factor_always": (
-        _("You are asked for the second step at every sign-in"),
-        _("Your password alone opens nothing any more. Keep your recovery codes: they help if you lose your phone."),
-    ),
-    "factor_eased": (
-        _("“Ask for the second step at every sign-in” is turned off"),
-        _("We still ask for it when a service wants it, and before your own account opens."),
-    ),
-    "factor_removed": (_("The authenticator app is removed"), _("Your account is protected by the password alone.")),
-    "sessions_ended": (_("Signed out there"), _("The chosen devices are signed out.")),
-    "withdrawn": (_("The authorization is withdrawn"), _("The service was told. It has to ask you again.")),
-    "deletion_waits": (
-        _("Your account will be deleted"),
-        _("You are signed out everywhere. To keep your account, sign in before that day."),
-    ),
-    "kept": (_("Your account stays"), _("Its deletion was cancelled because you signed in.")),
-}
-"""Title and text of ``change_done.html``, by a stable key."""
-_ELSEWHERE = _(
-    "All other devices are signed out, and services lose their access until you use them again. We told the addresses that you had."
-)
-CONTACT_DONE: dict[str, tuple[LazyString, LazyString]] = {
-    "added": (_("It is added"), _("You can sign in with it. We told the addresses that you had.")),
-    "confirmed": (_("It is confirmed"), _("Codes and notices can be sent there from now on.")),
-    "replaced": (_("It is changed"), _ELSEWHERE),
-    "removed": (_("It is removed"), _ELSEWHERE),
-}
-"""The same of an e-mail address or phone number, by what became of it (``authn.contacts.How``)."""
 GO_ON: LazyString = _("Go on")
 
 TOLD_KINDS: dict[str, LazyString] = {

@@ -72,6 +72,8 @@ def test_dotless_i_is_another_address() -> None:
         (Identifier("username", "bo"), "b***"),
         (Identifier("username", "b"), "***"),
         (Identifier("email", "b@example.cn"), "***@example.cn"),
+        (canonical("li.wei@例子.中国"), "l***@例子.中国"),
+        (canonical("li.wei@аррӏе.com"), "l***@xn--80ak6aa92e.com"),
     ],
 )
 def test_masked(identifier: Identifier, shown: str) -> None:
@@ -90,6 +92,7 @@ def test_masked(identifier: Identifier, shown: str) -> None:
             ["li.we***@example.cn", "liu***@example.cn", "li.wu***@example.cn"],
         ),
         (["li@example.cn", "li.wei@example.cn"], ["li***@example.cn", "li.***@example.cn"]),
+        (["li.wei@例子.中国", "li@例子.中国"], ["li.***@例子.中国", "li***@例子.中国"]),
         (["li.wei", "13800138000", "lin.wei"], ["l***i", "+86138****8000", "l***i"]),
     ],
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from idp.flows.notices import TEXTS
 from idp.flows.people import meant
 from idp.flows.staff import staff_link
 from idp.records import Attribute, Grant, Identifier, OneTime, Session
@@ -153,6 +154,96 @@ def test_an_address_that_was_never_confirmed(house: House) -> None:
     (row,) = house.parts.store.find(Identifier)
     assert row.verified_at is not None and claims(house, OLD) == {"email": OLD, "email_verified": True}
     assert "尚未确认" not in person.get("/account/contacts").text
+
+
+@pytest.mark.parametrize("lang", ["zh-Hans", "en"])
+def test_the_last_one_is_kept_and_the_page_says_so_first(li_wei: Person, lang: str) -> None:
+    """No question that would be refused: what to do first, and a way there. A form that was made before is refused still."""
+    house = li_wei.house
+    add(li_wei)
+    old, _ = links(li_wei, "remove")
+    li_wei.get(old)
+    form = li_wei.form()
+    li_wei.get(links(li_wei, "remove")[1])
+    li_wei.submit()
+    assert links(li_wei, "remove") == []
+    page = li_wei.get(f"{old}&lang={lang}").text
+    assert 'id="contact-remove"' not in page and "<form method" not in page.split("</header>")[1]
+    assert ("First add another one" if lang == "en" else "请先添加另一个") in page and 'id="add-contact"' in page
+    assert li_wei.post(*form).status_code == 422
+    assert len(house.parts.store.find(Identifier, {"kind": "email"})) == 1
+
+
+@pytest.mark.parametrize("at", ["new", "instead"])
+def test_what_was_typed_is_there_after_the_proof(li_wei: Person, at: str) -> None:
+    """The proof grew old while the form was filled in: password, then the same form, as it was; no address of a page holds it."""
+    house = li_wei.house
+    path = "/account/contacts/new" if at == "new" else links(li_wei, "new")[0]
+    before = li_wei.get(path).text
+    house.clock.advance(301)
+    assert li_wei.submit(identifier=NEW).request.path == "/account/confirm"
+    answer = li_wei.submit(password=PASSWORD)
+    assert answer.request.path == "/account/contacts/new" and NEW not in answer.request.url
+    assert f'value="{NEW}"' in answer.text and f'value="{NEW}"' not in before
+    assert ("l***@example.cn" in answer.text.split("</h1>")[1]) is (at == "instead")
+    assert f'value="{NEW}"' in li_wei.get("/account/contacts/new?kept=1&lang=en").text
+    li_wei.submit()
+    action, hidden = li_wei.form()
+    li_wei.post(action, {**hidden, "identifier": NEW})
+    assert 'id="change-done"' in li_wei.submit(code=last_code(house, "contact_code")).text
+    assert house.events("account.contact_changed")[-1]["how"] == ("added" if at == "new" else "replaced")
+    assert NEW not in li_wei.get("/account/contacts/new?kept=1").text, "it was used"
+
+
+def test_what_was_typed_is_its_sessions_alone(li_wei: Person) -> None:
+    """Sealed, for ten minutes, and for no other session of the same citizen"""
+    house, elsewhere = li_wei.house, Person(li_wei.house)
+    li_wei.get("/account/contacts/new")
+    house.clock.advance(301)
+    li_wei.submit(identifier=NEW)
+    elsewhere.sign_in()
+    assert NEW not in elsewhere.get("/account/contacts/new?kept=1").text
+    li_wei.submit(password=PASSWORD)
+    assert NEW in li_wei.page.text and NEW not in li_wei.get("/account/contacts/new").text
+    house.clock.advance(299)
+    assert NEW in li_wei.get("/account/contacts/new?kept=1").text
+    house.clock.advance(302)
+    li_wei.get("/account/confirm?to=contact-kept")
+    assert li_wei.submit(password=PASSWORD).request.path == "/account/contacts/new" and NEW not in li_wei.page.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "zh", "en"), [(NEW, "此邮箱", "this address"), ("13900139000", "此号码", "this number")]
+)
+def test_a_message_names_where_it_arrives(li_wei: Person, typed: str, zh: str, en: str) -> None:
+    """A text message speaks of a number, an e-mail of an address: the code's, and those to who has it already."""
+    house = li_wei.house
+    house.citizen("zhang.min", "zhang.min@example.cn", claims={}, password=PASSWORD)
+    other = Person(house)
+    other.sign_in("zhang.min")
+    add(li_wei, typed)
+    other.get("/account/contacts/new")
+    other.submit(identifier=typed)
+    other.get("/sign-up")
+    other.submit(identifier=typed)
+    said = {kind: body for kind, _, body in messages(house) if kind in ("contact_code", "contact_exists", "exists")}
+    assert [zh in body for body in said.values()] == [True] * 3
+    for kind in said:
+        assert en in "".join(TEXTS[kind]["en"]).format(code="1", minutes="10", here=en)
+        assert "{here}" in "".join(TEXTS[kind]["zh-Hans"])
+        assert "address" not in "".join(TEXTS[kind]["en"]) and "地址" not in "".join(TEXTS[kind]["zh-Hans"])
+
+
+def test_a_domain_in_han_letters_is_shown_in_them(li_wei: Person) -> None:
+    """On each page of the journey, where the account is named, and where a service would be told it"""
+    add(li_wei, "zhang@例子.中国")
+    assert "z***@例子.中国" in li_wei.page.text
+    assert "z***@例子.中国" in li_wei.get("/account/contacts").text and "xn--" not in li_wei.page.text
+    app = li_wei.house.register(scope="openid email")
+    li_wei.get(links(li_wei, "remove")[0])
+    li_wei.submit()
+    authorize(li_wei, app, scope="openid email")
+    assert "z***@例子.中国" in li_wei.page.text
 
 
 @pytest.mark.parametrize("typed", ["", "li.wei", "not an address", "a@b@c.cn", "123", OLD, "LI.WEI@example.cn."])

@@ -4,7 +4,7 @@ import pytest
 
 from idp.records import Grant, Session
 from tests.kit.house import House
-from tests.kit.person import PASSWORD, Person, last_code, messages
+from tests.kit.person import PASSWORD, Person, authorize, last_code, messages
 
 NEW = "harbour lantern seven quilts"
 
@@ -92,3 +92,23 @@ def test_reset_ends_offline_grants(li_wei: Person) -> None:
     house.clock.advance(5)
     reset(Person(house))
     assert all(grant.ended_at is not None for grant in house.parts.store.find(Grant))
+
+
+@pytest.mark.parametrize("lang", ["zh-Hans", "en"])
+@pytest.mark.parametrize("journey", ["/forgot", "/sign-up"])
+def test_a_form_that_is_too_old_names_a_service_where_one_asked_alone(house: House, journey: str, lang: str) -> None:
+    """Whoever came by themselves is led to where the journey begins; whoever came from a service, back to it."""
+    service, alone, led = "service" if lang == "en" else "服务", Person(house), Person(house)
+    app = house.register()
+    alone.get(f"{journey}?lang={lang}")
+    authorize(led, app, ui_locales=lang)
+    led.get(f"{journey}?handle={led.page.request.path.rpartition('/')[2]}&lang={lang}")
+    for person in (alone, led):
+        person.submit(identifier="li.wei@example.cn")
+    house.clock.advance(601)
+    for person in (alone, led):
+        answer = person.submit(code="12345678")
+        assert answer.status_code == 400
+        main = answer.text.split("<main")[1].split('class="ym-also"')[0]
+        assert (service in main) is (person is led), main
+    assert f'href="{journey}"' in alone.page.text

@@ -20,6 +20,7 @@ from idp.release.mask import mask
         ("name", "Konstantinopoulos", "K******"),
         ("email", "li.wei@example.cn", "l***@example.cn"),
         ("email", "l@example.cn", "***@example.cn"),
+        ("email", "li.wei@xn--fsqu00a.xn--fiqs8s", "l***@例子.中国"),
         ("phone_number", "+8613800138000", "+86138****8000"),
         ("phone_number", "12345", "****45"),
         ("birthdate", "1990-02-03", "1990-**-**"),

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from idp.web.wording import ALWAYS, CLAIMS, CONTACT_DONE, DONE, FIELD_ERRORS, LASTS, PROBLEMS, VERIFIED, again_in
+from idp.web.done_words import CONTACT_DONE, DONE
+from idp.web.wording import ALWAYS, CLAIMS, FIELD_ERRORS, LASTS, PROBLEMS, VERIFIED, again_in, too_many
 from tests.web.face_samples_console import CONSOLE
 from tests.web.face_samples_rights import RIGHTS
 
@@ -344,8 +345,12 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
         "normal": {},
         "change": {"old": "l***@example.cn"},
         "error": {"errors": {"identifier": FIELD_ERRORS["contact_own"]}, "values": {"identifier": "li.wei@example.cn"}},
+        "often": {"errors": {"": too_many(2400, "codes")}, "values": {"identifier": "li.wei@example.cn"}},
     },
-    "contact_remove": {"normal": {"contact": "l***@example.cn"}},
+    "contact_remove": {
+        "normal": {"contact": "l***@example.cn", "removable": True},
+        "last": {"contact": "l***@example.cn", "removable": False},
+    },
     "enrol_totp": {
         "normal": {
             "qr_url": "/qr.svg",

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from idp.web.done_words import DONE
 from idp.web.wording import (
     CLAIMS,
-    DONE,
     FIELD_ERRORS,
     KEEPERS,
     OBJECTION_KINDS,

@@ -102,3 +102,10 @@ def test_every_rule_that_ships_has_a_name() -> None:
 def test_a_value_is_looked_for_by_its_event_and_field(kind: str, field: str, value: str) -> None:
     assert code_words(kind, field, value) is not None
     assert code_words(kind, field, "none of these") is None
+
+
+def test_an_address_is_removed_and_a_correction_taken_back() -> None:
+    """One word of the vocabulary, two acts"""
+    assert str(code_words("account.contact_changed", "how", "removed")) == "Removed"
+    assert str(code_words("account.contact_changed", "how", "added")) == "Added"
+    assert str(code_words("account.attribute_corrected", "how", "removed")) == "Taken back"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from flask_babel import LazyString, force_locale, ngettext
 
 from idp.authn.identifiers import masked
@@ -15,6 +15,7 @@ from idp.parts import Parts
 from idp.protocol.second_factor import Wanted
 from idp.records import Session
 from idp.web.cookies import LANGUAGE, set_cookie
+from idp.web.done_words import DONE
 from idp.web.pages.catalogue_words import spoken
 from idp.web.pages.common import (
     LANGUAGE_AGE_S,
@@ -26,9 +27,10 @@ from idp.web.pages.common import (
     service_view,
 )
 from idp.web.pages.console_rights import home as console_home
+from idp.web.pages.just_done import just_done, page_after
 from idp.web.pages.visit import Visit, field, owner, show, visit
 from idp.web.theme import LANGUAGES, locale_name
-from idp.web.wording import CLAIMS, DONE
+from idp.web.wording import CLAIMS
 
 HOME, SESSIONS, SERVICES = "/account", "/account/sessions", "/account/services"
 LANGUAGE_FORM = "/language"
@@ -94,12 +96,16 @@ def own_form(parts: Parts, action: str, view: View, *, to: str = "") -> Response
     return own_page(parts, proven, to=to)
 
 
-def fresh(place: str, view: View) -> View:
-    """A view for whom all proofs are recent alone (OWASP ASVS 7.5.1); ``place``: where the proof leads back to (``step_up.PLACES``)."""
+def fresh(place: str, view: View, stale: Callable[[Visit, Person], None] | None = None) -> View:
+    """A view for whom all proofs are recent alone (OWASP ASVS 7.5.1); ``place``: where the proof leads back to (``step_up.PLACES``); ``stale``: done
+    before it is asked for."""
 
     def guarded(here: Visit, person: Person, session: Session) -> Response:
-        recent = factors.fresh(here.parts, session, here.caller.now)
-        return view(here, person, session) if recent else see_other(f"/account/confirm?to={place}")
+        if factors.fresh(here.parts, session, here.caller.now):
+            return view(here, person, session)
+        if stale is not None:
+            stale(here, person)
+        return see_other(f"/account/confirm?to={place}")
 
     return guarded
 
@@ -191,8 +197,10 @@ def _end(here: Visit, person: Person, session: Session) -> Response:
 def _services(here: Visit, person: Person, session: Session) -> Response:
     lang = language(None, person.account.locale)
     listed = [_service(service, lang) for service in flow.services(here.parts, person)]
-    said = DONE["withdrawn"] if request.args.get("done") == "withdrawn" else None
-    return show(here, "services.html", services=listed, said=said, **frame(here, person, session, SERVICES))
+    done, own = just_done(here, SERVICES)
+    said = DONE["withdrawn"] if done == "withdrawn" else None
+    common = {**frame(here, person, session, SERVICES), "own": own}
+    return show(here, "services.html", services=listed, said=said, **common)
 
 
 def _service(service: Service, lang: str) -> dict[str, Any]:
@@ -225,7 +233,7 @@ def _withdraw(here: Visit, person: Person, session: Session) -> Response:
     """The first time the question, then the act."""
     if field("sure"):
         done = flow.withdraw(here.parts, here.caller, person, field("withdraw"))
-        return see_other(f"{SERVICES}?done=withdrawn") if done else problem_page("not_found", 404)
+        return see_other(page_after(here, SERVICES, "withdrawn")) if done else problem_page("not_found", 404)
     service = flow.service_of(here.parts, person, field("withdraw"))
     if service is None:
         return problem_page("not_found", 404)

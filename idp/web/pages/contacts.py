@@ -5,7 +5,7 @@ from flask import Blueprint, Response
 from idp.authn.identifiers import masked_apart
 from idp.authn.throttle import Throttled
 from idp.flows import contacts as flow
-from idp.flows.contacts import Changed, Held
+from idp.flows.contacts import Changed, Draft, Held
 from idp.flows.one_time import MINUTES
 from idp.flows.people import Person
 from idp.flows.sign_up import CodeSent, Over, Wrong
@@ -13,6 +13,7 @@ from idp.parts import Parts
 from idp.records import Session
 from idp.web.pages.account import frame, fresh, own_form, own_page
 from idp.web.pages.common import current, problem_page, see_other
+from idp.web.pages.just_done import page_after
 from idp.web.pages.step_up import PLACES
 from idp.web.pages.visit import Errors, Visit, field, show
 
@@ -34,11 +35,11 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @pages.get(NEW)
     def form() -> Response:
-        return own_page(parts, fresh("contacts", lambda h, p, s: _new(h, p, s, current().query.one("instead") or "")))
+        return own_page(parts, fresh("contacts", _form))
 
     @pages.post(NEW)
     def ask() -> Response:
-        return own_form(parts, NEW, fresh("contacts", _asked))
+        return own_form(parts, NEW, fresh("contact-kept", _asked, _keep))
 
     @pages.get(CODE)
     def code_form() -> Response:
@@ -83,15 +84,34 @@ def _list(here: Visit, person: Person, session: Session, wrong: Wrong | None = N
     )
 
 
+def _form(here: Visit, person: Person, session: Session) -> Response:
+    """Empty; or, when its sender had to prove who they are meanwhile, as they filled it in."""
+    query = current().query
+    kept = flow.kept(here.parts, here.caller, person) if query.one("kept") else None
+    if kept is None:
+        return _new(here, person, session, query.one("instead") or "")
+    return _new(here, person, session, kept.instead, typed=kept.typed, kept="1")
+
+
+def _keep(here: Visit, person: Person) -> None:
+    flow.keep(here.parts, here.caller, person, Draft(field("identifier"), field("instead")))
+
+
 def _new(
-    here: Visit, person: Person, session: Session, instead: str, errors: Errors | None = None, typed: str = ""
+    here: Visit,
+    person: Person,
+    session: Session,
+    instead: str,
+    errors: Errors | None = None,
+    typed: str = "",
+    kept: str = "",
 ) -> Response:
     old = flow.named(here.parts, person, instead) if instead else None
     if instead and old is None:
         return see_other(PATH)
     common = frame(here, person, session, NEW)
     common["hidden"] = here.hidden(NEW, session.token_hash, instead=instead)
-    common["own"] = here.path(NEW, instead=instead)
+    common["own"] = here.path(NEW, kept=kept) if kept else here.path(NEW, instead=instead)
     return show(
         here,
         "contact_new.html",
@@ -117,6 +137,8 @@ def _asked(here: Visit, person: Person, session: Session) -> Response:
             return see_other(CODE)
         case Wrong():
             return _new(here, person, session, instead, {outcome.field: outcome.error}, typed)
+        case Throttled():
+            return _new(here, person, session, instead, {"": outcome}, typed)
         case Over():
             return problem_page("own_expired", 404, service=None)
 
@@ -144,14 +166,17 @@ def _code_page(here: Visit, person: Person, session: Session, sent: CodeSent, er
 
 def _confirmed(here: Visit, person: Person, session: Session) -> Response:
     ticket = field("ticket")
-    if field("again"):
-        another = flow.again(here.parts, here.caller, person, ticket)
-        return see_other(CODE) if isinstance(another, CodeSent) else problem_page("own_expired", 400, service=None)
     sent = CodeSent(ticket, field("sent_to"))
-    outcome = flow.confirm(here.parts, here.caller, person, ticket, field("code"))
+    outcome: CodeSent | flow.Outcome
+    if field("again"):
+        outcome = flow.again(here.parts, here.caller, person, ticket)
+    else:
+        outcome = flow.confirm(here.parts, here.caller, person, ticket, field("code"))
     match outcome:
+        case CodeSent():
+            return see_other(CODE)
         case Changed():
-            return _done(outcome)
+            return _done(here, outcome)
         case Wrong():
             return _code_page(here, person, session, sent, {outcome.field: outcome.error})
         case Throttled():
@@ -167,20 +192,21 @@ def _question(here: Visit, person: Person, session: Session) -> Response:
     common = frame(here, person, session, REMOVE)
     common["hidden"] = here.hidden(REMOVE, session.token_hash, contact=found.reference)
     common["own"] = here.path(REMOVE, contact=found.reference)
-    return show(here, "contact_remove.html", contact=_shown(here, person, found), **common)
+    shown = _shown(here, person, found)
+    return show(here, "contact_remove.html", contact=shown, removable=found.removable, **common)
 
 
 def _removed(here: Visit, person: Person, session: Session) -> Response:
     outcome = flow.remove(here.parts, here.caller, person, field("contact"))
     match outcome:
         case Changed():
-            return _done(outcome)
+            return _done(here, outcome)
         case Wrong():
             return _list(here, person, session, outcome)
         case Over():
             return problem_page("own_expired", 404, service=None)
 
 
-def _done(outcome: Changed) -> Response:
+def _done(here: Visit, outcome: Changed) -> Response:
     """On a page that wants no fresh proof."""
-    return see_other(f"/account/security?done=contact-{outcome.how}")
+    return see_other(page_after(here, PLACES["security"], f"contact-{outcome.how}"))

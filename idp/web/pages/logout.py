@@ -11,7 +11,7 @@ from idp.flows import logout as flow
 from idp.flows.logout import AskFirst, Gone
 from idp.flows.service_names import named
 from idp.parts import Parts
-from idp.web.cookies import SESSION, clear_cookie
+from idp.web.cookies import BROWSER, SESSION, clear_cookie
 from idp.web.ops.logout import CLEAR
 from idp.web.pages.common import (
     back_to,
@@ -25,9 +25,13 @@ from idp.web.pages.common import (
     see_other,
     service_view,
 )
+from idp.web.pages.just_done import opened, sealed
 from idp.web.pages.visit import SHOWN, field, reader
+from keys.tokens import token_hash
 
 CONFIRM = "/logout/confirm"
+ENDED = "ended"
+"""The query parameter, and the word that it holds sealed: this browser was signed in until now."""
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -66,7 +70,7 @@ def renderers(_: Parts) -> dict[type, Callable[[Any], Response]]:
 def ask(outcome: AskFirst) -> Response:
     """The question."""
     reader(parts_of_app())
-    plain = current().method == "GET" and not set(request.args) - {"lang", "ended"}
+    plain = current().method == "GET" and not set(request.args) - {"lang", ENDED}
     return page(
         "logout_confirm.html",
         action=CONFIRM,
@@ -82,7 +86,13 @@ def ask(outcome: AskFirst) -> Response:
 def done(outcome: Gone) -> Response:
     """Nobody is signed in any more; frames tell the services, then a script or a link leads on. Whoever was signed in until now reads so in the
     other language too."""
-    ended = outcome.ended or request.args.get("ended") == "1"
+    parts, seen = parts_of_app(), current()
+    known = token_hash(parts.ring, "browser", cookie(BROWSER) or "")
+    shown = request.args.get(ENDED, "")
+    if outcome.ended and known is not None:
+        shown = sealed(parts, known, ENDED, seen.now)
+    said = known is not None and opened(parts, known, shown, seen.now) == ENDED
+    ended = outcome.ended or said
     plain = outcome.client is None and not outcome.frames and not outcome.location
     return page(
         "logout_done.html",
@@ -91,13 +101,13 @@ def done(outcome: Gone) -> Response:
         frames=outcome.frames,
         onward=outcome.location,
         service=lambda lang: service_view(outcome.client, lang),
-        **(_languages(ended=ended) if plain else {"language_links": ()}),
+        **(_languages(shown if said else "") if plain else {"language_links": ()}),
     )
 
 
-def _languages(*, ended: bool = False) -> dict[str, Any]:
+def _languages(ended: str = "") -> dict[str, Any]:
     """Asked for again, ``/logout`` shows the same page only when no service asked; else no link may drop what the service sent."""
-    return {"here": "/logout?ended=1" if ended else "/logout"}
+    return {"here": f"/logout?{ENDED}={ended}" if ended else "/logout"}
 
 
 def refused(outcome: flow.Refused) -> Response:

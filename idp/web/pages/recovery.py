@@ -13,10 +13,10 @@ from idp.flows.recovery import Changed
 from idp.flows.sign_up import CodeSent, Confirmed, Over, Wrong
 from idp.parts import Parts
 from idp.web.cookies import SESSION, clear_cookie
+from idp.web.done_words import DONE
 from idp.web.pages.common import see_other
-from idp.web.pages.sign_up import code_page, over
-from idp.web.pages.visit import SHOWN, Visit, field, show, visit
-from idp.web.wording import DONE
+from idp.web.pages.sign_up import code_page
+from idp.web.pages.visit import SHOWN, Visit, field, show, too_old, visit
 
 PATH, CODE, PASSWORD = "/forgot", "/forgot/code", "/forgot/password"
 
@@ -39,12 +39,12 @@ def blueprint(parts: Parts) -> Blueprint:
     @pages.post(CODE)
     def confirm() -> Response:
         here = visit(parts)
-        return _confirm(here, field("ticket")) if here.proven(CODE) else over(here)
+        return _confirm(here, field("ticket")) if here.proven(CODE) else too_old(here, PATH)
 
     @pages.post(PASSWORD)
     def finish() -> Response:
         here = visit(parts)
-        return _finish(here, field("ticket")) if here.proven(PASSWORD) else over(here)
+        return _finish(here, field("ticket")) if here.proven(PASSWORD) else too_old(here, PATH)
 
     @pages.get(CODE)
     @pages.get(PASSWORD)
@@ -84,7 +84,7 @@ def _asked(here: Visit, outcome: CodeSent | Wrong | Over, typed: str) -> Respons
         case Wrong():
             return _address(here, {outcome.field: outcome.error}, typed, 422)
         case Over():
-            return over(here)
+            return too_old(here, PATH)
 
 
 def _confirm(here: Visit, ticket: str) -> Response:
@@ -102,7 +102,7 @@ def _confirm(here: Visit, ticket: str) -> Response:
         case Throttled():
             return code_page(here, CODE, sent, None, outcome)
         case Over():
-            return over(here)
+            return too_old(here, PATH)
 
 
 def _finish(here: Visit, ticket: str) -> Response:
@@ -119,14 +119,14 @@ def _finish(here: Visit, ticket: str) -> Response:
             return new_password(here, ticket, {outcome.field: outcome.error}, 422)
         case Over():
             again = flow.sent_again(here.parts, here.caller, ticket, password)
-            return _done(here) if isinstance(again, Changed) else over(here)
+            return _done(here) if isinstance(again, Changed) else too_old(here, PATH)
 
 
 def new_password(here: Visit, ticket: str, errors: Mapping[str, str], status: int = 200) -> Response:
     """The page for whoever may set another password by the row that ``ticket`` names."""
     found: tuple[Confirmed, Person] | None = flow.ticket_of(here.parts, here.caller, ticket)
     if found is None:
-        return over(here)
+        return too_old(here, PATH)
     known, person = found
     return show(
         here,

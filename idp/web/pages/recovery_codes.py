@@ -6,8 +6,8 @@ from idp.flows import factors, interactions
 from idp.flows.factors import WithCodes
 from idp.parts import Parts
 from idp.records import Session
-from idp.web.pages.common import problem_page, see_other
-from idp.web.pages.visit import SHOWN, Visit, field, owner, renewed, show, visit, with_session
+from idp.web.pages.common import see_other
+from idp.web.pages.visit import SHOWN, Visit, field, owner, renewed, show, too_old, visit, with_session
 from keys.tokens import open_flow, seal_flow
 
 PATH = "/account/recovery-codes"
@@ -34,7 +34,7 @@ def blueprint(parts: Parts) -> Blueprint:
         here = visit(parts)
         person, session = owner(here), here.caller.session
         if person is None or session is None or not here.proven(PATH, session.token_hash):
-            return problem_page("expired", 403)
+            return too_old(here, "/account/security", 403)
         if not factors.fresh(parts, session, here.caller.now):
             return see_other("/account/confirm?to=codes")
         codes = factors.new_codes(parts, here.caller, person)
@@ -45,7 +45,7 @@ def blueprint(parts: Parts) -> Blueprint:
         here = visit(parts)
         session = here.caller.session
         if session is None or not here.proven(KEPT, session.token_hash):
-            return problem_page("expired", 403)
+            return too_old(here, "/account/security", 403)
         codes, set_up, shown = _shown(parts, session), bool(field("set_up")), bool(field(SHOWN))
         if codes and (shown or not field("saved")):
             if not factors.fresh(parts, session, here.caller.now):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from idp.authn.identifiers import masked_apart
 from idp.authn.throttle import Throttled
@@ -13,15 +13,18 @@ from idp.flows.sign_up import Over, Wrong
 from idp.flows.step_up import Ended
 from idp.parts import Parts
 from idp.records import Session
+from idp.web.done_words import CONTACT_DONE, DONE
 from idp.web.pages.account import frame, own_form, own_page
-from idp.web.pages.common import current, problem_page, see_other
+from idp.web.pages.common import current, see_other
+from idp.web.pages.just_done import just_done, page_after
 from idp.web.pages.step_up import PATH as TOTP
 from idp.web.pages.step_up import PLACES
-from idp.web.pages.visit import Errors, Visit, field, onward, show, with_session
-from idp.web.wording import CONTACT_DONE, DONE
+from idp.web.pages.visit import Errors, Visit, field, onward, show, too_old, with_session
 
 PATH, PASSWORD, CONFIRM = "/account/security", "/account/password", "/account/confirm"
 OFFER = "/account/second-step"
+_FACTOR_DONE = {True: "factor_always", False: "factor_eased"}
+"""Whether the second factor is always asked for → the word of ``done_words.DONE``, said while it is so."""
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -62,22 +65,22 @@ def blueprint(parts: Parts) -> Blueprint:
 def _security(here: Visit, person: Person, session: Session) -> Response:
     enrolled = people.totp(here.parts, person.account.id) is not None
     always = enrolled and person.account.factor_always_since is not None
-    done = request.args.get("done", "")
-    changed = enrolled and done == "second-step"
+    done, own = just_done(here, PATH)
+    factor = _FACTOR_DONE[always] if enrolled else ""
     contact = CONTACT_DONE.get(done.removeprefix("contact-")) if done.startswith("contact-") else None
     return show(
         here,
         "security.html",
         identifiers=masked_apart(people.names(here.parts, person.citizen)),
         password_changed=person.password_changed_at or None,
-        said=DONE["factor_always" if always else "factor_eased"] if changed else contact,
-        eased=changed and not always,
+        said=DONE[factor] if done and done == factor else contact,
+        eased=done == factor == "factor_eased",
         totp=enrolled,
         totp_required=person.staff,
         totp_always=always,
         alone=secrets.least(here.parts, None),
         codes_left=people.codes_left(here.parts, person.account.id),
-        **frame(here, person, session, PATH),
+        **{**frame(here, person, session, PATH), "own": own},
     )
 
 
@@ -88,7 +91,7 @@ def _remove(here: Visit, person: Person, session: Session) -> Response:
         return see_other(f"{CONFIRM}?to=security")
     outcome = factors.remove(here.parts, here.caller, person)
     if isinstance(outcome, Ended):
-        return problem_page("expired", 400)
+        return too_old(here, PATH)
     return _done(here, "factor_removed", outcome, secrets.least(here.parts, None))
 
 
@@ -109,7 +112,7 @@ def _always(here: Visit, person: Person, session: Session) -> Response:
     if not always and not factors.fresh(here.parts, session, here.caller.now):
         return see_other(f"{CONFIRM}?to=security")
     done = factors.ask_always(here.parts, here.caller, person, always)
-    return see_other(f"{PATH}?done=second-step") if done else problem_page("expired", 400)
+    return see_other(page_after(here, PATH, _FACTOR_DONE[always])) if done else too_old(here, PATH)
 
 
 def _password(here: Visit, person: Person, session: Session, errors: Errors, status: int = 200) -> Response:
@@ -136,7 +139,7 @@ def _change(here: Visit, person: Person, session: Session) -> Response:
         case Throttled():
             return _password(here, person, session, {"": outcome})
         case Over():
-            return problem_page("expired", 400)
+            return too_old(here, PATH)
 
 
 def _confirm(here: Visit, person: Person, session: Session, errors: Errors, to: str, status: int = 200) -> Response:

@@ -11,8 +11,8 @@ from idp.flows import sign_up as flow
 from idp.flows.one_time import MINUTES
 from idp.flows.sign_up import CodeSent, Confirmed, Over, Wrong
 from idp.parts import Parts
-from idp.web.pages.common import problem_page, see_other
-from idp.web.pages.visit import SHOWN, Errors, Visit, field, onward, show, visit
+from idp.web.pages.common import see_other
+from idp.web.pages.visit import SHOWN, Errors, Visit, field, onward, show, too_old, visit
 
 PATH, CODE, PASSWORD = "/sign-up", "/sign-up/code", "/sign-up/password"
 
@@ -40,12 +40,12 @@ def blueprint(parts: Parts) -> Blueprint:
     @pages.post(CODE)
     def confirm() -> Response:
         here = visit(parts)
-        return _confirm(here, field("ticket")) if here.proven(CODE) else over(here)
+        return _confirm(here, field("ticket")) if here.proven(CODE) else too_old(here, PATH)
 
     @pages.post(PASSWORD)
     def finish() -> Response:
         here = visit(parts)
-        return _finish(here, field("ticket")) if here.proven(PASSWORD) else over(here)
+        return _finish(here, field("ticket")) if here.proven(PASSWORD) else too_old(here, PATH)
 
     @pages.get(CODE)
     @pages.get(PASSWORD)
@@ -53,11 +53,6 @@ def blueprint(parts: Parts) -> Blueprint:
         return see_other(visit(parts).path(PATH))
 
     return pages
-
-
-def over(here: Visit) -> Response:
-    """The code or form is too old, used, or another browser's: one text for all."""
-    return problem_page("expired", 400, client=here.opened.client if here.opened else None)
 
 
 def code_page(
@@ -103,7 +98,7 @@ def _confirm(here: Visit, ticket: str) -> Response:
         return code_page(here, CODE, CodeSent(ticket, field("sent_to")))
     if field("again"):
         sent = flow.again(here.parts, here.caller, ticket, here.language)
-        return code_page(here, CODE, sent) if isinstance(sent, CodeSent) else over(here)
+        return code_page(here, CODE, sent) if isinstance(sent, CodeSent) else too_old(here, PATH)
     outcome = flow.confirm(here.parts, here.caller, ticket, field("code"))
     match outcome:
         case Confirmed():
@@ -111,21 +106,21 @@ def _confirm(here: Visit, ticket: str) -> Response:
         case Wrong():
             return code_page(here, CODE, CodeSent(ticket, field("sent_to")), outcome)
         case Over():
-            return over(here)
+            return too_old(here, PATH)
 
 
 def _finish(here: Visit, ticket: str) -> Response:
     if field(SHOWN):
         ours = flow.ticket_of(here.parts, here.caller, ticket)
-        return _password(here, ours, {}, "") if ours else over(here)
+        return _password(here, ours, {}, "") if ours else too_old(here, PATH)
     name, password, repeated = field("name"), field("new_password"), field("repeat_password")
     outcome = flow.finish(here.parts, here.caller, ticket, name, password, repeated, here.language)
     if isinstance(outcome, Over):
         outcome = flow.sent_again(here.parts, here.caller, ticket, password)
     if isinstance(outcome, Wrong):
         known = flow.ticket_of(here.parts, here.caller, ticket)
-        return _password(here, known, {outcome.field: outcome.error}, name, 422) if known else over(here)
-    return over(here) if isinstance(outcome, Over) else onward(here, outcome)
+        return _password(here, known, {outcome.field: outcome.error}, name, 422) if known else too_old(here, PATH)
+    return too_old(here, PATH) if isinstance(outcome, Over) else onward(here, outcome)
 
 
 def _password(here: Visit, known: Confirmed, errors: Mapping[str, str], name: str, status: int = 200) -> Response:

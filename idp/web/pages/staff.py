@@ -8,9 +8,8 @@ from idp.flows import secrets
 from idp.flows import staff as flow
 from idp.flows.sign_up import Over, Wrong
 from idp.parts import Parts
-from idp.web.pages.common import current, see_other
+from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.enrol import STAFF
-from idp.web.pages.sign_up import over
 from idp.web.pages.visit import Visit, field, show, visit
 
 PATH = "/staff/"
@@ -23,13 +22,13 @@ def blueprint(parts: Parts) -> Blueprint:
     @pages.get("/staff/<token>")
     def form(token: str) -> Response:
         here = visit(parts)
-        return over(here) if flow.invitation(parts, token, current().now) is None else _page(here, token, {})
+        return _over() if flow.invitation(parts, token, current().now) is None else _page(here, token, {})
 
     @pages.post("/staff/<token>")
     def accept(token: str) -> Response:
         here = visit(parts)
         if not here.proven(PATH):
-            return over(here)
+            return _over()
         typed = field("identifier"), field("name"), field("new_password"), field("repeat_password")
         outcome = flow.accept(parts, here.caller, token, *typed)
         if isinstance(outcome, Over):
@@ -38,11 +37,16 @@ def blueprint(parts: Parts) -> Blueprint:
             case Wrong():
                 return _page(here, token, {outcome.field: outcome.error}, 422)
             case Over():
-                return over(here)
+                return _over()
             case _:
                 return see_other(here.path(STAFF))
 
     return pages
+
+
+def _over() -> Response:
+    """The link or its form is too old, used, or another browser's: one text for all."""
+    return problem_page("staff_link", 400, service=None)
 
 
 def _page(here: Visit, token: str, errors: Mapping[str, str], status: int = 200) -> Response:

@@ -7,8 +7,8 @@ from idp.flows import step_up as flow
 from idp.flows.sign_in import Failed, SignedIn
 from idp.flows.step_up import Basis, Ended, Repeated
 from idp.parts import Parts
-from idp.web.pages.common import current, problem_page, see_other
-from idp.web.pages.visit import Errors, Visit, field, onward, show, visit
+from idp.web.pages.common import current, see_other
+from idp.web.pages.visit import Errors, Visit, field, onward, show, too_old, visit
 
 PATH = "/sign-in/totp"
 RECOVERY = "/sign-in/recovery-code"
@@ -24,6 +24,7 @@ PLACES = {
     "delete": "/account/delete",
     "contacts": "/account/contacts",
     "contact-code": "/account/contacts/code",
+    "contact-kept": "/account/contacts/new?kept=1",
 }
 """Where a confirmation may return to: a closed set, so that no link chooses it."""
 
@@ -141,5 +142,4 @@ def _once_more(here: Visit, won: Repeated) -> Response:
 
 def ended(here: Visit) -> Response:
     """The flow is over: another person signed in meanwhile, or it took too long."""
-    client = here.opened.client if here.opened else None
-    return problem_page("expired", 400, client=client)
+    return too_old(here, "/sign-in")

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response
+from flask_babel import lazy_gettext as _
 
 from idp.authn.device import device_label
 from idp.authn.throttle import Throttled
@@ -18,6 +19,7 @@ from idp.flows.people import Caller, Person, load
 from idp.flows.sign_in import SignedIn
 from idp.parts import Parts
 from idp.web.cookies import BROWSER, SESSION, set_cookie
+from idp.web.done_words import DONE
 from idp.web.pages.common import (
     browser_cookie,
     cookie,
@@ -26,10 +28,11 @@ from idp.web.pages.common import (
     language,
     others,
     page,
+    problem_page,
     see_other,
     speak_to,
 )
-from idp.web.wording import DONE, FIELD_ERRORS, GO_ON, too_many
+from idp.web.wording import FIELD_ERRORS, GO_ON, too_many
 from keys.tokens import token_hash
 
 Errors = Mapping[str, str | Throttled]
@@ -151,7 +154,8 @@ def show(
     errors = errors or {}
     wait = next((said.retry_after_s for said in errors.values() if isinstance(said, Throttled)), None)
     said = {
-        name: FIELD_ERRORS[key] if isinstance(key, str) else too_many(key.retry_after_s) for name, key in errors.items()
+        name: FIELD_ERRORS[key] if isinstance(key, str) else too_many(key.retry_after_s, key.rule)
+        for name, key in errors.items()
     }
     answer = page(template, status if wait is None else 429, errors=said, **{**frame, **context})
     if wait is not None:
@@ -177,6 +181,14 @@ def onward(here: Visit, outcome: SignedIn, to: str | None = None, *, proved: boo
 def _kept(here: Visit, target: str) -> Response:
     title, text = DONE["kept"]
     return show(here, "change_done.html", once=True, title=title, text=text, next=(GO_ON, target))
+
+
+def too_old(here: Visit, start: str, status: int = 400) -> Response:
+    """The step is over, its form too old or used: one text for all. Back to the service that the citizen came from, else to where the journey
+    begins."""
+    if here.opened is not None:
+        return problem_page("expired", status, client=here.opened.client)
+    return problem_page("expired_alone", status, service=None, back=(_("Start again"), start))
 
 
 def with_session(answer: Response, parts: Parts, outcome: SignedIn) -> Response:

@@ -1,5 +1,6 @@
 """Jinja and Flask-Babel, set up once."""
 
+import re
 from collections.abc import Collection
 from contextvars import ContextVar
 from datetime import date
@@ -45,6 +46,7 @@ DEFAULT_PATHS = {
     "delete": "/account/delete",
 }
 _SPOKEN: ContextVar[NullTranslations] = ContextVar("spoken", default=NullTranslations())  # noqa: B039  has no state
+_HYPHENATED = re.compile(r"\w+-\w+")
 _GOVUK = {
     "input": "govukInput",
     "password-input": "govukPasswordInput",
@@ -76,8 +78,13 @@ def make_environment(environment: Environment, zone: str = "Asia/Shanghai") -> E
         environment.globals[macro] = getattr(
             environment.get_template(f"govuk_frontend_jinja/components/{name}/macro.html").module, macro
         )
-    environment.filters.update(when=_when_filter(zone), day=_day_filter(zone))
+    environment.filters.update(when=_when_filter(zone), day=_day_filter(zone), unbroken=_unbroken)
     return environment
+
+
+def _unbroken(text: str) -> Markup:
+    """Words with a hyphen in one piece, for a heading: no line ends inside them."""
+    return Markup(_HYPHENATED.sub(r'<span class="ym-whole">\g<0></span>', str(escape(text))))  # noqa: S704  escaped
 
 
 def install(app: Flask, zone: str = "Asia/Shanghai") -> None:
