@@ -28,9 +28,15 @@ _ELSEWHERE = _(
     "All other devices are signed out, and services lose their access until you use them again. We told the addresses that you had."
 )
 CONTACT_DONE: dict[str, tuple[LazyString, LazyString]] = {
-    "added": (_("It is added"), _("You can sign in with it. We told the addresses that you had.")),
-    "confirmed": (_("It is confirmed"), _("Codes and notices can be sent there from now on.")),
-    "replaced": (_("It is changed"), _ELSEWHERE),
-    "removed": (_("It is removed"), _ELSEWHERE),
+    "added": (
+        _("Your e-mail address or phone number is added"),
+        _("You can sign in with it. We told the addresses that you had."),
+    ),
+    "confirmed": (
+        _("Your e-mail address or phone number is confirmed"),
+        _("Codes and notices can be sent there from now on."),
+    ),
+    "replaced": (_("Your e-mail address or phone number is changed"), _ELSEWHERE),
+    "removed": (_("Your e-mail address or phone number is removed"), _ELSEWHERE),
 }
 """The same of an e-mail address or phone number, by what became of it (``authn.contacts.How``)."""

@@ -64,7 +64,7 @@ def said(person: Person, answer: TestResponse) -> str:
     found = re.search(
         r'id="change-done"><strong>(.*?)</strong>', person.get(f"{answer.headers['Location']}&lang=en").text
     )
-    return found[1] if found else ""
+    return re.sub(r"<[^>]+>", "", found[1]) if found else ""
 
 
 def plain(page: str) -> str:
@@ -196,7 +196,7 @@ def test_another_network_for_each_code(li_wei: Person) -> None:
 
 @pytest.mark.attack("A109", "A104")
 def test_the_askers_limit_tells_of_nobody_else(li_wei: Person) -> None:
-    """It counts what was asked, sent or not: for taken addresses, and for one that was sent too many, the answers are those for free ones (ASVS 6.3.8)."""
+    """It counts what was asked, sent or not: taken addresses, and one that was sent too many, are answered as free ones (ASVS 6.3.8)."""
     house, seen = li_wei.house, list[list[int]]()
     free = [f"free{n}@example.cn" for n in range(PER_ASKER + 2)]
     for asker, wanted in (

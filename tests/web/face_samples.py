@@ -196,6 +196,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
     "confirm_code": {
         "normal": {"sent_to": "l***@example.cn", "minutes": 10, "resend": True, "language_posts": True},
         "cancel": {"sent_to": "+86138****5678", "minutes": 10, "resend": True, "cancel": "/account/contacts"},
+        "resent": {"sent_to": "l***@example.cn", "minutes": 10, "resend": True, "resent": True},
         "error": {"sent_to": "l***@example.cn", "minutes": 1, "errors": {"code": FIELD_ERRORS["code_expired"]}},
     },
     "set_password": {

@@ -1,10 +1,12 @@
-"""Dates with their zone."""
+"""Dates with their zone; words in one piece."""
 
 from datetime import date
 
 import pytest
+from jinja2 import Environment
 
 from idp.web.theme import date_text, instant_iso, instant_text
+from idp.web.theme.environment import make_environment
 
 AT = 1_795_399_500_000_000
 
@@ -34,3 +36,8 @@ def test_a_day_in_both_languages() -> None:
         "2026年3月5日",
         "5 March 2026",
     )
+
+
+def test_a_word_with_a_hyphen_is_one_piece_and_nothing_else_is_markup() -> None:
+    made = make_environment(Environment(autoescape=True)).from_string("{{ text | unbroken }}")
+    assert made.render(text="An e-mail - <b>") == 'An <span class="ym-whole">e-mail</span> - &lt;b&gt;'

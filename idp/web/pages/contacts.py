@@ -1,6 +1,7 @@
 """My e-mail addresses and phone numbers: the list, one more or another instead, the code, taking one away. All for whom all proofs are recent."""
 
 from flask import Blueprint, Response
+from flask_babel import lazy_gettext as _
 
 from idp.authn.identifiers import masked_apart
 from idp.authn.throttle import Throttled
@@ -13,7 +14,7 @@ from idp.parts import Parts
 from idp.records import Session
 from idp.web.pages.account import frame, fresh, own_form, own_page
 from idp.web.pages.common import current, problem_page, see_other
-from idp.web.pages.just_done import page_after
+from idp.web.pages.just_done import just_done, page_after
 from idp.web.pages.step_up import PLACES
 from idp.web.pages.visit import Errors, Visit, field, show
 
@@ -23,6 +24,8 @@ PATH, NEW, CODE, REMOVE = (
     PLACES["contact-code"],
     "/account/contacts/remove",
 )
+
+_RESENT = "code-resent"
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -140,7 +143,7 @@ def _asked(here: Visit, person: Person, session: Session) -> Response:
         case Throttled():
             return _new(here, person, session, instead, {"": outcome}, typed)
         case Over():
-            return problem_page("own_expired", 404, service=None)
+            return _over(404)
 
 
 def _code(here: Visit, person: Person, session: Session) -> Response:
@@ -150,6 +153,7 @@ def _code(here: Visit, person: Person, session: Session) -> Response:
 
 def _code_page(here: Visit, person: Person, session: Session, sent: CodeSent, errors: Errors) -> Response:
     common = frame(here, person, session, CODE)
+    done, common["own"] = just_done(here, CODE)
     common["hidden"] = here.hidden(CODE, session.token_hash, ticket=sent.ticket, sent_to=sent.sent_to)
     return show(
         here,
@@ -159,6 +163,7 @@ def _code_page(here: Visit, person: Person, session: Session, sent: CodeSent, er
         sent_to=sent.sent_to,
         minutes=MINUTES,
         resend=True,
+        resent=done == _RESENT,
         cancel=PATH,
         **common,
     )
@@ -174,7 +179,7 @@ def _confirmed(here: Visit, person: Person, session: Session) -> Response:
         outcome = flow.confirm(here.parts, here.caller, person, ticket, field("code"))
     match outcome:
         case CodeSent():
-            return see_other(CODE)
+            return see_other(page_after(here, CODE, _RESENT))
         case Changed():
             return _done(here, outcome)
         case Wrong():
@@ -182,7 +187,7 @@ def _confirmed(here: Visit, person: Person, session: Session) -> Response:
         case Throttled():
             return _code_page(here, person, session, sent, {"": outcome})
         case Over():
-            return problem_page("own_expired", 400, service=None)
+            return _over(400)
 
 
 def _question(here: Visit, person: Person, session: Session) -> Response:
@@ -204,9 +209,15 @@ def _removed(here: Visit, person: Person, session: Session) -> Response:
         case Wrong():
             return _list(here, person, session, outcome)
         case Over():
-            return problem_page("own_expired", 404, service=None)
+            return _over(404)
 
 
 def _done(here: Visit, outcome: Changed) -> Response:
     """On a page that wants no fresh proof."""
     return see_other(page_after(here, PLACES["security"], f"contact-{outcome.how}"))
+
+
+def _over(status: int) -> Response:
+    return problem_page(
+        "own_expired", status, service=None, back=(_("Back to your e-mail addresses and phone numbers"), PATH)
+    )

@@ -80,7 +80,7 @@ def _address(
 def _asked(here: Visit, outcome: CodeSent | Wrong | Over, typed: str) -> Response:
     match outcome:
         case CodeSent():
-            return code_page(here, CODE, outcome)
+            return code_page(here, CODE, outcome, resent=bool(field("again")))
         case Wrong():
             return _address(here, {outcome.field: outcome.error}, typed, 422)
         case Over():

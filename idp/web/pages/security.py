@@ -3,10 +3,11 @@
 from typing import Any
 
 from flask import Blueprint, Response
+from flask_babel import lazy_gettext as _
 
 from idp.authn.identifiers import masked_apart
 from idp.authn.throttle import Throttled
-from idp.flows import factors, people, recovery, secrets
+from idp.flows import contacts, factors, people, recovery, secrets
 from idp.flows.people import Person
 from idp.flows.sign_in import Failed, NeedSecondFactor, SignedIn
 from idp.flows.sign_up import Over, Wrong
@@ -23,6 +24,7 @@ from idp.web.pages.visit import Errors, Visit, field, onward, show, too_old, wit
 
 PATH, PASSWORD, CONFIRM = "/account/security", "/account/password", "/account/confirm"
 OFFER = "/account/second-step"
+_KEPT = _("You last gave your password some minutes ago. What you entered is kept.")
 _FACTOR_DONE = {True: "factor_always", False: "factor_eased"}
 """Whether the second factor is always asked for → the word of ``done_words.DONE``, said while it is so."""
 
@@ -147,8 +149,15 @@ def _confirm(here: Visit, person: Person, session: Session, errors: Errors, to: 
     to = to if to in PLACES else ""
     common["hidden"] = here.hidden(CONFIRM, session.token_hash, to=to)
     common["own"] = here.path(CONFIRM, to=to)
+    kept = to == "contact-kept" and contacts.kept(here.parts, here.caller, person) is not None
     return show(
-        here, "reauthenticate.html", status=status, errors=errors, purpose="", values=_whose(here, person), **common
+        here,
+        "reauthenticate.html",
+        status=status,
+        errors=errors,
+        purpose=_KEPT if kept else "",
+        values=_whose(here, person),
+        **common,
     )
 
 

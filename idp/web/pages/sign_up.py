@@ -61,6 +61,8 @@ def code_page(
     sent: CodeSent,
     wrong: Wrong | None = None,
     throttled: Throttled | None = None,
+    *,
+    resent: bool = False,
 ) -> Response:
     """Where the code is typed, for a new account and for a new password."""
     errors: Errors = {wrong.field: wrong.error} if wrong else {"": throttled} if throttled else {}
@@ -75,6 +77,7 @@ def code_page(
         sent_to=sent.sent_to,
         minutes=MINUTES,
         resend=True,
+        resent=resent,
     )
 
 
@@ -98,7 +101,7 @@ def _confirm(here: Visit, ticket: str) -> Response:
         return code_page(here, CODE, CodeSent(ticket, field("sent_to")))
     if field("again"):
         sent = flow.again(here.parts, here.caller, ticket, here.language)
-        return code_page(here, CODE, sent) if isinstance(sent, CodeSent) else too_old(here, PATH)
+        return code_page(here, CODE, sent, resent=True) if isinstance(sent, CodeSent) else too_old(here, PATH)
     outcome = flow.confirm(here.parts, here.caller, ticket, field("code"))
     match outcome:
         case Confirmed():
