@@ -287,8 +287,11 @@ def _judged(
     assert name is not None
     fact = ContactChanged(how=how, channel=name.kind, reference=caller.reference)
     writes: list[Write] = [
-        *_written(parts, person, mine, added, gone, now),
+        _next_version(
+            person, now
+        ),  # before the session, so that two changes of one account wait in line and not for one another
         Holds(Session, {"id": caller.session.id, "ended_at": None}),
+        *_written(parts, person, mine, added, gone, now),
         *seen(parts, caller, event(parts, caller, fact, person.citizen, address=True), person.citizen),
         *notices.to_person(parts, person, f"contact_{how}", now),
     ]
@@ -328,6 +331,7 @@ def by_office(parts: Parts, typed: str, new: str, instead: str, reason: str, *, 
     how, name, account = law.how(before, added, removed), _canonical(new), person.account
     fact = ContactChanged(how=how, channel=name.kind, by="cli", reason=reason)
     writes: list[Write] = [
+        _next_version(person, now),
         *_written(parts, person, mine, added, gone, now),
         other_resets(account.id),
         *sessions.end_all(parts, account.id, "contact_changed" if removed else "staff", now),
@@ -353,20 +357,21 @@ def _refused(why: str) -> Refusal:
     return Refusal(Code.INVALID_REQUEST, OFFICE_TROUBLE[why], reason=why)
 
 
+def _next_version(person: Person, now: int) -> Update:
+    """It conflicts where the account is another meanwhile."""
+    account = person.account
+    where = {"id": account.id, "version": account.version, "status": "active"}
+    return Update(Account, where, {"version": account.version + 1, "updated_at": now})
+
+
 def _written(
     parts: Parts, person: Person, mine: Sequence[Held], added: Name | None, gone: Held | None, now: int
 ) -> list[Write]:
-    """The change itself; it conflicts where the account is another meanwhile."""
-    account, before = person.account, [one.contact for one in mine]
-    removed = gone.contact.name if gone else None
+    """The change itself."""
+    left = law.after([one.contact for one in mine], added, removed := gone.contact.name if gone else None)
     return [
-        Update(
-            Account,
-            {"id": account.id, "version": account.version, "status": "active"},
-            {"version": account.version + 1, "updated_at": now},
-        ),
         *_identifiers(parts, person, mine, added, gone, now),
-        *_claims(parts, person, law.after(before, added, removed), added, removed, now),
+        *_claims(parts, person, left, added, removed, now),
         touched(parts, person, now),
     ]
 
