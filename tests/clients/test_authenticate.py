@@ -322,9 +322,10 @@ def test_an_unknown_client_costs_a_verification_as_well():
     shown = Presented(method="private_key_jwt", client_id="tax", assertion=token)
 
     def spent(client, keys) -> float:
-        begun = time.process_time()
+        begun = time.thread_time()
         for _ in range(100):
             refusal(judge, client, shown, now=NOW, issuer=ISSUER, hash_fn=hash_fn, keys=keys)
-        return time.process_time() - begun
+        return time.thread_time() - begun
 
-    assert spent(None, None) > spent(SIGNING, KEYS) / 2
+    # The best of three: what else the machine does costs caches, too.
+    assert min(spent(None, None) for _ in range(3)) > min(spent(SIGNING, KEYS) for _ in range(3)) / 2

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -11,11 +13,27 @@ import pytest
 from idp.records import PurposeKey
 from keys.sealed import wrapped_version
 from tests.faults.conftest import BACKENDS
-from tests.faults.ground import Load, Process, Served, environment
-from tests.kit.process import PATIENCE_S, wait_until
+from tests.faults.ground import ROOT, Load, Process, Served, environment
+from tests.kit.process import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 PEOPLE = 2500
+HALF = f"""
+import os, signal, sys
+from idp.cli import main
+from idp.flows import rewrap
+
+plain, turns = rewrap._anew, iter(range({PEOPLE} // rewrap.BATCH // 2))
+
+def anew(*given):
+    if next(turns, None) is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return plain(*given)
+
+rewrap._anew = anew
+main(sys.argv[1:])
+"""
+"""The command, killed at half of its batches: whoever watched from outside would be too late on one machine and too early on another."""
 
 
 def epochs(served: Served) -> dict[int, int]:
@@ -55,17 +73,15 @@ def test_f24_killed_at_half_under_load(make_served: Callable[..., Served], backe
     environ = environment(served.config)
     words = ("keys", "rewrap", "--destroy-old", "--json")
     with Load(signs_in, signs_in, arrives):
-        first = Process(served.folder, environ, *words)
-        wait_until(lambda: epochs(served).get(2, 0) > 50, "the first under the new epoch")
-        os.kill(first.pid, signal.SIGKILL)
-        first.popen.wait()
+        first = subprocess.run([sys.executable, "-c", HALF, *words], cwd=ROOT, env=environ, check=False)
+        assert first.returncode == -signal.SIGKILL
         half = epochs(served)
         assert half.get(1, 0) > 0 and half.get(2, 0) > 0, half
         time.sleep(1)
         both = [Process(served.folder, environ, *words) for _ in range(2)]
         assert [one.popen.wait(3 * PATIENCE_S) for one in both] == [0, 0], [one.output() for one in both]
         time.sleep(1)
-    for process in (first, *both):
+    for process in both:
         process.close()
     said = [msgspec.json.decode(one.output()[one.output().index("{") :]) for one in both]
     assert sum(one["wrapped_anew"] for one in said) >= half[1], said
