@@ -13,7 +13,7 @@ from idp.bench.processes import BenchError
 from idp.bench.target import REDIRECT, Login, Target, redemption
 
 FORM = "application/x-www-form-urlencoded"
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 IDLE_S = 2
 MAX_HOPS = 20
 

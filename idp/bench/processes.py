@@ -13,8 +13,8 @@ from typing import Any
 
 from idp.bench.cpu import cores, on_core
 
-START_S = 60
-STOP_S = 15
+START_S = 180
+STOP_S = 60
 
 
 class BenchError(Exception):

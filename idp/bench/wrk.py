@@ -11,7 +11,7 @@ from idp.bench.cpu import cores, on_core
 from idp.bench.processes import BenchError, program
 
 MARK = "RESULT "
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ import click
 from idp.cli.common import fail, verb
 from idp.cli.sample import ACCOUNTS, DEPARTMENTS, SOURCES
 
-READY_S = 60
+READY_S = 180
 END_S = 35
 """Longer than the provider takes at most to finish what is under way."""
 TOKEN_USES = 100
