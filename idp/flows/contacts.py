@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import msgspec
-
 from idp.audit.events import record
 from idp.audit.rights import ContactChanged
 from idp.authn import contacts as law
 from idp.authn import throttle
 from idp.authn.contacts import Contact, How
-from idp.authn.identifiers import MAX_CHARS, BadIdentifier, canonical, masked
+from idp.authn.identifiers import BadIdentifier, canonical, masked
 from idp.authn.identifiers import Identifier as Name
 from idp.authn.throttle import Throttled
 from idp.errors import Code, Refusal
@@ -31,7 +29,6 @@ from idp.parts import Parts
 from idp.ports import Committed, Delete, Holds, Insert, Update, Write
 from idp.records import Account, Attribute, Identifier, OneTime, Session
 from idp.release.correction import SELF
-from keys.errors import SealBroken
 from keys.index import blind_index
 from keys.subjects import sid
 from keys.tokens import hash_secret, same
@@ -43,7 +40,6 @@ _TRIES: Final = 2 * law.MOST
 _OURS: Final = 1
 """Where among a change's writes it is held that the session lives: who loses there is too late, however often they try."""
 _GONE: Final = "contact-removed"
-_DRAFT: Final = "contact-draft"
 OFFICE_TROUBLE: Final = {
     "account_unknown": "There is no such account.",
     "account_disabled": "The account is suspended: `idp accounts enable` comes first.",
@@ -73,16 +69,6 @@ class Held:
         return "Held(…)"
 
 
-class Draft(msgspec.Struct, frozen=True):
-    """What was typed into the form, and the reference of what it takes the place of."""
-
-    typed: str
-    instead: str = ""
-
-    def __repr__(self) -> str:
-        return "Draft(…)"
-
-
 @dataclass(frozen=True, slots=True)
 class Changed:
     """It is done."""
@@ -110,26 +96,6 @@ def named(parts: Parts, person: Person, reference: str) -> Held | None:
     return next((one for one in held(parts, person) if same(one.reference, reference)), None)
 
 
-def keep(parts: Parts, caller: Caller, person: Person, draft: Draft) -> None:
-    """Keep a form for its session, sealed, while its sender proves anew who they are."""
-    if caller.session is None or len(draft.typed) > MAX_CHARS or len(draft.instead) > MAX_CHARS:
-        return
-    session = caller.session.id
-    sealed = person.citizen.seal(_DRAFT, "form", session, 0, msgspec.json.encode(draft))
-    parts.volatile.put(_DRAFT, session, sealed, one_time.TTL_S)
-
-
-def kept(parts: Parts, caller: Caller, person: Person) -> Draft | None:
-    """What :func:`keep` kept of this session."""
-    sealed = parts.volatile.peek(_DRAFT, caller.session.id) if caller.session is not None else None
-    if sealed is None or caller.session is None:
-        return None
-    try:
-        return msgspec.json.decode(person.citizen.open(_DRAFT, "form", caller.session.id, 0, sealed), type=Draft)
-    except SealBroken:
-        return None
-
-
 def ask(
     parts: Parts, caller: Caller, person: Person, typed: str, instead: str = ""
 ) -> CodeSent | Wrong | Throttled | Over:
@@ -147,8 +113,6 @@ def ask(
     often = one_time.asked_too_often(parts, person.account.id, caller.now)
     if often is not None:
         return often
-    if caller.session is not None:
-        parts.volatile.forget(_DRAFT, caller.session.id)
     return _send(parts, caller, person, Facts(name.kind, name.canonical, instead=gone.row.id.hex() if gone else ""))
 
 

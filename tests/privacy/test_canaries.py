@@ -15,7 +15,8 @@ from werkzeug.test import TestResponse
 from idp.flows import objections
 from idp.flows.outbox import open_notice
 from idp.flows.provision import add_initial_token
-from idp.records import Message, Objection
+from idp.ports import Add, Update
+from idp.records import Message, Objection, Session
 from tests.faults.conftest import BACKENDS
 from tests.faults.ground import Served
 from tests.kit.catalogue import LOAN, item
@@ -100,6 +101,7 @@ def journey(served: Served, planted: Planted) -> None:
     use(served, planted, client, tokens)
     verify(served, planted, browser, client)
     rights(served, planted, browser)
+    contacts(served, planted, browser)
     mistakes(served, planted, client)
     second_factor(served, planted, browser)
     sign_up(served, planted)
@@ -234,6 +236,28 @@ def rights(served: Served, planted: Planted, browser: Any) -> None:
     for form in ("json", "html"):
         copy = served.submit(browser, browser.get("/account/copy"), form=form)
         assert corrected in copy.text and words in copy.text, copy.text
+
+
+def contacts(served: Served, planted: Planted, browser: Any) -> None:
+    """One more address; then two forms that wait while their sender proves who they are."""
+    page = browser.get("/account/contacts/new")
+    page = served.submit(browser, page, identifier=planted.add("another address", "canary.nightingale@example.cn"))
+    page = served.submit(browser, page, code=planted.add("contact code", code_sent(served, "contact_code")))
+    assert 'id="change-done"' in page.text, page.text
+    waiting = (
+        ("/account/contacts/new", {"identifier": planted.add("an address that waits", "canary.robin@example.cn")}),
+        (
+            "/account/correct?attribute=website",
+            {"value": planted.add("an address of a website", "https://robin.example.cn/nest")},
+        ),
+    )
+    for path, typed in waiting:
+        page = browser.get(path)
+        served.parts.store.commit([Update(Session, {"ended_at": None}, {"auth_at": Add(-360_000_000)}, rows=None)])
+        page = served.submit(browser, page, **typed)
+        assert 'id="reauthenticate"' in page.text, page.text
+        page = served.submit(browser, page, password=PASSWORD)
+        assert all(text in page.text for text in typed.values()), page.text
 
 
 def mistakes(served: Served, planted: Planted, client: dict[str, Any]) -> None:

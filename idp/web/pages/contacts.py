@@ -6,7 +6,8 @@ from flask_babel import lazy_gettext as _
 from idp.authn.identifiers import masked_apart
 from idp.authn.throttle import Throttled
 from idp.flows import contacts as flow
-from idp.flows.contacts import Changed, Draft, Held
+from idp.flows import drafts
+from idp.flows.contacts import Changed, Held
 from idp.flows.one_time import MINUTES
 from idp.flows.people import Person
 from idp.flows.sign_up import CodeSent, Over, Wrong
@@ -26,6 +27,7 @@ PATH, NEW, CODE, REMOVE = (
 )
 
 _RESENT = "code-resent"
+DRAFT = "contact"
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -90,14 +92,14 @@ def _list(here: Visit, person: Person, session: Session, wrong: Wrong | None = N
 def _form(here: Visit, person: Person, session: Session) -> Response:
     """Empty; or, when its sender had to prove who they are meanwhile, as they filled it in."""
     query = current().query
-    kept = flow.kept(here.parts, here.caller, person) if query.one("kept") else None
+    kept = drafts.kept(here.parts, here.caller, person, DRAFT) if query.one("kept") else None
     if kept is None:
         return _new(here, person, session, query.one("instead") or "")
-    return _new(here, person, session, kept.instead, typed=kept.typed, kept="1")
+    return _new(here, person, session, kept["instead"], typed=kept["identifier"], kept="1")
 
 
 def _keep(here: Visit, person: Person) -> None:
-    flow.keep(here.parts, here.caller, person, Draft(field("identifier"), field("instead")))
+    drafts.keep(here.parts, here.caller, person, DRAFT, {name: field(name) for name in ("identifier", "instead")})
 
 
 def _new(
@@ -137,6 +139,7 @@ def _asked(here: Visit, person: Person, session: Session) -> Response:
     outcome = flow.ask(here.parts, here.caller, person, typed, instead)
     match outcome:
         case CodeSent():
+            drafts.forget(here.parts, here.caller, DRAFT)
             return see_other(CODE)
         case Wrong():
             return _new(here, person, session, instead, {outcome.field: outcome.error}, typed)

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from idp.flows import correction as flow
+from idp.flows import drafts
 from idp.flows.correction import Held
 from idp.flows.people import Person
 from idp.parts import Parts
@@ -19,6 +20,7 @@ from idp.web.pages.visit import Visit, field, show
 from idp.web.wording import CLAIMS, KEEPERS
 
 PATH, CORRECT = "/account/data", "/account/correct"
+DRAFT = "correct"
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -35,7 +37,7 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @pages.post(CORRECT)
     def correct() -> Response:
-        return own_form(parts, CORRECT, fresh("data", _correct))
+        return own_form(parts, CORRECT, fresh("data-kept", _correct, _keep))
 
     return pages
 
@@ -70,8 +72,19 @@ def _order(code: str) -> int:
 
 
 def _form(here: Visit, person: Person, session: Session) -> Response:
-    held = flow.one(here.parts, person, current().query.one("attribute") or "")
-    return problem_page("not_found", 404) if held is None else _shown(here, person, session, held, _values(held), {})
+    """With what is held; or, when its sender had to prove who they are meanwhile, as they filled it in."""
+    query = current().query
+    kept = drafts.kept(here.parts, here.caller, person, DRAFT) if query.one("kept") else None
+    held = flow.one(here.parts, person, kept["attribute"] if kept else query.one("attribute") or "")
+    if held is None:
+        return problem_page("not_found", 404)
+    return _shown(here, person, session, held, kept or _values(held), {}, kept="kept=1" if kept else "")
+
+
+def _keep(here: Visit, person: Person) -> None:
+    drafts.keep(
+        here.parts, here.caller, person, DRAFT, {name: field(name) for name in ("attribute", "value", *ADDRESS)}
+    )
 
 
 def _correct(here: Visit, person: Person, session: Session) -> Response:
@@ -83,6 +96,7 @@ def _correct(here: Visit, person: Person, session: Session) -> Response:
         flow.correct(here.parts, here.caller, person, held.code, typed)
     except BadValue as error:
         return _shown(here, person, session, held, typed, {error.field: error.error}, 422)
+    drafts.forget(here.parts, here.caller, DRAFT)
     return see_other(PATH)
 
 
@@ -94,8 +108,9 @@ def _shown(
     values: dict[str, str],
     errors: dict[str, str],
     status: int = 200,
+    kept: str = "",
 ) -> Response:
-    common = frame(here, person, session, f"{CORRECT}?attribute={held.code}")
+    common = frame(here, person, session, f"{CORRECT}?{kept or f'attribute={held.code}'}")
     lang = language(None, person.account.locale)
     common["action"], common["hidden"] = CORRECT, here.hidden(CORRECT, session.token_hash, attribute=held.code)
     return show(

@@ -7,7 +7,7 @@ from flask_babel import lazy_gettext as _
 
 from idp.authn.identifiers import masked_apart
 from idp.authn.throttle import Throttled
-from idp.flows import contacts, factors, people, recovery, secrets
+from idp.flows import drafts, factors, people, recovery, secrets
 from idp.flows.people import Person
 from idp.flows.sign_in import Failed, NeedSecondFactor, SignedIn
 from idp.flows.sign_up import Over, Wrong
@@ -24,6 +24,8 @@ from idp.web.pages.visit import Errors, Visit, field, onward, show, too_old, wit
 
 PATH, PASSWORD, CONFIRM = "/account/security", "/account/password", "/account/confirm"
 OFFER = "/account/second-step"
+_DRAFTS = {"contact-kept": "contact", "data-kept": "correct"}
+"""Place that a proof leads back to (``step_up.PLACES``) → the form that may wait there."""
 _KEPT = _("You last gave your password some minutes ago. What you entered is kept.")
 _FACTOR_DONE = {True: "factor_always", False: "factor_eased"}
 """Whether the second factor is always asked for → the word of ``done_words.DONE``, said while it is so."""
@@ -149,7 +151,7 @@ def _confirm(here: Visit, person: Person, session: Session, errors: Errors, to: 
     to = to if to in PLACES else ""
     common["hidden"] = here.hidden(CONFIRM, session.token_hash, to=to)
     common["own"] = here.path(CONFIRM, to=to)
-    kept = to == "contact-kept" and contacts.kept(here.parts, here.caller, person) is not None
+    kept = to in _DRAFTS and drafts.kept(here.parts, here.caller, person, _DRAFTS[to]) is not None
     return show(
         here,
         "reauthenticate.html",

@@ -25,6 +25,7 @@ PLACES = {
     "contacts": "/account/contacts",
     "contact-code": "/account/contacts/code",
     "contact-kept": "/account/contacts/new?kept=1",
+    "data-kept": "/account/correct?kept=1",
 }
 """Where a confirmation may return to: a closed set, so that no link chooses it."""
 
