@@ -36,6 +36,7 @@ def settle_grants(wire: Wire, policy: Policy, server: ServerProfile, existing: C
     _check_redirects_present(wire, response_types)
     _check_public(method, grant_types)
     scope = _scope(wire, policy, existing)
+    _check_signs_in(scope, grant_types)
     return Grants(
         token_endpoint_auth_method=method,
         grant_types=grant_types,
@@ -104,6 +105,12 @@ def _scope(wire: Wire, policy: Policy, existing: Client | None) -> tuple[str, ..
             f"scope: {' '.join(beyond)} is not granted; granted are {' '.join(sorted(ceiling))}", "scope_beyond"
         )
     return scope
+
+
+def _check_signs_in(scope: tuple[str, ...], grants: tuple[str, ...]) -> None:
+    """Who sends citizens here asks for ``openid`` (OpenID Connect Core §3.1.2.1): without it no request of theirs is ever answered."""
+    if "authorization_code" in grants and "openid" not in scope:
+        raise bad_metadata("scope: openid belongs in it where citizens sign in", "scope_openid")
 
 
 def _default_scope(wire: Wire, scope: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import secrets
+import select
 import shlex
 import shutil
 import signal
@@ -11,9 +12,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +34,27 @@ LOADED_FIRST = """\
 import sys
 import idp.app, idp.cli.management, idp.cli.serving
 from idp.cli import main
-if sys.stdin.readline():
-    main(sys.argv[1:])
+from idp.cli.demo import as_part
+as_part(sys.argv[1], lambda: main(sys.argv[2:]))
 """
-"""A command whose modules are loaded while the data is still being prepared; it begins with the first line that it is told, if any."""
+"""A command whose modules are loaded while the data is still being prepared."""
+APPS_BESIDE = """\
+import sys
+from clients.sample_rp.__main__ import main
+from idp.cli.demo import as_part
+as_part("", lambda: main(sys.argv[1]))
+"""
+LAST_PORT = 65_535 - 1000
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @click.command()
 @click.option(
-    "--port", default=8000, show_default=True, help="Port of the provider; the department apps take the next four."
+    "--port",
+    type=click.IntRange(1, LAST_PORT),
+    default=8000,
+    show_default=True,
+    help="Port of the provider; the department apps take the next four, the management address that a thousand above.",
 )
 @click.option(
     "--data",
@@ -73,13 +86,14 @@ def demo(port: int, data: Path | None, workers: int, as_json: bool) -> None:
         settings = environment(folder, port)
         arguments = ["serve", "--bind", f"127.0.0.1:{port}", "--workers", str(workers), "--threads", str(_threads())]
         with stops.later():
-            server = _start(["-c", LOADED_FIRST, *arguments], settings, stdin=subprocess.PIPE)
+            server = _start(["-c", LOADED_FIRST, "" if data else str(folder), *arguments], settings)
             children.append(server)
         prepared, keys = _prepare(settings, folder, port)
         told = prepared | {"settings": str(_settings_file(settings, folder))}
         _begin(server)
         with stops.later():
-            children.append(_start(["-m", "clients.sample_rp", str(folder / "apps.json")], os.environ | {}))
+            children.append(_start(["-c", APPS_BESIDE, str(folder / "apps.json")], os.environ | {}))
+        _begin(children[-1])
         _wait_ready(children, port, keys)
         _tell(told, as_json)
         while all(c.poll() is None for c in children):
@@ -261,18 +275,40 @@ def _threads() -> int:
     return min(8, 2 * (os.cpu_count() or 1) + 1)
 
 
-def _start(arguments: list[str], settings: dict[str, str], *, stdin: int | None = None) -> subprocess.Popen[bytes]:
-    """One of our own programs. What it says of itself is left out; its errors are shown."""
+def _start(arguments: list[str], settings: dict[str, str]) -> subprocess.Popen[bytes]:
+    """One of our own programs, which begins when it is told. What it says of itself is left out; its errors are shown."""
     return subprocess.Popen(  # noqa: S603
-        [sys.executable, *arguments], env=settings, start_new_session=True, stdin=stdin, stdout=subprocess.DEVNULL
+        [sys.executable, *arguments],
+        env=settings,
+        start_new_session=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
     )
 
 
 def _begin(child: subprocess.Popen[bytes]) -> None:
-    """Tell a child that waits with its modules loaded. One that has died meanwhile is noticed by :func:`_wait_ready`."""
+    """Tell a child that waits. One that has died meanwhile is noticed by :func:`_wait_ready`."""
     assert child.stdin is not None
-    with contextlib.suppress(OSError), child.stdin as line:
-        line.write(b"\n")
+    with contextlib.suppress(OSError):
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+
+
+def as_part(folder: str, run: Callable[[], object]) -> None:
+    """A child's life: ``run``, from the first byte of its input on. The input ends when the demonstration has ended, also one that was killed and
+    could tell nobody: then the child ends too, and removes ``folder`` (if any) in its place."""
+
+    def end_too() -> None:
+        os.read(0, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    try:
+        if os.read(0, 1):
+            threading.Thread(target=end_too, daemon=True).start()
+            run()
+    finally:
+        if folder and select.select([0], [], [], 0)[0]:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait_ready(children: list[subprocess.Popen[bytes]], port: int, keys: set[str]) -> None:
@@ -367,3 +403,6 @@ def _end(children: list[subprocess.Popen[bytes]]) -> None:
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
+        assert child.stdin is not None
+        with contextlib.suppress(OSError):
+            child.stdin.close()

@@ -4,6 +4,7 @@ import socket
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Protocol
@@ -172,12 +173,22 @@ def _handler(management: Management) -> type[BaseHTTPRequestHandler]:
             else:
                 self._send(404, b"", "text/plain")
 
-        def _send(self, status: int, body: bytes, kind: str) -> None:
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+            if code == HTTPStatus.NOT_IMPLEMENTED:  # what the base says to a method without a function here
+                self._send(HTTPStatus.METHOD_NOT_ALLOWED, b"", "text/plain", Allow="GET, HEAD")
+            else:
+                super().send_error(code, message, explain)
+
+        def _send(self, status: int, body: bytes, kind: str, **headers: str) -> None:
             self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
+            for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
             """Probes are not worth a line."""

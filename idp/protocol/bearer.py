@@ -50,9 +50,9 @@ STATUS: Final[Mapping[Code, int]] = {
 """RFC 6750 §3.1."""
 
 
-def challenge(refusal: Refusal, scope: str | None = None) -> str:
-    """The WWW-Authenticate header. A request without any token is told the scheme alone (§3.1)."""
-    if refusal.reason == "no_token":
+def challenge(refusal: Refusal, scope: str | None = None, *, sent: bool = True) -> str:
+    """The WWW-Authenticate header. A request without any token (``sent`` false) is told the scheme alone (§3.1)."""
+    if refusal.reason == "no_token" or not sent:
         return f'Bearer realm="{REALM}"'
     text = f'Bearer realm="{REALM}", error="{refusal.code.value}", error_description="{refusal.public}"'
     return f'{text}, scope="{scope}"' if scope and refusal.code is Code.INSUFFICIENT_SCOPE else text

@@ -61,6 +61,12 @@ class Request:
         except UnicodeDecodeError as error:
             raise Refusal(Code.INVALID_REQUEST, "The body is not form data.", reason="malformed_form") from error
 
+    @property
+    def cookies_lost(self) -> bool:
+        """Whether there were cookies, but none can be read: the server empties a field in which any byte is not ASCII, as another site of the
+        same domain can set one (RFC 6265 §5.2 keeps every byte)."""
+        return self.environ.get("HTTP_COOKIE") == ""
+
     @cached_property
     def cookies(self) -> dict[str, str]:
         """Cookies by exact name; a name that came twice is left out, so that a planted twin can't win."""

@@ -183,6 +183,21 @@ PROBLEMS: dict[str, Problem] = {
         _("We need one cookie to know that all steps come from the same browser."),
         (_("Allow cookies for this site, then start again."), _("Use the same browser for every step.")),
     ),
+    "cookies_lost": Problem(
+        _("We can't read the cookies of your browser"),
+        _(
+            "Another website of the same domain set a cookie that makes all of them unreadable for us. Nobody can sign in like this."
+        ),
+        (
+            _("Delete the cookies here. You may have to sign in again at other websites of the same domain."),
+            _("Or delete that website's cookies in the settings of your browser."),
+        ),
+    ),
+    "cookies_deleted": Problem(
+        _("Your browser was asked to delete the cookies"),
+        _("If you see the same message again, delete the cookies of this website in the settings of your browser."),
+        (_("Go back to the service that you came from, or to our start page, and sign in again."),),
+    ),
     "enrolled": Problem(
         _("Your authenticator app is set up"),
         _("The form was sent twice, and the recovery codes were in the first answer, which you did not see."),

@@ -6,10 +6,12 @@ import signal
 from contextlib import ExitStack
 
 import pytest
+from click.testing import CliRunner
 
+from idp.cli import main
 from idp.cli.demo import STOPS, Stops
 from tests.browser.served import family, first_line, free_port, start, stop
-from tests.kit.process import PATIENCE_S, wait_until
+from tests.kit.process import PATIENCE_S, alive, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +45,29 @@ def test_an_end_before_it_is_ready_leaves_nothing_behind(tmp_path):
     assert stop(process) == set()
     assert process.communicate() == ("", "\nStopped.\n")
     assert list(tmp.iterdir()) == []
+
+
+@pytest.mark.parametrize("ready", [True, False], ids=["ready", "preparing"])
+def test_a_killed_one_takes_its_parts_along(tmp_path, ready):
+    """``kill -9`` tells nobody, and whoever it was cannot remove passwords and secrets of sample citizens."""
+    tmp = tmp_path / "tmp"
+    with ExitStack() as stack:
+        process = start(free_port(), tmp)
+        if ready:
+            first_line(process, stack)
+        wait_until(lambda: len(family(process.pid)) > 1 and any(tmp.iterdir()), "a child and its data")
+        everyone = family(process.pid)
+        process.kill()
+        process.wait()
+    wait_until(lambda: not [pid for pid in everyone if alive(pid)], "the end of every part")
+    assert list(tmp.iterdir()) == []
+    process.communicate()
+
+
+def test_a_port_that_leaves_no_room_is_said():
+    for port in ("0", "64536", "80000"):
+        told = CliRunner().invoke(main, ["demo", "--port", port])
+        assert told.exit_code == 2 and "1<=x<=64535" in told.output
 
 
 def test_a_stop_at_a_childs_start_waits_until_the_child_is_known():

@@ -131,6 +131,7 @@ def test_everything_registered_is_answered():
         ({"grant_types": ["refresh_token"], "response_types": []}, "refresh_alone"),
         ({"token_endpoint_auth_method": "none", "grant_types": ["client_credentials"]}, "public_credentials"),
         ({"scope": "openid phone"}, "scope_beyond"),
+        ({"scope": "profile"}, "scope_openid"),
         ({"scope": "openid  profile"}, "scope_syntax"),
         ({"scope": ""}, "scope_syntax"),
         ({"scope": "openid", "default_scope": "profile"}, "default_scope_beyond"),

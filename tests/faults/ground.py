@@ -210,10 +210,10 @@ class Served(House):
         assert not more, more
         return self._exchange(self.port, method, path, body, headers, timeout)
 
-    def manage(self, path: str) -> TestResponse:
-        """GET on the management address."""
+    def manage(self, path: str, method: str = "GET") -> TestResponse:
+        """One request to the management address."""
         port = int(self.config.management_bind.rpartition(":")[2])
-        return self._exchange(port, "GET", path, None, {"Connection": "close"}, PATIENCE_S)
+        return self._exchange(port, method, path, None, {"Connection": "close"}, PATIENCE_S)
 
     def health(self) -> tuple[int, dict[str, str]]:
         """/health/ready; (0, {}) when nobody answers."""

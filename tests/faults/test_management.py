@@ -52,6 +52,9 @@ def test_operators_endpoints_are_not_on_the_public_listener(served: Served) -> N
         )
     assert (served.manage("/health/live").status_code, served.health()[0]) == (200, 200)
     assert served.manage("/token").status_code == served.manage("/").status_code == 404
+    probe, other = served.manage("/health/ready", "HEAD"), served.manage("/health/ready", "POST")
+    assert (probe.status_code, probe.text) == (200, "")
+    assert (other.status_code, other.headers["Allow"]) == (405, "GET, HEAD")  # RFC 9110 §15.5.6
     text = served.manage("/metrics").text
     counts = re.findall(
         r'^idp_http_request_duration_seconds_count\{method="POST",route="/token",status="200"\} (\S+)$',

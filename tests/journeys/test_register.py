@@ -129,6 +129,9 @@ def test_read_update_delete(any_house: House) -> None:
     read = call(house, "GET", path, token)
     assert read.status_code == 200 and "client_secret" not in read.get_json()
     assert read.get_json()["registration_access_token"] == token
+    unsaid, wrong = call(house, "GET", path, None), call(house, "GET", path, "wrong")
+    assert unsaid.headers["WWW-Authenticate"] == 'Bearer realm="yimen"'  # RFC 6750 §3.1: no error for who sent no token
+    assert 'error="invalid_token"' in wrong.headers["WWW-Authenticate"]
 
     change = {**META, "client_id": made["client_id"], "redirect_uris": ["https://new.example/cb"]}
     updated = call(house, "PUT", path, token, {**change, "client_secret": made["client_secret"]})

@@ -76,7 +76,8 @@ def _guarded(parts: Parts, operation: Callable[[Request], Answer]) -> Operation:
                 refusal = flow.failed(parts, refusal, request.now, request.remote, request.reference, _named(request))
             if refusal.retry_after_s:
                 return refusal_answer(refusal)
-            headers = (("WWW-Authenticate", challenge(refusal)),) if refusal.code is Code.INVALID_TOKEN else ()
+            told = challenge(refusal, sent=request.header("Authorization") is not None)
+            headers = (("WWW-Authenticate", told),) if refusal.code is Code.INVALID_TOKEN else ()
             status = STATUS.get(refusal.code, 400)
             return json_answer(status, {"error": refusal.code.value, "error_description": refusal.public}, headers)
 

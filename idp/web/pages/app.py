@@ -1,6 +1,7 @@
 """The pages as one Flask application: blueprints, languages, what every POST must prove, and one place for what goes wrong."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -19,6 +20,7 @@ from idp.web.pages import (
     consent,
     console,
     contacts,
+    cookies,
     data,
     directory,
     dispatch,
@@ -48,6 +50,7 @@ WSGI = Callable[..., Iterable[bytes]]
 
 JOURNEYS: tuple[ModuleType, ...] = (
     home,
+    cookies,
     dispatch,
     consent,
     sign_in,
@@ -195,9 +198,10 @@ def _in_json(error: HTTPException, status: int) -> Response:
 
 def _on_page(status: int) -> Response:
     if status == 404 and current().path.startswith("/console/"):
-        found = console.lost(request.environ["yimen.parts"])
-        if found is not None:
-            return found
+        with suppress(Refusal, Unavailable):  # there is no such page, whatever can't be read besides
+            found = console.lost(request.environ["yimen.parts"])
+            if found is not None:
+                return found
     return problem_page(PROBLEM_OF_STATUS.get(status, "bad_request"), status, service=None)
 
 
