@@ -115,7 +115,7 @@ def routes(house: House, *nowhere: str) -> dict[str, set[str]]:
     for rule in pages_of(house).url_map.iter_rules():
         if rule.rule != "/_render":
             found.setdefault(re.sub(r"<[^>]+>", "nobody", rule.rule), set()).update(rule.methods or ())
-    return found | dict.fromkeys(nowhere, {"GET", "POST"})
+    return found | {path: {"GET", "POST"} for path in nowhere}
 
 
 def test_the_edge_owns_these_and_no_others(house: House) -> None:
