@@ -99,7 +99,7 @@ def test_a_clean_checkout_is_set_up_once_with_its_command(tmp_path: Path) -> Non
     assert said == "一门\n"
     stamp, began = (copy / ".venv/.made-run").stat().st_mtime_ns, work()
     subprocess.run(["bash", ".ci/setup", "run"], cwd=copy, check=True)
-    assert work() - began < first / 10
+    assert work() - began < max(1, first / 4), "it begins again"
     assert (copy / ".venv/.made-run").stat().st_mtime_ns == stamp
     with (copy / "requirements.lock").open("a") as lock:
         lock.write("# changed\n")

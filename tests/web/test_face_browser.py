@@ -76,6 +76,7 @@ def look(page: Page, address: str, name: str, found: Looked) -> None:
         found.wide[name] = width
 
 
+@pytest.mark.timeout(1800)
 def test_axe_finds_nothing_and_the_policy_is_kept(looked: Looked) -> None:
     """WCAG 2.2 AA as far as a machine can tell, on every page and state, by day and in the dark."""
     assert looked.violations == {}
@@ -111,6 +112,7 @@ def test_pages_that_leave_at_once_are_clean_without_scripts(chromium: Browser, o
     context.close()
 
 
+@pytest.mark.timeout(1800)
 def test_nothing_is_wider_than_a_small_phone(looked: Looked) -> None:
     """WCAG 1.4.10: at 320 CSS pixels there is no sideways scrolling and no text cut off."""
     assert looked.wide == {}
