@@ -98,7 +98,9 @@ def _added_up(parts: Parts, query: Query, since: int, until: int) -> Chart:
     }
     wanted = kinds(query, tuple(vocabulary()))
     rows, gap = counted(parts, where)
-    hit = [row for row in rows if row.start < until and (wanted is None or row.kind in wanted)]
+    # What a clock that was set back wrote before is later than now: in the last bar.
+    until_ = until if query.until is not None else max(until, *(row.start + 1 for row in rows), 0)
+    hit = [row for row in rows if row.start < until_ and (wanted is None or row.kind in wanted)]
     since = since or min((row.start for row in hit), default=until - DAY)
     return replace(_bars(((row.start, row.n) for row in hit), since, until, span, partial=False), gap=gap)
 

@@ -1,7 +1,8 @@
-"""What the log is searched and charted by, checked against its events: each line of the index, each count.
+"""What the log is searched and charted by, checked against its events: each line of the index, each count, and where a clock was set back.
 
-Both stand in another order than the events. So each side is added up as it is read, every line by a hash under a key that nobody knew when the rows
-were written: where the sums of a block of numbers or of a day agree, so do the rows; where not, that block or day is read once more and compared.
+Lines and counts stand in another order than the events. So each side is added up as it is read, every line by a hash under a key that nobody knew
+when the rows were written: where the sums of a block of numbers or of a day agree, so do the rows; where not, that block or day is read once more and
+compared.
 """
 
 from collections import Counter
@@ -16,6 +17,7 @@ from idp.audit.facets import facets
 from idp.audit.tiles import WIDTH
 from idp.audit.verify import Bad
 from idp.flows.log_reading import place_of, rows_of, seqs_of
+from idp.flows.log_times import order
 from idp.flows.sequencer import head
 from idp.parts import Parts
 from idp.ports import Op
@@ -25,6 +27,9 @@ R = TypeVar("R", bound=Record)
 PAGE: Final = 5000
 BLOCK: Final = 15
 """Numbers whose lines are added up together: two to the power of this."""
+HIDDEN: Final = (
+    "the row that says where the clock was set back does not know of it: the event is hidden from searches by time"
+)
 NOT_OURS: Final = "a row of the search index or of the counts is none that this log writes"
 
 
@@ -41,11 +46,14 @@ class Sums:
         self._parts = parts
         self._secret, self._pack = parts.entropy(32), msgspec.msgpack.encode
         self._lines, self._counts = dict[int, int](), dict[int, int]()
+        self._order = order(parts)
 
     def add(self, rows: Sequence[Event]) -> None:
-        """Events that are in the tree."""
+        """Events that are in the tree, the next ones. Raises Bad for one that a search by time would not find."""
         mark, lines = self._mark, self._lines
         for row in rows:
+            if not self._order.fits(row.seq, row.at):
+                raise Bad(place_of(self._parts, row.seq), HIDDEN)
             block, total = row.seq >> BLOCK, 0
             for name, value in set(facets(row)):
                 total += mark((name, value, row.seq))

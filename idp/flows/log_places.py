@@ -2,8 +2,13 @@
 moves nothing back, and what was to be in its batch is not.
 """
 
+from typing import Final
+
 from idp.ports import Insert, Update, Write
 from idp.records import TreeHead
+
+TREE: Final = "log"
+"""The name of the tree's own head."""
 
 
 def moved(old: TreeHead | None, new: TreeHead) -> Write:

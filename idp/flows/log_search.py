@@ -11,7 +11,6 @@ import msgspec
 from idp.audit import facets
 from idp.audit.events import vocabulary
 from idp.audit.search import (
-    MINUTE,
     TEXTS,
     Bad,
     Budget,
@@ -28,8 +27,10 @@ from idp.audit.search import (
     meets,
     window,
 )
+from idp.audit.stretches import END, Stretch
 from idp.flows.ids import raw_id
 from idp.flows.log_reading import events_between, found_by_id, rows_of
+from idp.flows.log_times import times
 from idp.flows.log_unsequenced import NONE, Gap, Unsequenced, unsequenced, with_lines
 from idp.flows.sequencer import Damaged, head
 from idp.flows.traces import Trace
@@ -45,8 +46,6 @@ MOST_CLIENTS: Final = 400
 MOST_READ: Final = 5000
 """Events that one page of a search by data, factor or level opens: what stands inside stands in no index."""
 CHUNK: Final = 64
-SKEW: Final = MINUTE
-"""Event times may lie so far out of the order of the log: numbers are given at the commit, times at the request's beginning."""
 LATE: Final = 5_000_000
 """Microseconds that an event may take from its time to its leaf, for those who follow the log."""
 
@@ -219,35 +218,53 @@ class Walk:
     def __init__(self, parts: Parts, query: Query, now: int, trace: Trace | None = None) -> None:
         self._parts, self._query, self._inside = parts, query, inside(query)
         self._since, self._until = window(query, now)
+        known = times(parts)
+        if query.until is None:  # what a clock that was set back wrote before is later than now
+            self._until = max(self._until, known.latest + 1)
         clients = _clients_of(parts, query.department) if query.department else None
         waiting = _waiting(parts, query)
         self.gap = waiting.gap
         lines = conditions(query, tuple(vocabulary()), clients)
-        self._top, self._floor = _top(parts, query, self._until), first_at(parts, self._since - SKEW)
-        budget, read = Budget(), _reader(parts, waiting)
-        self._unions: list[Union | Given] = [
-            Union([Line(read, budget, facet, value, self._floor) for facet, value in lines_of]) for lines_of in lines
-        ]
-        if query.address:
-            if trace is None:
-                raise Bad({"address": "gone"})
-            newest = parts.store.find(Event, {"seq": Op("<=", self._top)}, order=("-seq",), limit=1)
-            until = min(self._until, newest[0].at + SKEW) if newest else 0
-            self._unions.append(
-                trace.lines(parts, self._since, until, {row.id: seq for seq, row in waiting.rows.items()})
-            )
+        self._cap = _cap(parts, query)
+        self._ranges = known.ranges(self._since, self._until)
+        self.gap = self.gap or (known.gap if self._since or query.until is not None else None)
+        self._budget, self._read = Budget(), _reader(parts, waiting)
+        self._lines, self._trace, self._waiting = lines, trace, waiting
+        if query.address and trace is None:
+            raise Bad({"address": "gone"})
         self._stopped: int | None = None
 
     def __iter__(self) -> Iterator[Found]:
-        numbers = intersect(self._unions, self._top) if self._unions else self._all()
         read = 0
-        for chunk in _chunks(self._until_spent(numbers), CHUNK):
+        for chunk in _chunks(self._until_spent(self._numbers()), CHUNK):
             found = [event for event in several(self._parts, chunk) if self._since <= event.at < self._until]
             yield from (event for event in found if meets(self._query, event.head))
             read += len(chunk)
             if self._inside and read >= MOST_READ:
                 self._stopped = chunk[-1] - 1
                 return
+
+    def _numbers(self) -> Iterator[int]:
+        """Stretch by stretch: where the clock was set back, a window of time lies in more than one."""
+        for floor, end, stretch in self._ranges:
+            top = min(end, self._cap)
+            unions = self._unions(floor, end, stretch) if top >= floor else None
+            if unions is not None:
+                yield from intersect(unions, top) if unions else self._all(floor, top)
+
+    def _unions(self, floor: int, top: int, stretch: Stretch) -> list[Union | Given]:
+        found: list[Union | Given] = [
+            Union([Line(self._read, self._budget, facet, value, floor) for facet, value in lines])
+            for lines in self._lines
+        ]
+        if self._query.address and self._trace is not None:
+            since, until = max(self._since, stretch.low), min(self._until, stretch.high + 1)
+            if self._cap < top:
+                newest = self._parts.store.find(Event, {"seq": Op("<=", self._cap)}, order=("-seq",), limit=1)
+                until = min(until, newest[0].at + stretch.fall) if newest and newest[0].seq >= floor else since
+            own = {row.id: seq for seq, row in self._waiting.rows.items()}
+            found.append(self._trace.lines(self._parts, since, until, own, floor, top, stretch.fall))
+        return found
 
     def rest(self) -> tuple[str, int | None, int | None]:
         """(id to go on behind, how far back it looked, number to go on below) when the search ended early, else nothing."""
@@ -262,12 +279,11 @@ class Walk:
         except Spent as spent:
             self._stopped = spent.at
 
-    def _all(self) -> Iterator[int]:
-        top = self._top
-        while top >= self._floor:
+    def _all(self, floor: int, top: int) -> Iterator[int]:
+        while top >= floor:
             where = {"seq": Op("<=", top)}
             rows = self._parts.store.find(Event, where, order=("-seq",), limit=CHUNK)
-            yield from (row.seq for row in rows if row.seq >= self._floor)
+            yield from (row.seq for row in rows if row.seq >= floor)
             if len(rows) < CHUNK:
                 return
             top = rows[-1].seq - 1
@@ -310,34 +326,15 @@ def _reader(parts: Parts, waiting: Unsequenced) -> Read:
     return read
 
 
-def _top(parts: Parts, query: Query, until: int) -> int:
-    """The highest number that may be shown."""
-    newest = parts.store.find(Event, order=("-seq",), limit=1)
-    top = newest[0].seq if newest else 0
-    if query.until is not None:
-        top = min(top, first_at(parts, until + SKEW) - 1)
+def _cap(parts: Parts, query: Query) -> int:
+    """The highest number that may be shown: of a page behind another one."""
+    top = END
     if query.before:
         row = found_by_id(parts, query.before)
         if row is None:
             raise Bad({"before": "unknown"})
-        top = min(top, row.seq - 1)
+        top = row.seq - 1
     return top if query.below is None else min(top, query.below - 1)
-
-
-def first_at(parts: Parts, at: int) -> int:
-    """The first number from which on events are not older than ``at``: found by halving, in about as many reads as the number has bits."""
-    newest = parts.store.find(Event, order=("-seq",), limit=1)
-    if not newest or at <= 0:
-        return 0
-    low, high = 0, newest[0].seq + 1
-    while low < high:
-        middle = (low + high) // 2
-        found = parts.store.find(Event, {"seq": Op(">=", middle)}, order=("seq",), limit=1)
-        if not found or found[0].at >= at:
-            high = middle
-        else:
-            low = found[0].seq + 1
-    return low
 
 
 def _clients_of(parts: Parts, department: str) -> list[str]:

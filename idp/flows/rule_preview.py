@@ -8,8 +8,9 @@ import msgspec
 from idp.audit import facets
 from idp.audit.alerts import LATE, Rule, Watcher
 from idp.audit.search import Budget, Line, Spent, Union, intersect
+from idp.audit.stretches import END
 from idp.flows.log_alerts import networks_of
-from idp.flows.log_search import SKEW, first_at
+from idp.flows.log_times import times
 from idp.flows.sequencer import head
 from idp.parts import Parts
 from idp.ports import Op
@@ -44,7 +45,8 @@ def preview(parts: Parts, rule: Rule, now: int) -> Preview | None:
     if rule.travel is not None or LATE in rule.where:
         return None
     since = now - SPAN
-    numbers, whole = _numbers(parts, rule, first_at(parts, since - SKEW))
+    floor = min((floor for floor, _, _ in times(parts).ranges(since, END)), default=0)
+    numbers, whole = _numbers(parts, rule, floor)
     rows: list[Event] = []
     for at in range(0, len(numbers), CHUNK):
         chunk = tuple(numbers[at : at + CHUNK])

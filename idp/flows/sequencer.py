@@ -19,12 +19,14 @@ from idp.audit.note import Checkpoint, Signing, Verifier
 from idp.audit.tiles import HASH, WIDTH
 from idp.audit.verify import Bad
 from idp.errors import Unavailable
+from idp.flows.log_places import TREE
+from idp.flows.log_times import noted
 from idp.parts import Parts
 from idp.ports import Committed, Delete, Insert, InsertMany, Op, Update, Write
 from idp.records import Event, EventCount, EventFacet, EventPending, Record, TreeBundle, TreeHead, TreeTile
 from keys.log_keys import log_keys
 
-LOG: Final = "log"
+LOG: Final = TREE
 ACCEPTED: Final = "accepted"
 """The head that an operator accepted after an alarm: its newest rows may be gone."""
 BATCH: Final = 2048
@@ -107,7 +109,7 @@ def step(parts: Parts, signer: LogSigner, now: int, limit: int = BATCH) -> int:
             return 0
         raise Damaged from None
     try:
-        writes = _writes(old, grown, events, signer, now)
+        writes = [*_writes(old, grown, events, signer, now), noted(parts.store, old.last_seq, events)]
     except (TypeError, ValueError, AttributeError):  # let in by an operator, but no index can hold what its columns are
         raise Damaged(_misfits(events)) from None
     if isinstance(parts.store.commit(writes), Committed):

@@ -13,7 +13,7 @@ from idp.audit.events import record
 from idp.audit.facets import ID
 from idp.audit.lookups import AddressSearched
 from idp.audit.networks import BadNetwork, wanted
-from idp.audit.search import MINUTE, Bad, Given
+from idp.audit.search import Bad, Given
 from idp.errors import Unavailable
 from idp.flows import addresses
 from idp.flows.ids import raw_id
@@ -37,9 +37,11 @@ class Trace(msgspec.Struct, frozen=True):
     text: str = ""
     event: str = ""
 
-    def lines(self, parts: Parts, since: int, until: int, waiting: Mapping[bytes, int]) -> Given:
-        """The numbers of its newest events in ``since`` ≤ at < ``until`` (microseconds). ``waiting``: numbers by id of those without a leaf. Raises
-        Unavailable."""
+    def lines(
+        self, parts: Parts, since: int, until: int, waiting: Mapping[bytes, int], floor: int, top: int, fall: int
+    ) -> Given:
+        """The numbers of its newest events in ``since`` ≤ at < ``until`` (microseconds), of those from ``floor`` to ``top``, whose times lie out of
+        order by ``fall`` at most. ``waiting``: numbers by id of those without a leaf. Raises Unavailable."""
         rows: list[EventAddress] = []
         for month in addresses.months(max(since, addresses.oldest(parts, until)), until):
             marks = self._marks(parts, month)
@@ -49,9 +51,10 @@ class Trace(msgspec.Struct, frozen=True):
             if len(rows) >= MOST:
                 break
         whole = len(rows) < MOST
-        if not whole and rows[0].at > rows[-1].at + MINUTE:  # the order of times is not quite that of numbers
-            rows = [row for row in rows if row.at > rows[-1].at + MINUTE]
-        return Given(_numbers(parts, [row.event_id for row in rows], waiting), whole=whole)
+        if not whole and rows[0].at > rows[-1].at + fall:  # the order of times is not quite that of numbers
+            rows = [row for row in rows if row.at > rows[-1].at + fall]
+        numbers = _numbers(parts, [row.event_id for row in rows], waiting)
+        return Given([number for number in numbers if floor <= number <= top], whole=whole)
 
     def _marks(self, parts: Parts, month: int) -> tuple[bytes, ...]:
         if self.event:
