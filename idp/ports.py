@@ -104,6 +104,12 @@ class Conflict:
     index: int
 
 
+class Leads(Protocol):
+    """Whether this process leads, as of now."""
+
+    def __bool__(self) -> bool: ...
+
+
 class Store(Protocol):
     """Durable, shared truth (SQL).
 
@@ -143,8 +149,9 @@ class Store(Protocol):
         No event is refused by it, and none waits for longer than a fifth of a second; a month that is over begins no more.
         """
 
-    def lead(self, name: str) -> AbstractContextManager[bool]:
-        """Try to be the one process that does ``name``; True inside when leader, until exit or death. Never waits."""
+    def lead(self, name: str) -> AbstractContextManager[Leads]:
+        """Try to be the one process that does ``name``; true inside when leader, until exit or death. Never waits. Asked again, it says whether that
+        is still so: what holds the place may have ended."""
 
     def check(self) -> None:
         """Raise ``Unavailable`` when the schema is unknown or the database does not answer."""

@@ -77,7 +77,7 @@ class LogKeeper:
             try:
                 with self._parts.store.lead("log") as leader:
                     if leader:
-                        self._lead(stop, alive)
+                        self._lead(stop, lambda: bool(leader) and alive())
             except Unavailable:
                 pass  # the store is away: everything waits in it, and is there when it returns
             stop.wait(REST_S)

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine.interfaces import Dialect
 
 from idp.errors import Unavailable
-from idp.ports import Committed, Conflict
+from idp.ports import Committed, Conflict, Leads
 from idp.records import Event
 from idp.store.flight import end, fly, idle
 from idp.store.keyring import SqlKeyring
@@ -130,7 +130,7 @@ class PostgresStore(SqlStore):
             raise Unavailable(self._part) from error
 
     @contextmanager
-    def lead(self, name: str) -> Iterator[bool]:
+    def lead(self, name: str) -> Iterator[Leads]:
         """``Store.lead`` by an advisory lock on a connection of its own; the server frees it when the connection ends."""
         number = zlib.crc32(f"yimen-lead/{self._version_table}/{name}".encode())
         try:
@@ -144,7 +144,7 @@ class PostgresStore(SqlStore):
                 raise Unavailable(self._part) from error
             leader = bool(row and row[0])
             try:
-                yield leader
+                yield _Lead(connection) if leader else False
             finally:
                 if leader:  # the server notices the end of a connection a little later
                     with contextlib.suppress(*_TROUBLE):
@@ -182,6 +182,20 @@ class PostgresStore(SqlStore):
     def close(self) -> None:
         """``Store.close``."""
         self._pool.close()
+
+
+class _Lead:
+    """True as long as the connection that holds the lock is there: the server gave the lock away with it, and nobody else would notice."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __bool__(self) -> bool:
+        try:
+            self._connection.execute("SELECT 1")
+        except psycopg.Error:
+            return False
+        return True
 
 
 _LEAD = 0x59694D65  # the house's half of an advisory lock's name

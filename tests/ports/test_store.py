@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from msgspec.structs import astuple
 
@@ -27,6 +28,7 @@ from idp.records import (
 )
 from idp.store.open import open_store
 from idp.store.sqlite_file import SqliteFile
+from tests.kit.process import wait_until
 from tests.ports.children import ROOT
 from tests.ports.sample import key, sample
 
@@ -353,9 +355,26 @@ def test_a_process_that_looks_in_and_leaves_takes_no_commit_along(store: Store, 
 def test_one_leads_until_it_leaves(store: Store, store_url: str) -> None:
     other = open_store(store_url)
     with store.lead("worker") as first, other.lead("worker") as second, other.lead("clean-up") as third:
-        assert (first, second, third) == (True, False, True)
+        assert (bool(first), bool(second), bool(third)) == (True, False, True)
     with other.lead("worker") as now:
         assert now
+    other.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("backend", ["postgres"])
+def test_whose_place_ended_unnoticed_leads_no_more(store: Store, store_url: str, backend: str) -> None:
+    """The server ends an idle connection, and gives its lock to the next: there are not two leaders from then on (DESIGN §5)"""
+    other = open_store(store_url)
+    here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    end = f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND {here}"
+    with store.lead("worker") as leads:
+        assert leads
+        with psycopg.connect(store_url) as server:
+            server.execute(end)
+        wait_until(lambda: not leads, "the end of the place", 10)
+        with other.lead("worker") as now:
+            assert now and not leads
     other.close()
 
 
