@@ -1,7 +1,9 @@
 """Who is meant and who asks: accounts found by what people type, opened; and the caller of a journey."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from idp.audit.events import Fact, SignInFailed, SignInThrottled, record
@@ -194,12 +196,29 @@ def attempt(
     """Count a try of this caller on this subject, or refuse it; a refusal is an event, once a minute for each subject, or address."""
     known = known_browser(parts, caller, subject, person)
     answer = throttle.enter(parts.volatile, subject, caller.remote, known=known, factor=factor)
-    if isinstance(answer, Throttled) and _tell(parts, answer, subject, caller.remote):
-        fact = SignInThrottled(rule=answer.rule, reference=caller.reference)
-        about = person.citizen if person else parts.vault.nobody()
-        told = _record(parts, caller, fact, about, {"address": caller.remote})
-        parts.store.commit(seen(parts, caller, told, about))
+    if isinstance(answer, Throttled):
+        # An address that tries many names is told of once, not once for each name.
+        whom = b"@" + throttle.network(caller.remote) if answer.rule == "address" else subject
+        once(parts, "throttled-told", whom, TOLD_EVERY_S, partial(_refusal, parts, caller, answer, person))
     return answer
+
+
+def _refusal(parts: Parts, caller: Caller, answer: Throttled, person: Person | None) -> tuple[Insert, ...]:
+    fact = SignInThrottled(rule=answer.rule, reference=caller.reference)
+    about = person.citizen if person else parts.vault.nobody()
+    told = _record(parts, caller, fact, about, {"address": caller.remote})
+    return seen(parts, caller, told, about)
+
+
+def once(parts: Parts, kind: str, about: bytes, ttl_s: int, writes: Callable[[], Sequence[Write]]) -> None:
+    """Write what is told once in a while; where that fails, whoever comes next tells it."""
+    if not parts.volatile.claim(kind, about, ttl_s):
+        return
+    try:
+        parts.store.commit(writes())
+    except Exception:
+        parts.volatile.forget(kind, about)
+        raise
 
 
 def password_right(parts: Parts, entered: Attempt, phc: str | None, password: str) -> bool:
@@ -209,12 +228,6 @@ def password_right(parts: Parts, entered: Attempt, phc: str | None, password: st
     except Unavailable:
         throttle.undecided(parts.volatile, entered)
         raise
-
-
-def _tell(parts: Parts, throttled: Throttled, subject: bytes, remote: str) -> bool:
-    """An address that tries many names is told of once, not once for each name."""
-    about = b"@" + throttle.network(remote) if throttled.rule == "address" else subject
-    return parts.volatile.claim("throttled-told", about, TOLD_EVERY_S)
 
 
 def note_failure(parts: Parts, caller: Caller, person: Person | None, reason: str) -> None:

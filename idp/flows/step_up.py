@@ -1,6 +1,7 @@
 """The journey of the second factor: a one-time code or a recovery code, each once, inside a session or after a password that made none yet."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -12,7 +13,7 @@ from idp.authn.assurance import ONE_TIME_PASSWORD, PASSWORD, acr, stepped_up
 from idp.authn.throttle import Attempt, Throttled
 from idp.flows import erasure, notices, pending, sessions
 from idp.flows.pending import Pending
-from idp.flows.people import Caller, Person, attempt, event, load, note_failure, seen, totp
+from idp.flows.people import Caller, Person, attempt, event, load, note_failure, once, seen, totp
 from idp.flows.sessions import SAME_FORM_S, Where
 from idp.flows.sign_in import Failed, SignedIn, begin_once
 from idp.parts import Parts
@@ -226,6 +227,7 @@ def _form(parts: Parts, caller: Caller, typed: str) -> bytes:
 def _wrong(parts: Parts, caller: Caller, person: Person, reason: str, error: str) -> Failed:
     note_failure(parts, caller, person, reason)
     failures = parts.volatile.bump("failures-factor", person.account.id, throttle.ACCOUNT_WINDOW_S, 0)
-    if failures >= TELL_FROM and parts.volatile.claim("guessing-told", person.account.id, throttle.DAY_S):
-        parts.store.commit(notices.to_person(parts, person, "guessing", caller.now))
+    if failures >= TELL_FROM:
+        message = partial(notices.to_person, parts, person, "guessing", caller.now)
+        once(parts, "guessing-told", person.account.id, throttle.DAY_S, message)
     return Failed(error)

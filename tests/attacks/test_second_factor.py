@@ -2,15 +2,17 @@
 
 import re
 import threading
+from typing import Any
 
 import pytest
 
 from idp.authn import throttle
 from idp.authn.totp import base32
+from idp.errors import Unavailable
 from idp.flows import people, sessions, staff, step_up
 from idp.flows.people import Caller
 from idp.flows.sign_in import SignedIn
-from idp.ports import Update
+from idp.ports import Insert, Update
 from idp.records import RecoveryCode, Session, Totp
 from tests.kit.house import House
 from tests.kit.person import PASSWORD, Person, authorize, enrol, messages, totp_now
@@ -144,6 +146,46 @@ def test_guessing_over_new_sessions_is_counted_together(li_wei: Person) -> None:
     blocked.get("/sign-in/recovery-code")
     assert blocked.submit(recovery_code=codes[0]).status_code == 429
     assert house.events("session.throttled")[-1]["rule"] in ("factor", "account")
+
+
+def fails_once(house: House, monkeypatch: pytest.MonkeyPatch, kind: str) -> list[str]:
+    """The database is away for the first batch that holds a message or an event of this kind."""
+    plain, failed = type(house.parts.store).commit, list[str]()
+
+    def commit(self: Any, writes: Any) -> Any:
+        kinds = [getattr(write.record, "kind", "") for write in writes if isinstance(write, Insert)]
+        if kind in kinds and not failed:
+            failed.append(kind)
+            raise Unavailable("database")
+        return plain(self, writes)
+
+    monkeypatch.setattr(type(house.parts.store), "commit", commit)
+    return failed
+
+
+@pytest.mark.attack("A126")
+def test_what_is_told_once_a_day_is_told_though_the_first_could_not_be_written(
+    li_wei: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next wrong code tells it; nothing is counted as told that is not (DESIGN §2.1)"""
+    enrol(li_wei)
+    house = li_wei.house
+    failed = fails_once(house, monkeypatch, "guessing")
+    for n in range(14):
+        at_the_code_page(house, n).submit(totp="000000")
+        house.clock.advance(throttle.LONGEST_DELAY_S + 1)
+    assert failed == ["guessing"] and len(messages(house, "guessing")) == 1
+
+
+@pytest.mark.attack("A126")
+def test_a_refusal_that_could_not_be_recorded_is_by_the_next(li_wei: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one minute's refusals one is an event (ASVS 16.3.2)"""
+    enrol(li_wei)
+    house = li_wei.house
+    failed = fails_once(house, monkeypatch, "session.throttled")
+    answers = [at_the_code_page(house, n).submit(totp="000000").status_code for n in range(12)]
+    assert failed == ["session.throttled"] and 503 in answers
+    assert len(house.events("session.throttled")) == 1
 
 
 @pytest.mark.attack("A126")
