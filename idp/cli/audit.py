@@ -147,7 +147,7 @@ def export(out: str, start: str | None, end: str | None, sheet: bool, as_json: b
     with opened() as parts:
         signer = log_signer(parts)
         _wait(parts)
-        what = extract(parts, _index(parts, start), _index(parts, end))
+        what = extract(parts, _index(parts, start), _index(parts, end, until=True))
         part, amiss = Path(f"{out}.{os.getpid()}.part"), list[int]()
         try:
             handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -390,15 +390,15 @@ def purge(dry_run: bool, yes: bool, as_json: bool) -> None:
     )
 
 
-def _index(parts: Parts, text: str | None) -> int | None:
+def _index(parts: Parts, text: str | None, *, until: bool = False) -> int | None:
     """A bound of a range: an index as it is, a time by the log's own order."""
     if text is None or text.isdigit():
         return None if text is None else int(text)
-    from idp.flows.log_export import index_at
+    from idp.flows.log_export import index_at, index_until
 
     at = _at(text)
     assert at is not None
-    return index_at(parts, at)
+    return index_until(parts, at) if until else index_at(parts, at)
 
 
 def _query(asked: Mapping[str, str | None], **bounds: int | None) -> "Query":

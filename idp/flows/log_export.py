@@ -13,14 +13,16 @@ import msgspec
 from idp.audit import tiles
 from idp.audit.events import ExportMade, record
 from idp.audit.siem import instant
+from idp.audit.stretches import END
 from idp.audit.tiles import WIDTH, Tile
 from idp.errors import Code, Refusal, Unavailable
 from idp.flows.log_accepted import Accepted, accepted
 from idp.flows.log_leaves import Leaf, leaves, prove
-from idp.flows.log_reading import TileReader, events_between, place_of, rows_of, seqs_of
+from idp.flows.log_reading import NEIGHBOURS, TileReader, events_between, place_of
+from idp.flows.log_times import first_at, times
 from idp.flows.sequencer import Damaged, LogSigner, head
 from idp.parts import Parts
-from idp.ports import Committed
+from idp.ports import Committed, Op
 from idp.records import TreeBundle, TreeHead
 
 VERIFIER = ("merkle", "tiles", "note", "proof", "verify")
@@ -75,14 +77,36 @@ def extract(parts: Parts, start: int | None, end: int | None) -> Extract:
 
 
 def index_at(parts: Parts, at: int) -> int:
-    """The index of the first event of ``at`` (microseconds) or later; the log's order is that of commits, so neighbours may be a moment older."""
-    size = head(parts).size
-    low, high = 0, -(-size // WIDTH)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if _began(parts, middle) < at else (low, middle)
-    start = max(low - 1, 0) * WIDTH
+    """The index of the first event of ``at`` (microseconds) or later. The log's order is that of commits: neighbours may be older, by a moment, and
+    where a clock was set back by more."""
+    size, found = head(parts).size, times(parts).ranges(at, END)
+    if not found:
+        return size
+    start, _ = _leaves(parts, found[-1][0], size)
     return next((index for index, event in events_between(parts, start, size, gaps=True) if event.at >= at), size)
+
+
+def index_until(parts: Parts, at: int) -> int:
+    """The index behind the last event from before ``at``; likewise, neighbours may be younger."""
+    size, found = head(parts).size, times(parts).ranges(0, at)
+    if not found:
+        return 0
+    _, top, stretch = found[0]
+    start, _ = _leaves(parts, first_at(parts, at - stretch.fall, stretch.seq, top + 1), size)
+    _, end = _leaves(parts, top, size)
+    for index, event in events_between(parts, start, end, gaps=True):
+        if event.at < at:
+            start = index + 1
+    return start
+
+
+def _leaves(parts: Parts, seq: int, size: int) -> tuple[int, int]:
+    """Between which indexes the event of a number stands, or would."""
+    near = parts.store.find(TreeBundle, {"max_seq": Op(">=", seq)}, order=("max_seq",), limit=NEIGHBOURS)
+    if not near:
+        return size, size
+    reached = [bundle.n for bundle in near if bundle.min_seq <= seq] or [min(bundle.n for bundle in near)]
+    return min(bundle.n for bundle in near) * WIDTH, min(size, (max(reached) + 1) * WIDTH)
 
 
 def write(
@@ -200,16 +224,6 @@ def harmless(cell: str) -> str:
         if cell.lstrip(" ")[:1] in ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
         else cell
     )
-
-
-def _began(parts: Parts, n: int) -> int:
-    """When the first event of a bundle was. Raises Damaged."""
-    bundle = parts.store.one(TreeBundle, n=n)
-    numbers = seqs_of(bundle) if bundle is not None else ()
-    rows = rows_of(parts, numbers[:1]) or rows_of(parts, numbers)  # the first may be gone, and accepted
-    if not rows:
-        raise Damaged
-    return rows[next(seq for seq in numbers if seq in rows)].at
 
 
 def _put(archive: zipfile.ZipFile, name: str, data: bytes) -> None:

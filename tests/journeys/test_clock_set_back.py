@@ -15,6 +15,8 @@ from idp.audit.verify import Bad
 from idp.cli import main
 from idp.flows import log_times
 from idp.flows.console_search import chart
+from idp.flows.log_export import index_at, index_until
+from idp.flows.log_reading import events_between
 from idp.flows.log_search import search
 from idp.flows.log_times import CLOCK
 from idp.flows.log_verify import verify
@@ -158,6 +160,20 @@ def test_what_waits_in_masses_says_that_something_may_be_missing(house: House, m
     settle(house)
     page = search(house.parts, Query(within="all", since=1, until=house.clock() + 300 * HOUR * SECOND), house.clock())
     assert page.gap is None
+
+
+@pytest.mark.parametrize("times", CLOCKS)
+def test_an_export_of_a_time_holds_all_of_it(house: House, times: object) -> None:
+    """From the first to the last event of the window, and what the log holds between them: it is one piece of the tree"""
+    written(house, times, range(600))
+    settle(house)
+    leaves = list(events_between(house.parts, 0, house.parts.store.count(Event)))
+    for since, until in windows(house):
+        wanted = [n for n, event in leaves if (since or 0) <= event.at < (until or 1 << 60)]
+        start, end = index_at(house.parts, since or 0), index_until(house.parts, until or 1 << 60)
+        assert not wanted or start <= wanted[0] <= wanted[-1] < end
+        assert start == len(leaves) or leaves[start][1].at >= (since or 0)
+        assert not end or leaves[end - 1][1].at < (until or 1 << 60)
 
 
 @pytest.mark.parametrize("times", CLOCKS)

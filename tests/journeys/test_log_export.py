@@ -208,3 +208,4 @@ def test_a_time_finds_its_place(any_house):
     written(house, 2 * SIZE)
     parts = house.parts
     assert [log_export.index_at(parts, at) for at in (0, middle, middle + 1)] == [0, SIZE, 2 * SIZE]
+    assert [log_export.index_until(parts, at) for at in (1, middle, middle + 1)] == [0, SIZE, 2 * SIZE]
