@@ -76,24 +76,30 @@ TEXTS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         ),
     },
     "contact_added": {
-        "zh-Hans": ("已添加登录地址", "您的账号刚刚添加了一个用于登录的电子邮箱或手机号码。" + _STRANGER["zh-Hans"]),
-        "en": ("An address was added", "An e-mail address or phone number to sign in with was just added to your account. " + _STRANGER["en"]),
+        "zh-Hans": ("已添加登录用的邮箱或手机号码", "您的账号刚刚添加了一个用于登录的电子邮箱或手机号码。" + _STRANGER["zh-Hans"]),
+        "en": (
+            "An e-mail address or phone number was added",
+            "An e-mail address or phone number to sign in with was just added to your account. " + _STRANGER["en"],
+        ),
     },
     "contact_confirmed": {
-        "zh-Hans": ("已确认登录地址", "您账号的一个电子邮箱或手机号码刚刚通过验证码确认。" + _STRANGER["zh-Hans"]),
-        "en": ("An address was confirmed", "An e-mail address or phone number of your account was just confirmed with a code. " + _STRANGER["en"]),
+        "zh-Hans": ("已确认登录用的邮箱或手机号码", "您账号的一个电子邮箱或手机号码刚刚通过验证码确认。" + _STRANGER["zh-Hans"]),
+        "en": (
+            "An e-mail address or phone number was confirmed",
+            "An e-mail address or phone number of your account was just confirmed with a code. " + _STRANGER["en"],
+        ),
     },
     "contact_replaced": {
-        "zh-Hans": ("登录地址已更换", "您账号的一个电子邮箱或手机号码刚刚被更换，其他设备已全部退出。" + _LOST["zh-Hans"]),
+        "zh-Hans": ("登录用的邮箱或手机号码已更换", "您账号的一个电子邮箱或手机号码刚刚被更换，其他设备已全部退出。" + _LOST["zh-Hans"]),
         "en": (
-            "An address was replaced",
+            "An e-mail address or phone number was replaced",
             "An e-mail address or phone number of your account was just replaced by another, and all other devices were signed out. " + _LOST["en"],
         ),
     },
     "contact_removed": {
-        "zh-Hans": ("登录地址已移除", "您账号的一个电子邮箱或手机号码刚刚被移除，其他设备已全部退出。" + _LOST["zh-Hans"]),
+        "zh-Hans": ("登录用的邮箱或手机号码已移除", "您账号的一个电子邮箱或手机号码刚刚被移除，其他设备已全部退出。" + _LOST["zh-Hans"]),
         "en": (
-            "An address was removed",
+            "An e-mail address or phone number was removed",
             "An e-mail address or phone number was just removed from your account, and all other devices were signed out. " + _LOST["en"],
         ),
     },

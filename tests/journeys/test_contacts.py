@@ -11,7 +11,7 @@ from idp.flows.staff import staff_link
 from idp.records import Attribute, Grant, Identifier, OneTime, Session
 from tests.journeys.test_history import sequenced
 from tests.kit.house import House
-from tests.kit.person import PASSWORD, Person, authorize, last_code, messages, totp_now
+from tests.kit.person import PASSWORD, Person, authorize, enrol, last_code, messages, totp_now
 
 OLD, NEW, PHONE = "li.wei@example.cn", "li.wei@new.example.cn", "+8613800138000"
 CLAIMS = {"name": "李伟", "email": OLD, "email_verified": True, "updated_at": 1}
@@ -195,6 +195,18 @@ def test_what_was_typed_is_there_after_the_proof(li_wei: Person, at: str) -> Non
     assert NEW not in li_wei.get("/account/contacts/new?kept=1").text, "it was used"
 
 
+def test_what_was_typed_is_there_after_both_proofs(li_wei: Person) -> None:
+    """Who has a second factor proves it too; the form waits for that as well."""
+    house = li_wei.house
+    secret, _ = enrol(li_wei)
+    li_wei.get("/account/contacts/new")
+    house.clock.advance(301)
+    li_wei.submit(identifier=NEW)
+    assert li_wei.submit(password=PASSWORD).request.path == "/sign-in/totp" and NEW not in li_wei.page.text
+    assert li_wei.submit(totp=totp_now(house, secret)).request.path == "/account/contacts/new"
+    assert f'value="{NEW}"' in li_wei.page.text
+
+
 def test_what_was_typed_is_its_sessions_alone(li_wei: Person) -> None:
     """Sealed, for ten minutes, and for no other session of the same citizen"""
     house, elsewhere = li_wei.house, Person(li_wei.house)
@@ -287,6 +299,6 @@ def test_a_copy_tells_the_act_and_not_whether_a_code_was_sent(li_wei: Person) ->
     li_wei.get("/account/copy")
     copy = li_wei.submit({"form": "json"}).get_json()
     assert "account.contact_changed" in [event["kind"] for event in copy["events"]]
-    assert [one["subject"] for one in copy["messages"]] == ["已添加登录地址"]
+    assert [one["subject"] for one in copy["messages"]] == ["已添加登录用的邮箱或手机号码"]
     li_wei.get("/account/copy")
     assert "登录用的电子邮箱或手机号码已变更" in li_wei.submit({"form": "html"}).text

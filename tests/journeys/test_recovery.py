@@ -112,3 +112,13 @@ def test_a_form_that_is_too_old_names_a_service_where_one_asked_alone(house: Hou
         main = answer.text.split("<main")[1].split('class="ym-also"')[0]
         assert (service in main) is (person is led), main
     assert f'href="{journey}"' in alone.page.text
+
+
+@pytest.mark.parametrize(
+    ("lang", "service", "todo"), [("zh-Hans", "服务", "重新索取"), ("en", "service", "another one")]
+)
+def test_a_staff_link_that_was_used_names_whom_to_ask(house: House, lang: str, service: str, todo: str) -> None:
+    """No service sent the reader there."""
+    page = Person(house).get(f"/staff/{'x' * 47}?lang={lang}")
+    main = page.text.split("<main")[1].split("</main>")[0]
+    assert page.status_code == 400 and service not in main and todo in main
