@@ -100,7 +100,7 @@ def _parts(
         keyring=keyring,
         volatile=volatile,
         ring=ring,
-        keys=SigningKeys(store, generations, root, clock, config.jwks_max_age, halted),
+        keys=SigningKeys(store, generations, root, clock, config.jwks_max_age, config.session_max, halted),
         clients=Clients(store, generations),
         catalogue=Catalogue(store, generations),
         generations=generations,

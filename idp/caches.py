@@ -259,9 +259,11 @@ class SigningKeys:
         root: Sealer,
         clock: Clock,
         jwks_max_age_s: int,
+        session_max_s: int,
         halted: Callable[[], bool] | None = None,
     ) -> None:
         self._store, self._root, self._clock, self._max_age_s = store, root, clock, jwks_max_age_s
+        self._session_max_s = session_max_s
         self._halted = halted
         self._cache: Cache[str, SigningRing] = Cache(generations, "key", self._load, size=1)
 
@@ -301,10 +303,24 @@ class SigningKeys:
         """The keys that a token of ours may bear now, for ``keys.jose.verify``."""
         return self._ring().verify_keys(self._clock())
 
+    def of_hints(self) -> VerifyKeys:
+        """The keys that an ``id_token_hint`` may bear now; retired ones are among them as long as a session may live, for hints alone."""
+        return self._ring().hint_keys(self._clock())
+
+    def retired(self, kid: str) -> bool:
+        """Whether this was a key of ours once."""
+        return kid in self._ring().retired
+
     def _ring(self) -> SigningRing:
         ring = self._cache.get("")
         assert ring is not None
         return ring
 
     def _load(self, _: str) -> SigningRing:
-        return SigningRing.open(self._root, self._store.find(SigningKey), jwks_max_age_s=self._max_age_s)
+        return SigningRing.open(
+            self._root,
+            self._store.find(SigningKey),
+            jwks_max_age_s=self._max_age_s,
+            session_max_s=self._session_max_s,
+            now=self._clock(),
+        )

@@ -118,6 +118,26 @@ def ripe_at(row: SigningKey, jwks_max_age_s: int, slack_s: int) -> int:
     return row.published_at + (jwks_max_age_s + slack_s) * _MICROSECONDS
 
 
+def vouching(rows: Iterable[SigningKey], session_max_s: int, slack_s: int = 5) -> tuple[tuple[int, SigningKey], ...]:
+    """Retired keys that an ID token may still bear where it comes back as a hint, each with the time until when (microseconds).
+
+    A session that a key's last token tells of is over by then (RP-Initiated Logout §2: current or recent). An emergency takes the word of the
+    keys that it ended, and of all older ones: whose row went from ``active`` to ``retired`` has no ``retiring_at``. Versions are compared, not
+    times, so that no node's clock brings one back.
+    """
+    retired = [row for row in rows if row.state == RETIRED]
+    ended: dict[str, int] = {}
+    for row in retired:
+        if row.retiring_at is None:
+            ended[row.alg] = max(row.version, ended.get(row.alg, 0))
+    life = (session_max_s + slack_s) * _MICROSECONDS
+    return tuple(
+        (row.retiring_at + life, row)
+        for row in retired
+        if row.retiring_at is not None and row.version > ended.get(row.alg, 0)
+    )
+
+
 def _regular(alg: str, own: list[SigningKey], now: int, policy: Policy, rotate: bool, first: bool) -> list[Action]:
     nexts, actives = _in_state(own, NEXT), _in_state(own, ACTIVE)
     version = own[-1].version if own else 0

@@ -241,7 +241,12 @@ def _signing_out(app: flask.Flask, rp: Rp) -> None:
         if flask.request.form.get("where") != "everywhere":
             return flask.redirect("/", 303)
         address = rp.yimen.load_server_metadata()["end_session_endpoint"]
-        query = {"id_token_hint": visit.id_token, "post_logout_redirect_uri": rp.base + "/goodbye"}
+        # With its own id beside the hint it is sent back also when the provider withdrew the key that signed the hint.
+        query = {
+            "id_token_hint": visit.id_token,
+            "client_id": rp.client_id,
+            "post_logout_redirect_uri": rp.base + "/goodbye",
+        }
         return flask.redirect(f"{address}?{urlencode(query)}", 303)
 
     @app.get("/goodbye")

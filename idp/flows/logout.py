@@ -7,16 +7,13 @@ import msgspec
 from clients.model import Client
 from clients.redirects import match_post_logout
 from idp.errors import Refusal
-from idp.flows import sessions, strangers
+from idp.flows import id_token_hint, sessions, strangers
 from idp.flows.error_list import lines
 from idp.parts import Parts
 from idp.protocol import logout as law
 from idp.protocol.logout import Ask, Hint, LogoutRequest
 from idp.protocol.params import Params
 from idp.records import Session
-from keys.errors import KeysError
-from keys.jose import verify
-from keys.signing import SIGNING_ALGS
 from keys.subjects import sid, sid_matches
 from keys.tokens import new_token, open_flow, same, seal_flow, token_hash
 
@@ -70,7 +67,7 @@ def begin(
     try:
         client_id = law.check_same_client(request, hint)
         client = parts.clients.get(client_id) if client_id else None
-        location = law.check_destination(request, client, match_post_logout)
+        location = law.check_destination(request, hint, client, match_post_logout)
     except Refusal as refusal:
         if client is not None:
             _tell(parts, client, request, refusal, now, remote, reference)
@@ -173,14 +170,9 @@ def _bound(session: Session | None) -> bytes:
 
 
 def _read_hint(parts: Parts, token: str | None) -> Hint | None:
-    """Own signature and issuer; expiry does not matter (RP-Initiated Logout §2). One that is not ours counts as none and so asks."""
-    if token is None:
-        return None
-    try:
-        claims = verify(token, parts.keys.verifying(), SIGNING_ALGS, "JWT")
-    except KeysError:
-        return None
-    if claims.get("iss") != parts.config.issuer or not isinstance(claims.get("aud"), str):
+    """What an ID token of ours says; one that is not ours, or not any more, counts as none and so asks (§2, §4)."""
+    claims = id_token_hint.claims(parts, token) if token is not None else None
+    if claims is None or not isinstance(claims.get("aud"), str):
         return None
     found = claims.get("sid")
     return Hint(claims["aud"], found if isinstance(found, str) else None)

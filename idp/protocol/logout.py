@@ -1,7 +1,7 @@
 """RP-Initiated Logout 1.0: what a logout request is entitled to; and the claims of a back-channel logout token.
 
 Own valid hint of this session and a registered URI: no question. A hint of another session, or none: ask. A URI without a client that it is
-registered for is never followed. A hint that is not ours is never trusted.
+registered for is never followed. A hint that is not ours, or whose key vouches no more, counts as none.
 """
 
 from collections.abc import Callable
@@ -73,13 +73,21 @@ def check_same_client(request: LogoutRequest, hint: Hint | None) -> str | None:
 
 
 def check_destination(
-    request: LogoutRequest, client: Client | None, registered: Callable[[Client, str], bool]
+    request: LogoutRequest, hint: Hint | None, client: Client | None, registered: Callable[[Client, str], bool]
 ) -> str | None:
-    """Where to go afterwards, with ``state`` (§3); None when nowhere. Raises Refusal when the URI is not this client's (§2.1)."""
+    """Where to go afterwards, with ``state`` (§3); None when nowhere. Raises Refusal when the URI is not this client's (§2.1).
+
+    A hint that can't be verified is not used, and what only it would prove is left out (§4): without ``client_id`` no client vouches for the
+    URI, and the sign-out ends here. So it does where the client was deleted or paused since.
+    """
     uri = request.post_logout_redirect_uri
-    if uri is None or (client is None and request.client_id is None and request.id_token_hint is None):
+    if uri is None:
         return None
-    if client is None or not client.active or not registered(client, uri):
+    if client is None and hint is None and request.client_id is not None:
+        raise Refusal(Code.INVALID_REQUEST, "client_id is unknown.", reason="unknown_client")
+    if client is None or not client.active:
+        return None
+    if not registered(client, uri):
         raise Refusal(
             Code.INVALID_REQUEST,
             "post_logout_redirect_uri is not registered for this client.",

@@ -67,6 +67,7 @@ REASONS: Final[dict[str, LazyString]] = {
     "details_type_unregistered": _("Type of authorization_details not registered for the client"),
     "details_at_token": _("authorization_details is not accepted at this endpoint"),
     "id_token_hint_invalid": _("The id_token_hint is not valid"),
+    "id_token_hint_key_retired": _("The key that signed the id_token_hint is trusted no more"),
     "login_required": _("Nobody was signed in, and the request forbade to ask"),
     "interaction_required": _("The citizen had to be asked, and the request forbade it"),
     "no_session": _("Nobody was signed in"),

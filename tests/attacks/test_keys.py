@@ -509,6 +509,25 @@ def test_retired_and_future_keys_verify_nothing_of_ours():
 
 
 @pytest.mark.attack("A168")
+@pytest.mark.parametrize(
+    ("retiring_at", "at", "believed"),
+    [(1, 0, True), (1, 3_606 * 1_000_000, True), (1, 3_606 * 1_000_000 + 1, False), (None, 0, False)],
+    ids=["retired", "at its end", "over", "ended in an emergency"],
+)
+def test_a_retired_key_is_believed_for_hints_alone(retiring_at: int | None, at: int, believed: bool):
+    """No token of ours, no published set: a hint, as long as a session may live, and never after an emergency (RFC 7517 §5)."""
+    row, signer = aged("retired", 1)
+    row = msgspec.structs.replace(row, retiring_at=retiring_at)
+    ring = SigningRing.open(ROOT, [row, aged("active", 2)[0]], jwks_max_age_s=10, session_max_s=3_601, slack_s=5)
+    token = mint(signer, "JWT", {})
+    assert refused(token, ring.verify_keys(at)) == "unknown_kid" and row.kid.encode() not in ring.jwks
+    if believed:
+        assert verify(token, ring.hint_keys(at), ("ES256",), "JWT") == {}
+    else:
+        assert refused(token, ring.hint_keys(at)) == "unknown_kid"
+
+
+@pytest.mark.attack("A168")
 def test_a_key_for_encryption_verifies_no_signature():
     """``use: enc`` and foreign ``key_ops`` keep a key out (RFC 7517 §4.2, §4.3)."""
     jwk = {name: value for name, value in SIGNERS["ES256"].public_jwk.items() if name != "use"}

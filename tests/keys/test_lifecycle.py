@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keys.lifecycle import Action, Activate, CreateNext, Policy, RetireEnd, RetireStart, applied, plan, ripe_at, served
+from keys.lifecycle import (
+    Action,
+    Activate,
+    CreateNext,
+    Policy,
+    RetireEnd,
+    RetireStart,
+    applied,
+    plan,
+    ripe_at,
+    served,
+    vouching,
+)
 from keys.model import SigningKey, State
 from keys.signing import jwks
 
@@ -270,3 +282,52 @@ def test_a_rotation_does_not_serve_an_emergency():
     assert not served([ACTIVE, NEXT], table.rows, emergency=True)
     assert table.commit(plan(table.rows, 155 * S, POLICY, emergency=True))
     assert served([ACTIVE, NEXT], table.rows, emergency=True)
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted"),
+    [
+        ([key(1, "active"), key(2, "next"), key(3, "retiring", retiring=5)], {}),
+        ([key(1, "retired", retiring=1_000), key(2, "active")], {"ES256-1": 4_605}),
+        ([key(1, "retired", retiring=10), key(2, "retired", retiring=1_000)], {"ES256-1": 3_615, "ES256-2": 4_605}),
+        # ended in an emergency: itself, what retired at that moment, what had retired before
+        ([key(1, "retired"), key(2, "active")], {}),
+        ([key(1, "retired", retiring=10), key(2, "retired"), key(3, "active")], {}),
+        ([key(1, "retired", retiring=10), key(2, "retired", retiring=20), key(3, "retired"), key(4, "active")], {}),
+        # what came after it vouches again
+        ([key(1, "retired"), key(2, "retired", retiring=1_000), key(3, "active")], {"ES256-2": 4_605}),
+        # each algorithm has versions of its own
+        ([key(7, "retired", alg="RS256"), key(1, "retired", retiring=1_000)], {"ES256-1": 4_605}),
+    ],
+)
+def test_which_retired_keys_still_vouch_for_a_hint(rows: list[SigningKey], wanted: dict[str, int]) -> None:
+    """RP-Initiated Logout §2: sessions that are current or recent; DESIGN §6: an emergency ends belief."""
+    assert {row.kid: until // S for until, row in vouching(rows, 3_600, 5)} == wanted
+
+
+@pytest.mark.parametrize("earlier", [PLAIN, ROTATE, EMERGENCY])
+def test_after_an_emergency_no_older_key_vouches(earlier: dict[str, bool]) -> None:
+    """Whatever the keys went through before, and whatever each node's clock says."""
+    rows, now = _carried_out([], 0, PLAIN), 0
+    for how in (ROTATE, earlier, PLAIN, PLAIN, EMERGENCY):
+        now += 700
+        rows = _carried_out(rows, now, how)
+    old = {row.kid for row in rows if row.state == "retired"}
+    assert old and vouching(rows, 10**9) == ()
+    for how in (ROTATE, PLAIN, PLAIN):
+        now += 700
+        rows = _carried_out(rows, now, how)
+    since = {row.kid for _, row in vouching(rows, 10**9)}
+    assert since and not since & old
+
+
+def _carried_out(rows: list[SigningKey], now: int, how: dict[str, bool]) -> list[SigningKey]:
+    """The rows after one plan."""
+    found = {row.kid: row for row in rows}
+    for action in plan(rows, now * S, POLICY, **how):
+        if isinstance(action, CreateNext):
+            made = key(action.version, action.state, published=now, activated=now if action.state == "active" else None)
+            found[made.kid] = made
+        else:
+            found[action.kid] = applied(found[action.kid], action)
+    return list(found.values())

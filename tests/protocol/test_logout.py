@@ -1,5 +1,6 @@
 """RP-Initiated Logout 1.0, Front-Channel and Back-Channel Logout: the law."""
 
+import msgspec
 import pytest
 
 from clients.model import Client
@@ -16,7 +17,9 @@ CLIENT = Client(
     post_logout_redirect_uris=("https://rp.example/out",),
     frontchannel_logout_uri="https://rp.example/fc?a=1",
 )
+PAUSED = msgspec.structs.replace(CLIENT, status="disabled")
 HINT = Hint("c", "s")
+OUT = "https://rp.example/out"
 
 
 def _registered(client: Client, uri: str) -> bool:
@@ -55,27 +58,50 @@ def test_client_id_must_be_the_hints_audience():
 def test_unregistered_destination_is_refused(uri):
     """RP-Initiated Logout §2.1"""
     with pytest.raises(Refusal) as refused:
-        logout.check_destination(LogoutRequest(client_id="c", post_logout_redirect_uri=uri), CLIENT, _registered)
+        logout.check_destination(LogoutRequest(client_id="c", post_logout_redirect_uri=uri), None, CLIENT, _registered)
+    assert refused.value.reason == "logout_uri_unregistered"
+    with pytest.raises(Refusal) as refused:
+        logout.check_destination(LogoutRequest(post_logout_redirect_uri=uri), HINT, CLIENT, _registered)
     assert refused.value.reason == "logout_uri_unregistered"
 
 
-def test_destination_without_hint_or_client_is_never_followed():
-    """RP-Initiated Logout §2.1"""
-    request = LogoutRequest(post_logout_redirect_uri="https://rp.example/out")
-    assert logout.check_destination(request, None, _registered) is None
+@pytest.mark.parametrize(
+    ("sent", "hint", "client", "expected"),
+    [
+        # proven by the hint, by client_id, by both; a hint that could not be verified (sent, yet None) takes nothing from client_id
+        ({"id_token_hint": "own"}, HINT, CLIENT, OUT),
+        ({"client_id": "c"}, None, CLIENT, OUT),
+        ({"id_token_hint": "own", "client_id": "c"}, HINT, CLIENT, OUT),
+        ({"id_token_hint": "unverifiable", "client_id": "c"}, None, CLIENT, OUT),
+        # by nobody: the sign-out ends here
+        ({}, None, None, None),
+        ({"id_token_hint": "unverifiable"}, None, None, None),
+        # by a client that is paused, or gone since
+        ({"id_token_hint": "own"}, HINT, PAUSED, None),
+        ({"client_id": "c"}, None, PAUSED, None),
+        ({"id_token_hint": "own"}, HINT, None, None),
+        ({"id_token_hint": "own", "client_id": "c"}, HINT, None, None),
+    ],
+)
+def test_who_vouches_for_the_destination(sent, hint, client, expected):
+    """RP-Initiated Logout §2.1, §3, §4: what failed to verify is not used, and what does not depend on it goes on"""
+    request = LogoutRequest(post_logout_redirect_uri=OUT, **sent)
+    assert logout.check_destination(request, hint, client, _registered) == expected
+    assert logout.check_destination(LogoutRequest(**sent), hint, client, _registered) is None
+
+
+@pytest.mark.parametrize("hint", [None, "unverifiable"])
+def test_a_client_that_never_was_is_called_so(hint):
+    request = LogoutRequest(id_token_hint=hint, client_id="x", post_logout_redirect_uri=OUT)
+    with pytest.raises(Refusal) as refused:
+        logout.check_destination(request, None, None, _registered)
+    assert (refused.value.reason, refused.value.public) == ("unknown_client", "client_id is unknown.")
 
 
 def test_state_is_passed_back():
     """RP-Initiated Logout §3"""
     request = LogoutRequest(client_id="c", post_logout_redirect_uri="https://rp.example/out", state="a b&c")
-    assert logout.check_destination(request, CLIENT, _registered) == "https://rp.example/out?state=a+b%26c"
-
-
-def test_disabled_client_gets_no_redirect():
-    request = LogoutRequest(client_id="c", post_logout_redirect_uri="https://rp.example/out")
-    disabled = Client(client_id="c", department_id="d", sector_id=bytes(16), created_at=0, status="disabled")
-    with pytest.raises(Refusal):
-        logout.check_destination(request, disabled, _registered)
+    assert logout.check_destination(request, None, CLIENT, _registered) == "https://rp.example/out?state=a+b%26c"
 
 
 @pytest.mark.parametrize("name", ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"])
@@ -95,8 +121,6 @@ def test_unknown_parameters_are_ignored():
 )
 def test_front_channel_uri(needed, uri):
     """Front-Channel Logout §3"""
-    import msgspec
-
     client = msgspec.structs.replace(CLIENT, frontchannel_logout_session_required=needed)
     assert logout.front_channel_uri(client, "https://op", "s") == uri
 
