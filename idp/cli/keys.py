@@ -50,7 +50,7 @@ def rotate(emergency: bool, as_json: bool) -> None:
 
     A fresh key is published at once and signs when every cache of the key set can know it (IDP_JWKS_MAX_AGE); the worker does the switch. Where a
     next key waits already it is that one's turn, and the fresh one is for the rotation after: what signs when is told. With
-    --now it signs at once, and tokens under older keys are no longer believed.
+    --now it signs at once, and tokens under older keys are no longer believed, nor their ID tokens as hints: who signs out by one is asked first.
     """
     from idp.flows.keys import rotate as carry_out
     from keys.backends import open_root

@@ -1,7 +1,15 @@
 """One sign-in opens three departments, each under another number; one click ends all."""
 
+import json
+import os
+
 import pytest
+from click.testing import CliRunner
 from playwright.sync_api import expect
+
+from idp.cli import main
+from idp.cli.demo import environment
+from tests.kit.process import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -66,6 +74,31 @@ def test_one_click_signs_out_everywhere(citizens, from_app):
         li.soon_out_of(office)
     li.begin("social")
     expect(li.page.locator("#password")).to_be_visible()
+
+
+def test_one_click_and_a_yes_sign_out_everywhere_after_an_emergency_of_keys(citizens, demo):
+    """The hint proves nothing any more: the citizen is asked, and comes back to the app that asked (RP-Initiated Logout §2)."""
+    li = citizens()
+    for office in ("tax", "social"):
+        li.use(office)
+    environ = {**os.environ, **environment(demo.data, demo.port)}
+    done = CliRunner().invoke(main, ["keys", "rotate", "--now", "--json"], env=environ)
+    assert done.exit_code == 0, done.output
+    wait_until(lambda: li.page.request.get(demo.issuer + "/jwks").json() == published(demo), "the provider switches")
+    li.open_app("tax")
+    li.logout_everywhere()
+    expect(li.page.locator("#logout-confirm")).to_be_visible()
+    li.press("#logout-confirm")
+    expect(li.page.locator("#rp-goodbye")).to_be_visible()
+    for office in ("tax", "social"):
+        li.soon_out_of(office)
+    li.use("social")
+
+
+def published(demo):
+    """The key set as its rows stand."""
+    demo.parts.generations.reread()
+    return json.loads(demo.parts.keys.jwks())
 
 
 def test_sign_out_at_one_app_alone(citizens):
