@@ -6,6 +6,7 @@ from typing import Final
 
 from idp.authn.chinese import WORDS, units
 from idp.authn.hashing import TooLong, prepare
+from idp.authn.meter import score
 
 LEAST_SCORE: Final = 3
 """zxcvbn: safely unguessable offline against a slow hash."""
@@ -35,10 +36,12 @@ def problem(
     second_factor: bool = False,
     context: Iterable[str] = (),
     breached: Container[bytes] = frozenset(),
+    repeated: str | None = None,
 ) -> str | None:
     """Why a new password is not accepted, as a key of the pages' wording; None when it is fine.
 
-    ``context``: what belongs to the person or the service (name, address, number). Length counts characters after normalisation.
+    ``context``: what belongs to the person or the service (name, address, number). ``repeated``: as it was typed once more, if it was; nothing is
+    measured before the two agree. Length counts characters after normalisation.
     """
     if not password:
         return "password_new_missing"
@@ -54,6 +57,8 @@ def problem(
     words = context_words(context)
     if any(word in text.casefold() for word in words):
         return "password_personal"
+    if repeated is not None and repeated != password:
+        return "password_differs"
     enough = LEAST_SCORE_2FA if second_factor else LEAST_SCORE
     return None if units(text) >= LEAST_UNITS and _score(text, words) >= enough else "password_weak"
 
@@ -71,12 +76,10 @@ def context_words(context: Iterable[str]) -> tuple[str, ...]:
 
 
 def _score(text: str, words: tuple[str, ...]) -> int:
-    """0 to 4 by zxcvbn over at most 72 characters: what comes after can't make it weaker, and the meter's work grows fast.
+    """0 to 3 by zxcvbn's measure over at most 72 characters: what comes after can't make it weaker.
 
     Of what is written with and without spaces and dashes the weaker counts: the meter doesn't see a repetition that they interrupt.
     """
     head = text[:_METER_CHARS]
-    from zxcvbn import zxcvbn  # its word lists are loaded with the first new password, not with every process
-
     forms = {head, _PARTING.sub("", head) or head}
-    return min(int(zxcvbn(form, user_inputs=[*words, *WORDS])["score"]) for form in forms)
+    return min(score(form, (*words, *WORDS)) for form in forms)

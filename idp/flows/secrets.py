@@ -29,11 +29,12 @@ def shortest(parts: Parts, second_factor: bool) -> int:
 def problem(parts: Parts, password: str, repeated: str, context: Iterable[str], person: Person | None) -> str | None:
     """Why the new password is not accepted, as a key of the wording; None when it is fine."""
     known = [*context, *(about(parts, person) if person else ())]
-    found = trouble(parts, password, known, _second_factor(parts, person))
-    return found or (None if password == repeated else "password_differs")
+    return trouble(parts, password, known, _second_factor(parts, person), repeated)
 
 
-def trouble(parts: Parts, password: str, context: Iterable[str], second_factor: bool) -> str | None:
+def trouble(
+    parts: Parts, password: str, context: Iterable[str], second_factor: bool, repeated: str | None = None
+) -> str | None:
     """As :func:`problem`, where there is no account yet and nothing is typed twice. ``context``: what belongs to its owner."""
     path = parts.config.password_breached_file
     return passwords.problem(
@@ -42,6 +43,7 @@ def trouble(parts: Parts, password: str, context: Iterable[str], second_factor: 
         second_factor=second_factor,
         context=[*context, *SERVICE_WORDS],
         breached=_list(path) if path else frozenset(),
+        repeated=repeated,
     )
 
 
