@@ -5,7 +5,9 @@ from typing import Final
 
 import idna
 
-_HIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
+_HIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+_HAN_PLANES: Final = (0x20000, 0x3FFFD)
+"""The Supplementary and the Tertiary Ideographic Plane. What this Python's tables leave out there is Han of a later Unicode, and stands in names."""
 _IGNORABLE: Final = (
     (0x034F, 0x034F),
     (0x115F, 0x1160),
@@ -19,6 +21,9 @@ _IGNORABLE: Final = (
     (0xE0000, 0xE0FFF),
 )
 """Default_Ignorable_Code_Point (Unicode, DerivedCoreProperties), but for those that their category tells: fillers, joiners, variation selectors."""
+_JOINERS: Final = "\u200c\u200d"
+_MONGOLIAN_SELECTORS: Final = "\u180b\u180c\u180d\u180f"
+_SELECTORS: Final = (("\ufe00", "\ufe0f"), ("\U000e0100", "\U000e01ef"))
 _BLANK: Final = "\N{BRAILLE PATTERN BLANK}"
 _A_LABEL: Final = "xn--"
 _STROKES: Final = "\u4e00\u4e28\u4e36\u4e3f\u4e85"
@@ -27,8 +32,10 @@ _STROKES: Final = "\u4e00\u4e28\u4e36\u4e3f\u4e85"
 
 def hidden(char: str) -> bool:
     """Control, format, private and unassigned characters, separators of lines, and what is a letter or mark by name and shows as nothing (UTS 39)."""
+    category = unicodedata.category(char)
     return (
-        unicodedata.category(char) in _HIDDEN_CATEGORIES
+        category in _HIDDEN_CATEGORIES
+        or (category == "Cn" and not _later_han(char))
         or char == _BLANK
         or any(first <= ord(char) <= last for first, last in _IGNORABLE)
     )
@@ -37,6 +44,31 @@ def hidden(char: str) -> bool:
 def legible(text: str) -> bool:
     """Not blank, and without a hidden character."""
     return bool(text.strip()) and not any(map(hidden, text))
+
+
+def writable(text: str) -> bool:
+    """Whether what people say of themselves shows what it holds: as :func:`legible`, with the characters without a shape that some writings
+    need: joiners where RFC 5892 (A.1, A.2) has them, selectors behind what they vary (UTS 37; Unicode 16, §13.5, §23.4). ``text`` is NFC."""
+    return not any(hidden(char) and not _in_place(text, at) for at, char in enumerate(text))
+
+
+def _in_place(text: str, at: int) -> bool:
+    char, before = text[at], text[at - 1 : at]
+    if char in _JOINERS:
+        try:
+            return bool(idna.core.valid_contextj(text, at))
+        except ValueError:  # behind a character without a name
+            return False
+    if char in _MONGOLIAN_SELECTORS:
+        return "\u1820" <= before <= "\u18aa"
+    if any(first <= char <= last for first, last in _SELECTORS):
+        return bool(before) and (_later_han(before) or unicodedata.category(before) in ("Lo", "So"))
+    return False
+
+
+def _later_han(char: str) -> bool:
+    first, last = _HAN_PLANES
+    return first <= ord(char) <= last and ord(char) & 0xFFFF < 0xFFFE
 
 
 def domain(name: str) -> str:

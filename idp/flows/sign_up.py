@@ -14,11 +14,11 @@ from idp.flows.sign_in import SignedIn, begin_session, with_password
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Write
 from idp.records import Account, OneTime, Password
+from idp.release.correction import BadValue, name_of
 from idp.release.vault import Citizen
 from keys.index import blind_index
 
 PURPOSE = "sign-up"
-MAX_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +116,10 @@ def finish(
     if found is None:
         return Over()
     row, facts = found
-    said = " ".join(full_name.split())
-    if len(said) > MAX_NAME or any(not c.isprintable() for c in said):
-        return Wrong("name", "name_invalid")
+    try:
+        said = name_of(full_name)
+    except BadValue as error:
+        return Wrong("name", error.error)
     trouble = secrets.problem(parts, password, repeated, (facts.value, said), None)
     if trouble is not None:
         return Wrong("repeat_password" if trouble == "password_differs" else "new_password", trouble)

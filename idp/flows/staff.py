@@ -25,10 +25,11 @@ from idp.flows.provision import (
 )
 from idp.flows.recovery import other_resets
 from idp.flows.sign_in import NeedEnrolment, with_password
-from idp.flows.sign_up import MAX_NAME, Over, Wrong
+from idp.flows.sign_up import Over, Wrong
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Update, Write
 from idp.records import Account, OneTime
+from idp.release.correction import BadValue, name_of
 from keys.tokens import new_token, open_flow, seal_flow, token_hash
 
 PURPOSE: Final = "staff"
@@ -191,9 +192,10 @@ def accept(
         name = canonical(typed)
     except BadIdentifier:
         return Wrong("identifier", "identifier_invalid" if typed.strip() else "identifier_missing")
-    said = " ".join(full_name.split())
-    if len(said) > MAX_NAME or any(not c.isprintable() for c in said):
-        return Wrong("name", "name_invalid")
+    try:
+        said = name_of(full_name)
+    except BadValue as error:
+        return Wrong("name", error.error)
     if identifier(parts, name) is not None:
         still = invitation(parts, token, caller.now) is not None
         return Wrong("identifier", "identifier_taken") if still else Over()

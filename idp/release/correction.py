@@ -12,6 +12,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+from clients.visible import writable
+
 SELF: Final = "self"
 ADDRESS: Final = ("country", "region", "locality", "street_address", "postal_code")
 """Members of OIDC Core §5.1.1 that a form asks, from the widest down."""
@@ -45,12 +47,13 @@ def _line(text: str, longest: int, error: str, field: str = "value") -> str:
     said = " ".join(unicodedata.normalize("NFC", text).split())
     if len(said) > longest:
         raise BadValue(error, field)
-    if not said.isprintable():
+    if not writable(said):
         raise BadValue("value_characters", field)
     return said
 
 
-def _name(text: str) -> str:
+def name_of(text: str) -> str:
+    """A person's name, which may be empty. Raises BadValue."""
     return _line(text, MAX_NAME, "name_invalid")
 
 
@@ -92,7 +95,8 @@ def _address(_: str) -> str:
 
 
 RULES: Final[Mapping[str, Callable[[str], Any]]] = {
-    "name": _name, "family_name": _name, "given_name": _name, "middle_name": _name, "nickname": _name, "preferred_username": _name,
+    "name": name_of, "family_name": name_of, "given_name": name_of, "middle_name": name_of, "nickname": name_of,
+    "preferred_username": name_of,
     "profile": _url, "website": _url, "zoneinfo": _zone, "locale": _language, "address": _address,
 }  # fmt: skip
 """Attribute → its form."""

@@ -72,7 +72,7 @@ def check_texts(texts: Mapping[str, str], what: str, longest: int = MAX_TEXT) ->
     if set(texts) != set(LANGUAGES):
         raise BadItem(f"{what} must be given as zh and en.")
     for text in texts.values():
-        if len(text) > longest or not text.isprintable() or not legible(text):
+        if len(text) > longest or not legible(text) or set(filter(str.isspace, text)) - {" "}:
             raise BadItem(f"{what} must have 1 to {longest} printable characters.")
 
 

@@ -287,7 +287,9 @@ FIELD_ERRORS: dict[str, LazyString] = {
     "objection_kind": _("Choose what is wrong"),
     "words_missing": _("Say in your words what you object to"),
     "words_long": _("Enter at most 2000 characters"),
-    "value_characters": _("Leave out characters that can't be seen, such as control characters"),
+    "value_characters": _(
+        "This contains a character that can't be shown, such as a control character or one of a private font. Leave it out"
+    ),
     "value_text": _("Enter at most 200 characters in one line"),
     "value_url": _("Enter an address that begins with https://"),
     "value_zone": _("Enter a time zone like Asia/Shanghai"),

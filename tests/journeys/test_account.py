@@ -94,7 +94,9 @@ def test_a_staff_link_makes_an_account_with_a_second_factor(house: House) -> Non
     person = Person(house)
     for _ in range(3):
         assert person.get(path).status_code == 200
-    answer = person.submit(identifier="wang.audit", name="王审", new_password=NEW, repeat_password=NEW)
+    refused = person.submit(identifier="wang.audit", name="\ue000审", new_password=NEW, repeat_password=NEW)
+    assert refused.status_code == 422 and "无法显示的字符" in refused.text
+    answer = person.submit(identifier="wang.audit", name="\U00031350审", new_password=NEW, repeat_password=NEW)
     assert answer.request.path == "/sign-in/enrol" and person.cookie() is None
     assert person.get("/account").request.path == "/sign-in"
     secret = re.search(r'id="totp-secret">([^<]+)<', person.get("/sign-in/enrol").text)

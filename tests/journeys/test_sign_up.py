@@ -66,6 +66,31 @@ def test_unfit_passwords_are_explained_and_the_ticket_stays(house: House, passwo
     assert person.submit(name="王芳", new_password=NEW, repeat_password=NEW).request.path == "/account"
 
 
+@pytest.mark.parametrize("name", ["\U0002ebf0\u660e", "\U00031350"], ids=ascii)
+def test_a_rare_letter_of_a_name_is_taken_as_it_is(house: House, name: str) -> None:
+    answer = sign_up(Person(house), "wang.fang@example.cn", name)
+    assert answer.request.path == "/account" and name in answer.text
+    found = meant(house.parts, "wang.fang@example.cn").person
+    assert found is not None and house.parts.vault.claims(found.citizen, ("name",)) == {"name": name}
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "words"),
+    [
+        ("en", "\ue000\u660e", "a character that can&#39;t be shown"),
+        ("zh-CN", "\ue000\u660e", "无法显示的字符"),
+        ("en", "x" * 81, "Enter a name of at most 80 characters"),
+        ("zh-CN", "x" * 81, "姓名最多 80 个字符"),
+    ],
+    ids=ascii,
+)
+def test_a_name_that_is_refused_is_told_why(house: House, language: str, name: str, words: str) -> None:
+    person = Person(house)
+    person.accepts = language
+    answer = sign_up(person, "wang.fang@example.cn", name)
+    assert answer.status_code == 422 and words in answer.text
+
+
 def test_wrong_code_then_right(house: House) -> None:
     person = Person(house)
     person.get("/sign-up")

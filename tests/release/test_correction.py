@@ -2,11 +2,13 @@
 
 import pytest
 
-from idp.release.correction import ADDRESS, RULES, BadValue, correctable, value_of
+from idp.release.correction import ADDRESS, RULES, BadValue, correctable, name_of, value_of
 
 GOOD = [
     ("nickname", " 小  李 ", "小 李"),
     ("name", "O'Brien", "O'Brien"),
+    ("name", "\U0002ebf0\u660e", "\U0002ebf0\u660e"),
+    ("name", "\U00031350", "\U00031350"),
     ("website", "https://example.cn/~li", "https://example.cn/~li"),
     ("zoneinfo", "Asia/Shanghai", "Asia/Shanghai"),
     ("locale", "zh-Hans-CN", "zh-Hans-CN"),
@@ -38,6 +40,15 @@ def test_good_values_come_in_one_form(code: str, typed: str, value: str) -> None
 def test_bad_values_are_refused(code: str, typed: str) -> None:
     with pytest.raises(BadValue):
         value_of(code, {"value": typed})
+
+
+@pytest.mark.parametrize(
+    ("name", "error"), [("x" * 81, "name_invalid"), ("\ue000", "value_characters"), ("a\u200db", "value_characters")]
+)
+def test_too_long_is_another_mistake_than_what_cannot_be_shown(name: str, error: str) -> None:
+    with pytest.raises(BadValue) as refused:
+        name_of(name)
+    assert refused.value.error == error
 
 
 @pytest.mark.parametrize("code", sorted(RULES))
