@@ -14,7 +14,7 @@ from typing import Any
 from clients.sample_rp.offices import OFFICES, metadata
 
 DEPARTMENTS = {
-    "social": ("人力资源和社会保障局", "Human Resources and Social Security Bureau", "11330000MB1234567G"),
+    "social": ("人力资源和社会保障局", "Human Resources and Social Security Bureau", "11330000MB1234562R"),
 }
 
 

@@ -81,7 +81,7 @@ def _enter(environment: Mapping[str, str]) -> tuple[dict[str, Credentials], tupl
             parts,
             name_zh="基准局",
             name_en="Bench",
-            credit_code="110000000000BENCH1",
+            credit_code="11100000BENCH0015P",
             region="110000",
             level="national",
         )

@@ -17,7 +17,12 @@ def departments() -> None:
 @click.option("--credit-code", required=True, help="Unified social credit code (GB 32100), 18 characters.")
 @click.option("--region", required=True, help="Administrative region code (GB/T 2260), 6 digits.")
 @click.option("--level", type=click.Choice(["national", "provincial", "city", "county"]), required=True)
-@click.option("--id", "department_id", default=None, help="Short identifier; made from the credit code when absent.")
+@click.option(
+    "--id",
+    "department_id",
+    default=None,
+    help="Short identifier: small letters, digits, hyphens; made from the credit code when absent.",
+)
 @verb
 def add(
     name_zh: str, name_en: str, credit_code: str, region: str, level: str, department_id: str | None, as_json: bool

@@ -6,7 +6,7 @@ DEPARTMENTS: dict[str, dict[str, Any]] = {
     "tax": {
         "name_zh": "市税务局",
         "name_en": "Municipal Tax Bureau",
-        "credit_code": "11330000MB0000001A",
+        "credit_code": "11330000MB0000019E",
         "region": "330100",
         "level": "city",
         "department_id": "tax-bureau",
@@ -14,7 +14,7 @@ DEPARTMENTS: dict[str, dict[str, Any]] = {
     "social": {
         "name_zh": "市人力资源和社会保障局",
         "name_en": "Municipal Human Resources and Social Security Bureau",
-        "credit_code": "11330000MB0000002B",
+        "credit_code": "11330000MB00000279",
         "region": "330100",
         "level": "city",
         "department_id": "social-security",
@@ -22,7 +22,7 @@ DEPARTMENTS: dict[str, dict[str, Any]] = {
     "housing": {
         "name_zh": "市住房公积金管理中心",
         "name_en": "Municipal Housing Fund Centre",
-        "credit_code": "12330000MB0000003C",
+        "credit_code": "12330000MB00000351",
         "region": "330100",
         "level": "city",
         "department_id": "housing-fund",
@@ -30,7 +30,7 @@ DEPARTMENTS: dict[str, dict[str, Any]] = {
     "library": {
         "name_zh": "市图书馆",
         "name_en": "Municipal Library",
-        "credit_code": "12330000MB0000004D",
+        "credit_code": "12330000MB0000043U",
         "region": "330100",
         "level": "city",
         "department_id": "library",

@@ -34,6 +34,9 @@ from keys.tokens import new_token
 USER_SCOPES: Final = ("openid", "profile", "email", "phone", "address", "offline_access")
 ROLES: Final = frozenset({"auditor", "approver", "operator"})
 MICROSECONDS: Final = 1_000_000
+COUNTRY: Final = "100000"
+"""The whole of it, as the region of what is national; GB/T 2260 begins with the provinces."""
+_DEPARTMENT_ID: Final = re.compile("[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def initialise(store: Store, root: Sealer, entropy: Entropy, clock: Clock) -> bool:
@@ -63,10 +66,22 @@ def add_department(
     level: str,
     department_id: str | None = None,
 ) -> Department:
-    """Enter an organisation; its id comes from the credit code when none is given. Raises Refusal when it is known already."""
-    if not (re.fullmatch("[0-9A-Z]{18}", credit_code) and re.fullmatch("[0-9]{6}", region)):
-        text = "A credit code has 18 digits and capitals (GB 32100), a region 6 digits (GB/T 2260)."
+    """Enter an organisation; its id comes from the credit code when none is given. Raises Refusal when it is known already, or a code is wrong.
+
+    Codes are judged here alone: what an earlier version took stays good.
+    """
+    if not valid("credit_code", credit_code):
+        text = (
+            "A credit code has 18 digits and capitals without I, O, S, V and Z; the last is a check character, and so is the last of the"
+            " organisation code in it (GB 32100, GB 11714)."
+        )
         raise Refusal(Code.INVALID_REQUEST, text, reason="department_codes")
+    if not (valid("region", region) or (level == "national" and region == COUNTRY)):
+        text = f"A region has 6 digits, of a province that there is (GB/T 2260); {COUNTRY} is for what is national."
+        raise Refusal(Code.INVALID_REQUEST, text, reason="department_region")
+    if department_id is not None and not _DEPARTMENT_ID.fullmatch(department_id):
+        text = "A department's id has at most 63 small letters, digits and hyphens, no hyphen first or last."
+        raise Refusal(Code.INVALID_REQUEST, text, reason="department_id")
     if not (legible(name_zh) and legible(name_en)):
         text = "A department's names must be readable: not blank, and without invisible characters."
         raise Refusal(Code.INVALID_REQUEST, text, reason="department_names")

@@ -303,7 +303,7 @@ def test_no_name_is_blank_to_the_eye(house: House, char: str) -> None:
         assert unclear.value.reason == "catalogue_entry"
         for names in ({"name_zh": name, "name_en": "Bureau"}, {"name_zh": "局", "name_en": name}):
             with pytest.raises(Refusal) as refused:
-                add_department(house.parts, **names, credit_code="1" * 18, region="330000", level="city")
+                add_department(house.parts, **names, credit_code="11330000MB0000019E", region="330000", level="city")
             assert refused.value.reason == "department_names"
 
 

@@ -23,7 +23,7 @@ from tests.journeys.test_log_verify import written
 from tests.kit.house import REDIRECT, App, House, bearer, key_pair, sign
 from tests.kit.operator import CLIENT, Operator
 
-DEPARTMENT = ("--credit-code", "11330000MB0000001A", "--region", "330000", "--level", "provincial")
+DEPARTMENT = ("--credit-code", "11330000MB0000019E", "--region", "330000", "--level", "provincial")
 TWICE: dict[str, Callable[[bytes], bytes]] = {
     "a member twice": lambda whole: whole[:-1] + b',"x":1,"x":2}',
     "a member twice, escaped once": lambda whole: whole[:-1] + b',"x":1,"\\u0078":2}',

@@ -24,7 +24,7 @@ def department(idp: Operator) -> str:
         "--name-en",
         "Tax Bureau",
         "--credit-code",
-        "11330000MB0000001A",
+        "11330000MB0000019E",
         "--region",
         "330100",
         "--level",

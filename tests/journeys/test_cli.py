@@ -85,7 +85,7 @@ def test_secret_from_a_file(idp, tmp_path):
 
 
 def test_client_is_added_shown_and_listed_without_its_secret(idp, department):
-    added = idp.ask("clients", "add", idp.file("c.json", CLIENT), "--department", "11330000MB0000001A")
+    added = idp.ask("clients", "add", idp.file("c.json", CLIENT), "--department", "11330000MB0000019E")
     assert added["client_secret"]
     shown = idp.ask("clients", "show", added["client_id"])
     assert "client_secret" not in shown
@@ -107,14 +107,40 @@ def test_bad_metadata_is_refused_with_the_rfc_error(idp, department):
     assert (result.exit_code, "invalid_redirect_uri" in result.stderr) == (1, True)
 
 
+CODE = "11330000MB0000019E"
+
+
 @pytest.mark.parametrize(
-    ("code", "region"), [("123", "330100"), ("11330000MB0000001A", "33"), ("11330000mb0000001a", "330100")]
+    ("code", "region", "level", "told"),
+    [
+        ("123", "330100", "city", "GB 32100"),
+        (CODE.lower(), "330100", "city", "GB 32100"),
+        ("IOSVZ0000024821060", "330100", "city", "GB 32100"),
+        (CODE[:-1] + "F", "330100", "city", "GB 32100"),
+        (CODE.replace("19E", "29E"), "330100", "city", "GB 32100"),
+        (CODE, "33", "city", "GB/T 2260"),
+        (CODE, "999999", "city", "GB/T 2260"),
+        (CODE, "330001", "county", "GB/T 2260"),
+        (CODE, "100000", "city", "GB/T 2260"),
+    ],
 )
-def test_department_with_malformed_codes_is_refused(idp, code, region):
-    result = idp.run(
-        "departments", "add", "局", "--name-en", "B", "--credit-code", code, "--region", region, "--level", "city"
-    )
-    assert (result.exit_code, "GB 32100" in result.stderr) == (1, True)
+def test_department_with_malformed_codes_is_refused(idp, code, region, level, told):
+    """Letters that GB 32100 leaves out, wrong check characters of the code or of the organisation code in it, no such province"""
+    words = ("departments", "add", "局", "--name-en", "B", "--credit-code", code, "--region", region, "--level", level)
+    result = idp.run(*words)
+    assert (result.exit_code, told in result.stderr, idp.ask("departments", "list")) == (1, True, [])
+
+
+@pytest.mark.parametrize("name", ["a b/../c", "Tax", "-tax", "tax-", "税务", "a" * 64, "tax\n", " "])
+def test_the_id_of_a_department_is_one_plain_word(idp, name):
+    where = ("--credit-code", CODE, "--region", "330100", "--level", "city")
+    result = idp.run("departments", "add", "局", "--name-en", "B", *where, f"--id={name}")
+    assert (result.exit_code, "id" in result.stderr, idp.ask("departments", "list")) == (1, True, [])
+
+
+def test_the_whole_country_is_the_region_of_what_is_national(idp):
+    where = ("--credit-code", CODE, "--region", "100000", "--level", "national")
+    assert idp.ask("departments", "add", "局", "--name-en", "B", *where, "--id", "b-2")["id"] == "b-2"
 
 
 def test_organs_of_one_organisation_share_its_credit_code(idp, department):

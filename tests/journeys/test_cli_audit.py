@@ -27,7 +27,7 @@ def idp(tmp_path: Path, prepared_house: Path) -> Operator:
         "--name-en",
         "Tax",
         "--credit-code",
-        "11330000MB0000001A",
+        "11330000MB0000019E",
         "--region",
         "330100",
         "--level",

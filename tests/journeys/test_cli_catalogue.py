@@ -7,7 +7,7 @@ import pytest
 from tests.kit.catalogue import LOAN
 from tests.kit.operator import Operator
 
-ITEM = {**LOAN, "department": "11330000mb0000001a"}
+ITEM = {**LOAN, "department": "11330000mb0000019e"}
 
 
 @pytest.mark.parametrize("form", ["json", "csv"])

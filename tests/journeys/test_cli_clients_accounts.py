@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.kit.codes import credit_code
 from tests.kit.operator import CLIENT
 
 
@@ -218,11 +219,12 @@ def test_the_log_is_followed(idp, department):
         assert following.stdout is not None
         assert json.loads(following.stdout.readline())["department"] == department
         idp.ask("keys", "rotate")
-        for number in range(2):
-            idp.ask("departments", "add", "局", "--name-en", "B", "--credit-code", f"11330000MB000000{number}B",
+        codes = credit_code("11330000", "MB000007"), credit_code("11330000", "MB000008")
+        for code in codes:
+            idp.ask("departments", "add", "局", "--name-en", "B", "--credit-code", code,
                     "--region", "330100", "--level", "city")  # fmt: skip
         coming = [json.loads(following.stdout.readline()) for _ in range(2)]
-        assert [event["department"] for event in coming] == ["11330000mb0000000b", "11330000mb0000001b"]
+        assert [event["department"] for event in coming] == [code.lower() for code in codes]
     finally:
         following.kill()
         following.communicate()

@@ -14,6 +14,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
+from zlib import crc32
 
 import msgspec
 import pytest
@@ -33,6 +34,7 @@ from idp.web.cookies import name as cookie_name
 from keys.signing import LocalSigner, new_signing_key
 from keys.tokens import Opaque, new_token
 from tests.kit.clock import START, FakeClock
+from tests.kit.codes import credit_code
 from tests.kit.once import remember
 from tests.kit.postgres import Postgres
 from tests.kit.redis import Redis
@@ -131,7 +133,7 @@ class House:
                 self.parts,
                 name_zh=f"{key}局",
                 name_en=f"{key} bureau",
-                credit_code=f"1100000000{key:0>8}".upper()[-18:],
+                credit_code=credit_code("11330000", f"{crc32(key.encode()) % 10**8:08}"),
                 region="330000",
                 level="provincial",
                 department_id=key,

@@ -29,7 +29,7 @@ def facts(kind: str = "attributes.released", **more: Any) -> Facts:
         "proof": "c2sp.org/tlog-proof@v1",
         "issued_at": 1_767_225_601_000_000,
         "subject": "s",
-        "controller": Party(id="11330000MB0000001A", names={"zh": "税务局", "en": "Tax"}, role="pii_controller", region="330000"),
+        "controller": Party(id="11330000MB0000019E", names={"zh": "税务局", "en": "Tax"}, role="pii_controller", region="330000"),
         "provider": Party(id=ISSUER, names={"zh": "一门", "en": "Yimen"}, role="identity provider"),
         "client_id": "c",
         "policy_uri": "https://tax.example/privacy",

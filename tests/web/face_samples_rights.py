@@ -60,7 +60,7 @@ CASE = {
     "answer": "",
 }
 RECORD: dict[str, Any] = {
-    "party_identification": [{"party_id": "11330000MB0000001A"}],
+    "party_identification": [{"party_id": "11330000MB0000019E"}],
     "pii_processing": {
         "purposes": [
             {"purpose": {"zh": "办理个人所得税汇算清缴", "en": "办理个人所得税汇算清缴"}, "retention_period": "P1825D"}
