@@ -115,7 +115,9 @@ def load(parts: Parts, handle: str, browser: str | None, now: int) -> Opened:
     """
     key, interaction = _peek(parts, handle)
     client = parts.clients.get(interaction.request.client_id)
-    if client is None or not client.active:
+    if client is None:
+        raise Lost("client_gone", "client_gone")
+    if not client.active:
         raise Lost("client_disabled", "client_disabled", client)
     if interaction.created_at + parts.config.interaction_ttl * SECOND <= now:
         raise Lost("expired", "interaction_expired", client)

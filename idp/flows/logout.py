@@ -159,10 +159,12 @@ def _ask(
 
 
 def _kept(parts: Parts, token: str, session: Session | None, now: int) -> _Kept | None:
-    """What was asked, if it was asked for just this session and not long ago."""
+    """What was asked, if it was asked not long ago and for just this session; or for one that has ended: nothing is left of it but the way back."""
     plain = open_flow(parts.ring, "logout", token)
     kept = msgspec.json.decode(plain, type=_Kept) if plain else None
-    return kept if kept is not None and now < kept.until and same(kept.session, _bound(session)) else None
+    if kept is None or now >= kept.until:
+        return None
+    return kept if session is None or same(kept.session, _bound(session)) else None
 
 
 def _bound(session: Session | None) -> bytes:

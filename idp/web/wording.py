@@ -158,6 +158,11 @@ PROBLEMS: dict[str, Problem] = {
         _("The service is not allowed to use this sign-in at present."),
         (_("Ask the department that runs it."),),
     ),
+    "client_gone": Problem(
+        _("This service is not registered any more"),
+        _("It was removed, so it can't use this sign-in any more. Nothing was shared with it just now."),
+        (_("Look for the service on an official page of its department."), _HELP),
+    ),
     "expired": Problem(
         _("This page is too old"),
         _("You took longer than we may wait, or you have already finished this step."),
@@ -200,8 +205,13 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "enrolled": Problem(
         _("Your authenticator app is set up"),
-        _("The form was sent twice, and the recovery codes were in the first answer, which you did not see."),
-        (_("Sign in with the app. Then make new recovery codes, which take the place of those."),),
+        _("The form was sent twice. The recovery codes were in the first answer and are not shown again."),
+        (
+            _("If you kept them, there is nothing to do."),
+            _(
+                "If you did not see them, sign in with the app. Then make new recovery codes, which take the place of those."
+            ),
+        ),
     ),
     "forbidden": Problem(
         _("You may not see this page"),

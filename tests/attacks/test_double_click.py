@@ -204,6 +204,7 @@ def test_an_app_that_is_set_up(li_wei: Person, both: Both) -> None:
     shown = sorted(answers, key=lambda answer: answer.status_code)
     assert [answer.status_code for answer in shown] == [200, 400]
     assert "<li><code>" in shown[0].text and "<li><code>" not in shown[1].text
+    assert "如果您没有看到" in shown[1].text, "whichever answer was seen"
     assert "您的身份验证器应用已设置" in shown[1].text and 'href="/sign-in?to=codes"' in shown[1].text
     assert house.parts.store.count(RecoveryCode) == 10
     house.clock.advance(61)

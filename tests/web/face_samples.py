@@ -92,7 +92,12 @@ PAGES: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
     "consent": {
-        "normal": {"attributes": ATTRIBUTES, "always": ALWAYS},
+        "normal": {
+            "attributes": ATTRIBUTES,
+            "always": ALWAYS,
+            "who": "li***@example.cn",
+            "links": {"other_account": "/o"},
+        },
         "offline": {"attributes": ATTRIBUTES[:2], "always": ALWAYS, "offline": True, "changed": True, "renamed": True},
         "nothing": {"attributes": [], "always": ALWAYS},
         "unknown": {
@@ -171,6 +176,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
     },
     "totp": {
         "normal": {"links": {"recovery_code": "/r", "other_account": "/o"}},
+        "alone": {"service": None, "links": {"recovery_code": "/r", "other_account": "/o", "sign_out": "/logout"}},
         "error": {"errors": {"totp": FIELD_ERRORS["code_wrong"]}},
     },
     "recovery_code": {
@@ -182,6 +188,7 @@ _EXTRA: dict[str, dict[str, dict[str, Any]]] = {
     },
     "logout_confirm": {
         "normal": {"services": ["个人所得税网上办理", "社会保险"]},
+        "nobody": {"nobody": True, "onward": "/qr.svg?state=x%26y"},
         "error": {"services": [], "service": None, "errors": {"": FIELD_ERRORS["form_expired"]}},
     },
     "logout_done": {

@@ -237,3 +237,16 @@ def test_after_logout_the_page_goes_on_once_the_frames_answered(chromium: Browse
     page.wait_for_url("**/qr.svg?state=x%26y")
     assert complaints == []
     context.close()
+
+
+@pytest.mark.parametrize("language", ["zh-Hans", "en"])
+def test_what_comes_after_a_row_of_links_stands_apart_from_it(chromium: Browser, origin: str, language: str) -> None:
+    context = chromium.new_context(viewport={"width": 360, "height": 640})
+    page = context.new_page()
+    page.goto(f"{origin}/page/data/{language}/normal")
+    gap = page.evaluate(
+        "() => { const links = document.querySelector('main .ym-ways');"
+        " return links.nextElementSibling.getBoundingClientRect().top - links.getBoundingClientRect().bottom }"
+    )
+    context.close()
+    assert gap >= 24

@@ -7,9 +7,10 @@ from typing import Any
 from flask import Blueprint, Response
 from flask_babel import force_locale
 
+from idp.authn.identifiers import masked
 from idp.flows import authorize as flow
 from idp.flows import consent as journey
-from idp.flows import interactions
+from idp.flows import interactions, people
 from idp.flows.authorize import Due
 from idp.flows.consent import Shown
 from idp.flows.interactions import Opened
@@ -66,7 +67,7 @@ def render_consent(due: Due) -> Response:
     citizen, request = parts.vault.citizen(account.id), opened.interaction.request
     shown = journey.shown(parts, citizen, opened.client, request, due.known.consent, current().now)
     seen = _seen(shown.digest, account.id)
-    lang = language(request.ui_locales, account.locale)
+    lang, names = language(request.ui_locales, account.locale), people.names(parts, citizen)
     with force_locale(locale_name(lang)):
         items = [_item(shown, item, lang) for item in shown.items.values()]
     return page(
@@ -83,6 +84,7 @@ def render_consent(due: Due) -> Response:
         changed=shown.changed,
         renamed=shown.renamed,
         informs=shown.informs,
+        who=masked(names[0]) if names else "",
         lasts=[(value, LASTS[value]) for value in shown.lasts],
     )
 

@@ -68,13 +68,15 @@ def renderers(_: Parts) -> dict[type, Callable[[Any], Response]]:
 
 
 def ask(outcome: AskFirst) -> Response:
-    """The question."""
-    reader(parts_of_app())
+    """The question; where nobody is signed in (any more), that there is none, and the way back."""
+    nobody = reader(parts_of_app()) is None
     plain = current().method == "GET" and not set(request.args) - {"lang", ENDED}
     return page(
         "logout_confirm.html",
         action=CONFIRM,
         hidden={"token": outcome.token},
+        nobody=nobody,
+        onward=outcome.location,
         ui_locales=outcome.ui_locales,
         service=lambda lang: service_view(outcome.client, lang),
         services=[named(parts_of_app(), c, language(outcome.ui_locales)).name for c in outcome.services],

@@ -14,7 +14,7 @@ from idp.flows.people import names
 from idp.flows.sign_in import Failed, NeedEnrolment, NeedLongerPassword, NeedMailedCode, NeedSecondFactor, SignedIn
 from idp.parts import Parts
 from idp.web.pages import enrol, recovery, step_up
-from idp.web.pages.common import see_other
+from idp.web.pages.common import current, see_other
 from idp.web.pages.visit import Errors, Visit, field, onward, owner, show, visit
 from keys.tokens import same
 
@@ -30,7 +30,8 @@ def blueprint(parts: Parts) -> Blueprint:
     @pages.get(PATH)
     def form() -> Response:
         here = visit(parts)
-        if here.opened is not None or here.caller.session is not None:
+        other = bool(current().query.one("other"))  # whoever lacks the second factor of this session is not held in it
+        if here.opened is not None or (here.caller.session is not None and not other):
             return see_other(step_up.PLACES.get(step_up.place_to(here), here.home))
         return _form(here, {}, {})
 

@@ -81,9 +81,10 @@ def render(here: Visit, errors: Errors) -> Response:
 
 def _code_page(here: Visit, base: Basis, errors: Errors, status: int = 200) -> Response:
     to = place_to(here)
-    links = {"recovery_code": here.path(RECOVERY, to=to)}
-    if here.opened is not None:
-        links["other_account"] = f"{here.opened.path}?other=1"
+    other = f"{here.opened.path}?other=1" if here.opened else here.path("/sign-in", other="1", to=to)
+    links = {"recovery_code": here.path(RECOVERY, to=to), "other_account": other}
+    if here.opened is None and here.caller.session is not None:
+        links["sign_out"] = "/logout"
     hidden = here.hidden(PATH, flow.bound(here.caller, base), to=to)
     return show(
         here,
