@@ -172,7 +172,7 @@ def confirm(parts: Parts, caller: Caller, person: Person, shown: str, code: str)
             throttle.undecided(parts.volatile, entered)
             return meanwhile
         note_failure(parts, caller, person, "wrong_contact_code")
-        return Wrong("code", "code_spent" if row.tries_left <= 0 else "code_wrong")
+        return Wrong("code", "code_spent" if row.tries_left <= 0 else "sent_code_wrong")
     throttle.undecided(parts.volatile, entered)
     outcome = _change(parts, caller, person, row, facts)
     if isinstance(outcome, Changed):

@@ -10,6 +10,7 @@ from idp.authn.throttle import Throttled, network
 from idp.authn.totp import digits
 from idp.flows import notices, strangers
 from idp.flows.people import Caller, Person, load, no_person, seen
+from idp.flows.sessions import SAME_FORM_S
 from idp.parts import Parts
 from idp.ports import Add, Committed, Insert, Op, Update, Write
 from idp.records import Identifier, OneTime
@@ -32,6 +33,7 @@ PER_TARGET: Final = 5
 PER_ADDRESS: Final = 30
 PER_ASKER: Final = 10
 _ASKER_UNTIL: Final = "codes-by-until"
+_SAME: Final = "code-asked"
 _SECOND: Final = 1_000_000
 
 
@@ -212,6 +214,33 @@ def facts_of(parts: Parts, row: OneTime) -> Facts | None:
     except (KeyGone, SealBroken):
         return None
     return msgspec.json.decode(opened, type=Facts)
+
+
+def remember(parts: Parts, caller: Caller, purpose: str, typed: str, row_id: bytes) -> None:
+    """That this form had just this code sent, for whoever sends it once more (:func:`sent_again`)."""
+    parts.volatile.put(_SAME, _same_form(parts, caller, purpose, typed), row_id, SAME_FORM_S)
+
+
+def sent_again(parts: Parts, caller: Caller, purpose: str, typed: str) -> str | None:
+    """The reference of the code that this very form had sent a moment ago, while it can be typed: going back and sending the form once more makes
+    no second code, which would be the only one that works. Alike whether anything was sent."""
+    row_id = parts.volatile.peek(_SAME, _same_form(parts, caller, purpose, typed))
+    shown = reference(parts, row_id) if row_id is not None else None
+    found = find(parts, caller, purpose, shown, "code")
+    return shown if found is not None and found[0].tries_left > 0 else None
+
+
+def find_to_replace(parts: Parts, caller: Caller, purpose: str, shown: str | None) -> tuple[OneTime, Facts] | None:
+    """The code that another is asked for instead of: an open one; or, of the form sent twice, the one that was just replaced."""
+    found = find(parts, caller, purpose, shown, "code")
+    used = find(parts, caller, purpose, shown, "code", state="used") if found is None else None
+    return used if used is not None and sent_again(parts, caller, purpose, used[1].value) else found
+
+
+def _same_form(parts: Parts, caller: Caller, purpose: str, typed: str) -> bytes:
+    return hash_secret(
+        parts.ring, f"same-form/{purpose}", caller.browser + caller.flow + typed.encode("utf-8", "surrogatepass")
+    )
 
 
 def guess(parts: Parts, row: OneTime, typed: str) -> bool:

@@ -45,13 +45,18 @@ def ask(parts: Parts, caller: Caller, typed: str) -> CodeSent | Wrong:
     if not typed.strip():
         return Wrong("identifier", "identifier_missing")
     who = meant(parts, typed)
+    told = masked(who.name) if who.name else "***"
+    shown = one_time.sent_again(parts, caller, PURPOSE, typed)
+    if shown is not None:
+        return CodeSent(shown, told)
     allowed = one_time.may_send(parts, who.subject, caller.remote)
     target = _target(parts, who) if allowed else None
     kind, value = (who.name.kind, who.name.canonical) if who.name else ("username", "?")
     facts = Facts(kind, value, to=target.canonical if target else "")
     row_id, writes = one_time.make(parts, caller, PURPOSE, facts, to=target, notice="reset_code", person=who.person)
     parts.store.commit(writes)
-    return CodeSent(one_time.reference(parts, row_id), masked(who.name) if who.name else "***")
+    one_time.remember(parts, caller, PURPOSE, typed, row_id)
+    return CodeSent(one_time.reference(parts, row_id), told)
 
 
 def _target(parts: Parts, who: Meant) -> Name | None:
@@ -68,7 +73,7 @@ def _target(parts: Parts, who: Meant) -> Name | None:
 
 def again(parts: Parts, caller: Caller, shown: str | None) -> CodeSent | Wrong | Over:
     """Another code; the first one is dead."""
-    found = one_time.find(parts, caller, PURPOSE, shown, "code")
+    found = one_time.find_to_replace(parts, caller, PURPOSE, shown)
     if found is None:
         return Over()
     parts.store.commit([one_time.use(found[0])])
@@ -89,7 +94,7 @@ def confirm(parts: Parts, caller: Caller, shown: str | None, code: str) -> Confi
         return entered
     if row.tries_left <= 0 or not one_time.guess(parts, row, code):
         note_failure(parts, caller, who.person, "wrong_reset_code")
-        return Wrong("code", "code_spent" if row.tries_left <= 0 else "code_wrong")
+        return Wrong("code", "code_spent" if row.tries_left <= 0 else "sent_code_wrong")
     ticket_id, ticket = one_time.ticket(parts, caller, PURPOSE, facts, row.account_id)
     if not isinstance(parts.store.commit([one_time.use(row), ticket]), Committed):
         return Over()

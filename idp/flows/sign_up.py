@@ -59,6 +59,9 @@ def ask(parts: Parts, caller: Caller, typed: str, locale: str | None = None) -> 
         return Wrong("identifier", "identifier_invalid" if typed.strip() else "identifier_missing")
     if name.kind == "username":
         return Wrong("identifier", "identifier_invalid")
+    shown = one_time.sent_again(parts, caller, PURPOSE, typed)
+    if shown is not None:
+        return CodeSent(shown, masked(name))
     allowed = one_time.may_send(parts, blind_index(parts.ring, name.kind, name.canonical)[0], caller.remote)
     facts = Facts(name.kind, name.canonical)
     row_id = one_time.offer(
@@ -72,12 +75,13 @@ def ask(parts: Parts, caller: Caller, typed: str, locale: str | None = None) -> 
         exists="exists",
         locale=locale,
     )
+    one_time.remember(parts, caller, PURPOSE, typed, row_id)
     return CodeSent(one_time.reference(parts, row_id), masked(name))
 
 
 def again(parts: Parts, caller: Caller, shown: str | None, locale: str | None = None) -> CodeSent | Wrong | Over:
     """Another code to the same address; the first one is dead."""
-    found = one_time.find(parts, caller, PURPOSE, shown, "code")
+    found = one_time.find_to_replace(parts, caller, PURPOSE, shown)
     if found is None:
         return Over()
     parts.store.commit([one_time.use(found[0])])
@@ -95,7 +99,7 @@ def confirm(parts: Parts, caller: Caller, shown: str | None, code: str) -> Confi
     if row.tries_left <= 0:
         return Wrong("code", "code_spent")
     if not one_time.guess(parts, row, code):
-        return Wrong("code", "code_wrong")
+        return Wrong("code", "sent_code_wrong")
     ticket_id, ticket = one_time.ticket(parts, caller, PURPOSE, facts, None)
     if not isinstance(parts.store.commit([one_time.use(row), ticket]), Committed):
         return Over()

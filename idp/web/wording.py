@@ -282,6 +282,7 @@ FIELD_ERRORS: dict[str, LazyString] = {
     "password_differs": _("The two passwords are not the same"),
     "code_missing": _("Enter the code"),
     "code_wrong": _("This code is not right. Check it and try again"),
+    "sent_code_wrong": _("This code is not right. If several messages came, use the code of the newest"),
     "code_expired": _("This code is too old. Ask for a new one"),
     "code_used": _("This code was used already. Wait for the next one"),
     "recovery_wrong": _("This recovery code is not right, or was used already"),
