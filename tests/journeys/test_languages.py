@@ -8,10 +8,11 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.kit.house import House
-from tests.kit.person import PASSWORD, Person, authorize, enrol, last_code, messages, totp_now
+from tests.kit.person import PASSWORD, Person, attribute, authorize, enrol, last_code, messages, totp_now
 
 NEW = "harbour lantern seven quilts"
 FORMS = re.compile(r'<form method="post" action="([^"]*)">((?:(?!</form>).)*ym-languages__link.*?)</form>', re.DOTALL)
+BUTTON = re.compile(r'<button class="ym-languages__link"[^>]* form="typed"[^>]*>')
 OFFER = re.compile(r'class="ym-languages__link" href="([^"]*)"')
 
 
@@ -28,18 +29,25 @@ def offered(page: TestResponse) -> list[str]:
     return [html.unescape(link) for link in OFFER.findall(page.text)]
 
 
-def turned(person: Person) -> TestResponse:
-    """The page in the other language, where it is an answer to a form: its switch is one too."""
-    (switch,) = FORMS.findall(person.page.text)
-    fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', switch[1]))
-    before, asked = person.page, html.unescape(switch[0])
+def turned(person: Person, **typed: str) -> TestResponse:
+    """The page in the other language, where it is an answer to a form or has one to fill in: its switch is one too, or a button of that form."""
+    button, before = BUTTON.search(person.page.text), person.page
+    if button is not None:
+        asked = html.unescape(attribute(button[0], "formaction") or "")
+        fields = {**person.form()[1], attribute(button[0], "name") or "": attribute(button[0], "value") or "", **typed}
+    else:
+        (switch,) = FORMS.findall(person.page.text)
+        asked = html.unescape(switch[0])
+        fields = {n: html.unescape(v) for n, v in re.findall(r'name="([^"]+)" value="([^"]*)"', switch[1])}
     assert "?lang=" in asked and "shown" in fields
-    page = person.post(asked, {name: html.unescape(value) for name, value in fields.items()})
+    page = person.post(asked, fields)
     assert page.headers["Content-Language"] != before.headers["Content-Language"]
     assert (
         page.status_code == 200
         and 'id="error-summary' not in page.text
         and page.request.path == asked.partition("?")[0]
+        and page.request.query_string.startswith(b"lang=")
+        and b"&" not in page.request.query_string
     )
     return page
 
@@ -57,7 +65,10 @@ def heading(person: Person) -> str:
 
 
 def switched(person: Person) -> str:
-    """The page's heading in the other language, after its link was followed."""
+    """The page's heading in the other language, after its link was followed, or its button pressed."""
+    if BUTTON.search(person.page.text):
+        turned(person)
+        return heading(person)
     (link,) = offered(person.page)
     before = person.page.headers["Content-Language"]
     assert person.get(link).headers["Content-Language"] != before
@@ -161,7 +172,7 @@ def test_the_steps_of_a_forgotten_password_are_not_lost(house: House, inside: bo
     else:
         person.get("/forgot")
     switched(person)
-    assert person.page.request.path == "/forgot" and ("handle=" in person.page.request.url) == inside
+    assert person.page.request.path == "/forgot" and ("handle" in person.form()[1]) == inside
     assert not offered(person.submit(identifier="li.wei@example.cn"))
     assert "***" in turned(person).text
     assert not offered(person.submit(code=last_code(house, "reset_code")))
@@ -177,9 +188,11 @@ def test_the_sign_in_of_a_service_is_the_same_in_the_other_language(house: House
     authorize(person, house.register())
     person.submit(username="li.wei", password="wrong")
     assert person.page.status_code == 422
-    (link,) = offered(person.page)
-    assert person.get(link).request.path.startswith("/authorize/")
+    handle = person.form()[1]["handle"]
+    turned(person)
     assert person.page.headers["Content-Language"] == "en" and 'id="password"' in person.page.text
+    assert person.form()[1]["handle"] == handle
+    assert person.submit(username="li.wei", password=PASSWORD).request.path == f"/authorize/{handle}"
 
 
 def test_the_question_before_signing_out_stays_the_question(li_wei: Person) -> None:

@@ -428,11 +428,13 @@ PLAIN = (
     *CONSOLE,
 )
 """Pages that know no service."""
+TYPED = ("sign_in", "sign_up", "forgot", "confirm_code", "set_password", "contact_new", "correct")
+"""Pages whose language is chosen by a button of their form, so that what was typed goes along."""
 
 
 def sample(page: str, state: str, language: str) -> dict[str, Any]:
     """The whole context of one sample. ``said_once``: nothing shows the page in the other language."""
-    own = dict(PAGES[page][state])
+    own = {**({"language_posts": True} if page in TYPED else {}), **PAGES[page][state]}
     to = "/done?lang={}" if own.get("language_posts") else f"/page/{page}/{{}}/{state}"
     if own.pop("said_once", False):
         own |= {"language_links": (), "also_in": ({"zh-Hans": "en", "en": "zh-Hans"}[language],)}
@@ -442,9 +444,6 @@ def sample(page: str, state: str, language: str) -> dict[str, Any]:
         "action": "/done",
         "account": "li***@example.cn" if page in PLAIN and page not in ("home", "outbox") else None,
         "reference": "K7QF-3M2P-XW4T",
-        "language_links": [
-            ("zh-Hans", "简体中文", to.format("zh-Hans")),
-            ("en", "English", to.format("en")),
-        ],
+        "language_links": [(tag, said, to.format(tag)) for tag, said in (("zh-Hans", "简体中文"), ("en", "English"))],
     }
     return {**common, **own}

@@ -250,3 +250,22 @@ def test_what_comes_after_a_row_of_links_stands_apart_from_it(chromium: Browser,
     )
     context.close()
     assert gap >= 24
+
+
+@pytest.mark.parametrize("scripts", [False, True])
+def test_enter_sends_a_form_and_the_language_is_a_button_of_it(chromium: Browser, origin: str, scripts: bool) -> None:
+    """HTML §4.10.21.2: the Enter key presses the form's first button, which is not the one of the language."""
+    context = chromium.new_context(java_script_enabled=scripts)
+    page = context.new_page()
+    for key, name in (("sign_in", "username"), ("confirm_code", "code"), ("set_password", "name")):
+        page.goto(f"{origin}/page/{key}/en/normal")
+        page.locator(f"#{name}").fill("typed")
+        page.locator(f"#{name}").press("Enter")
+        page.wait_for_url("**/done")
+        assert f"{name}='typed'" in page.content() and "shown=" not in page.content(), key
+        page.goto(f"{origin}/page/{key}/en/normal")
+        page.locator(f"#{name}").fill("typed")
+        page.locator(".ym-languages__link").click()
+        page.wait_for_url("**/done?lang=zh-Hans")
+        assert f"{name}='typed'" in page.content() and "shown='1'" in page.content(), key
+    context.close()

@@ -13,7 +13,7 @@ from idp.web.console_words import ERRORS, GROUPS, KINDS, OUTCOMES
 from idp.web.theme.environment import WEB
 from idp.web.wording import ALWAYS, CLAIMS, FIELD_ERRORS, PROBLEMS, SCOPES
 from tests.web.face_preview import every_page, html, preview
-from tests.web.face_samples import PAGES
+from tests.web.face_samples import PAGES, TYPED
 
 NO_END = {"input", "img", "meta", "link", "br", "hr"}
 EXPORTED = {
@@ -188,6 +188,12 @@ def test_language_links_keep_the_place_and_the_page_says_its_own(trees: dict[tup
     for (page, language, state), tree in trees.items():
         assert tree.all("html")[0]["lang"] == language
         other = {"zh-Hans": "en", "en": "zh-Hans"}[language]
+        if page in TYPED:
+            unseen, switch = (button for button in tree.all("button")[:2])
+            assert unseen["form"] == switch["form"] == "typed" and "name" not in unseen, "Enter sends the form itself"
+            assert {"formaction": f"/done?lang={other}", "name": "shown", "lang": other}.items() <= switch.items()
+            assert [form.get("id") for form in tree.all("form")][:1] == ["typed"], (page, state)
+            continue
         if PAGES[page][state].get("language_posts"):
             assert tree.all("form")[0]["action"] == f"/done?lang={other}"
             assert {"name": "shown", "value": "1", "lang": other}.items() <= tree.all("button")[0].items()

@@ -36,7 +36,7 @@ def test_every_error_page_can_be_read_in_the_other_language(house: House) -> Non
             answer = person.browser.open(path, method=method, base_url=house.config.issuer)
             if answer.status_code < 400 or not answer.content_type.startswith("text/html"):
                 continue
-            links = re.findall(r'class="ym-languages__link" href="([^"]*)"', answer.text)
+            links = re.findall(r'class="ym-languages__link"[^>]* (?:href|formaction)="([^"]*)"', answer.text)
             assert len(links) == 1 and links[0].startswith("/") and "lang=" in links[0], (method, path, known)
             if 'id="error-code"' in answer.text:
                 same = method == "GET" and path not in ("/authorize", "/logout")

@@ -17,7 +17,7 @@ from idp.web.pages.account import frame, fresh, own_form, own_page
 from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.just_done import just_done, page_after
 from idp.web.pages.step_up import PLACES
-from idp.web.pages.visit import Errors, Visit, field, show
+from idp.web.pages.visit import SHOWN, Errors, Visit, field, show
 
 PATH, NEW, CODE, REMOVE = (
     PLACES["contacts"],
@@ -95,7 +95,7 @@ def _form(here: Visit, person: Person, session: Session) -> Response:
     kept = drafts.kept(here.parts, here.caller, person, DRAFT) if query.one("kept") else None
     if kept is None:
         return _new(here, person, session, query.one("instead") or "")
-    return _new(here, person, session, kept["instead"], typed=kept["identifier"], kept="1")
+    return _new(here, person, session, kept["instead"], typed=kept["identifier"])
 
 
 def _keep(here: Visit, person: Person) -> None:
@@ -109,20 +109,19 @@ def _new(
     instead: str,
     errors: Errors | None = None,
     typed: str = "",
-    kept: str = "",
 ) -> Response:
     old = flow.named(here.parts, person, instead) if instead else None
     if instead and old is None:
         return see_other(PATH)
     common = frame(here, person, session, NEW)
     common["hidden"] = here.hidden(NEW, session.token_hash, instead=instead)
-    common["own"] = here.path(NEW, kept=kept) if kept else here.path(NEW, instead=instead)
     return show(
         here,
         "contact_new.html",
         status=422 if errors else 200,
         errors=errors or {},
         old=_shown(here, person, old) if old else "",
+        again=True,
         values={"identifier": typed},
         **common,
     )
@@ -136,6 +135,8 @@ def _shown(here: Visit, person: Person, one: Held) -> str:
 
 def _asked(here: Visit, person: Person, session: Session) -> Response:
     typed, instead = field("identifier"), field("instead")
+    if field(SHOWN):
+        return _new(here, person, session, instead, typed=typed)
     outcome = flow.ask(here.parts, here.caller, person, typed, instead)
     match outcome:
         case CodeSent():
@@ -156,13 +157,15 @@ def _code(here: Visit, person: Person, session: Session) -> Response:
 
 def _code_page(here: Visit, person: Person, session: Session, sent: CodeSent, errors: Errors) -> Response:
     common = frame(here, person, session, CODE)
-    done, common["own"] = just_done(here, CODE)
+    done, _own = just_done(here, CODE)
     common["hidden"] = here.hidden(CODE, session.token_hash, ticket=sent.ticket, sent_to=sent.sent_to)
     return show(
         here,
         "confirm_code.html",
         status=422 if errors else 200,
         errors=errors,
+        again=True,
+        values={"code": field("code")} if field(SHOWN) else {},
         sent_to=sent.sent_to,
         minutes=MINUTES,
         resend=True,
@@ -176,6 +179,8 @@ def _confirmed(here: Visit, person: Person, session: Session) -> Response:
     ticket = field("ticket")
     sent = CodeSent(ticket, field("sent_to"))
     outcome: CodeSent | flow.Outcome
+    if field(SHOWN):
+        return _code_page(here, person, session, sent, {})
     if field("again"):
         outcome = flow.again(here.parts, here.caller, person, ticket)
     else:

@@ -16,7 +16,7 @@ from idp.web.pages.account import frame, fresh, own_form, own_page
 from idp.web.pages.common import current, language, problem_page, see_other, service_view
 from idp.web.pages.said import said
 from idp.web.pages.telling import attribute_name
-from idp.web.pages.visit import Visit, field, show
+from idp.web.pages.visit import SHOWN, Visit, field, show
 from idp.web.wording import CLAIMS, KEEPERS
 
 PATH, CORRECT = "/account/data", "/account/correct"
@@ -78,7 +78,7 @@ def _form(here: Visit, person: Person, session: Session) -> Response:
     held = flow.one(here.parts, person, kept["attribute"] if kept else query.one("attribute") or "")
     if held is None:
         return problem_page("not_found", 404)
-    return _shown(here, person, session, held, kept or _values(held), {}, kept="kept=1" if kept else "")
+    return _shown(here, person, session, held, kept or _values(held), {})
 
 
 def _keep(here: Visit, person: Person) -> None:
@@ -92,6 +92,8 @@ def _correct(here: Visit, person: Person, session: Session) -> Response:
     if held is None:
         return problem_page("not_found", 404)
     typed = {name: field(name) for name in ("value", *ADDRESS)}
+    if field(SHOWN):
+        return _shown(here, person, session, held, typed, {})
     try:
         flow.correct(here.parts, here.caller, person, held.code, typed)
     except BadValue as error:
@@ -108,16 +110,16 @@ def _shown(
     values: dict[str, str],
     errors: dict[str, str],
     status: int = 200,
-    kept: str = "",
 ) -> Response:
-    common = frame(here, person, session, f"{CORRECT}?{kept or f'attribute={held.code}'}")
+    common = frame(here, person, session, CORRECT)
     lang = language(None, person.account.locale)
-    common["action"], common["hidden"] = CORRECT, here.hidden(CORRECT, session.token_hash, attribute=held.code)
+    common["hidden"] = here.hidden(CORRECT, session.token_hash, attribute=held.code)
     return show(
         here,
         "correct.html",
         status=status,
         errors=errors,
+        again=True,
         values=values,
         label=attribute_name(held.code, lang),
         receivers=[service_view(c, lang) for c in flow.receivers(here.parts, person, held.code, here.caller.now)],

@@ -34,6 +34,8 @@ def blueprint(parts: Parts) -> Blueprint:
         here, typed = visit(parts), field("identifier")
         if not here.proven(PATH):
             return _address(here, {"": "form_expired"}, typed, 403)
+        if field(SHOWN):
+            return _address(here, {}, typed, longer=bool(field("longer")))
         return _asked(here, flow.ask(parts, here.caller, typed), typed)
 
     @pages.post(CODE)
@@ -69,9 +71,9 @@ def _address(
         status=status,
         errors=errors,
         links=links,
-        own=here.path(PATH),
+        again=True,
         action=PATH,
-        hidden=here.hidden(PATH),
+        hidden=here.hidden(PATH, longer="1" if longer else ""),
         values={"identifier": typed},
         longer=longer,
     )

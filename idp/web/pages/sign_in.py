@@ -15,12 +15,14 @@ from idp.flows.sign_in import Failed, NeedEnrolment, NeedLongerPassword, NeedMai
 from idp.parts import Parts
 from idp.web.pages import enrol, recovery, step_up
 from idp.web.pages.common import current, see_other
-from idp.web.pages.visit import Errors, Visit, field, onward, owner, show, visit
+from idp.web.pages.visit import SHOWN, Errors, Visit, field, onward, owner, show, visit
 from keys.tokens import same
 
 PATH = "/sign-in"
 SELECT = "/select-account"
 CONSOLE = "console"
+REASONS = ("expired", "max_age", "prompt_login", "stronger")
+"""What the page may say of why it asks, and goes on saying when it is shown once more."""
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -45,6 +47,8 @@ def blueprint(parts: Parts) -> Blueprint:
         }
         if not here.proven(PATH):
             return _form(here, {"": "form_expired"}, {"username": typed}, status=403)
+        if field(SHOWN):
+            return _form(here, {}, {"username": typed})
         if missing:
             return _form(here, missing, {"username": typed}, status=422)
         return _judged(here, flow.with_password(parts, here.caller, typed, password), typed)
@@ -86,14 +90,15 @@ def render_totp(parts: Parts, opened: Opened | None, errors: Mapping[str, str] |
 
 def _form(here: Visit, errors: Errors, values: Mapping[str, str], *, status: int = 200, reason: str = "") -> Response:
     to = step_up.place_to(here)
-    hidden = here.hidden(PATH, to=to)
+    reason = reason or (field("reason") if field("reason") in REASONS else "")
+    hidden = here.hidden(PATH, to=to, reason=reason)
     of_nobody = not errors and not values and here.caller.session is None
     return show(
         here,
         "sign_in.html",
         status=status,
         errors=errors,
-        own=here.opened.path if here.opened else here.path(PATH, to=to),
+        again=True,
         action=PATH,
         hidden=hidden,
         alike=[hidden[name] for name in ("handle", "proof") if name in hidden] if of_nobody else None,

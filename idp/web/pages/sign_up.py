@@ -30,6 +30,8 @@ def blueprint(parts: Parts) -> Blueprint:
         here, typed = visit(parts), field("identifier")
         if not here.proven(PATH):
             return _address(here, {"": "form_expired"}, typed, 403)
+        if field(SHOWN):
+            return _address(here, {}, typed)
         outcome = flow.ask(parts, here.caller, typed, here.language)
         return (
             _address(here, {outcome.field: outcome.error}, typed, 422)
@@ -74,6 +76,7 @@ def code_page(
         again=True,
         action=action,
         hidden=here.hidden(action, ticket=sent.ticket, sent_to=sent.sent_to),
+        values={"code": field("code")} if field(SHOWN) else {},
         sent_to=sent.sent_to,
         minutes=MINUTES,
         resend=True,
@@ -89,7 +92,7 @@ def _address(here: Visit, errors: Mapping[str, str], typed: str, status: int = 2
         status=status,
         errors=errors,
         links=links,
-        own=here.path(PATH),
+        again=True,
         action=PATH,
         hidden=here.hidden(PATH),
         values={"identifier": typed},
@@ -115,7 +118,7 @@ def _confirm(here: Visit, ticket: str) -> Response:
 def _finish(here: Visit, ticket: str) -> Response:
     if field(SHOWN):
         ours = flow.ticket_of(here.parts, here.caller, ticket)
-        return _password(here, ours, {}, "") if ours else too_old(here, PATH)
+        return _password(here, ours, {}, field("name")) if ours else too_old(here, PATH)
     name, password, repeated = field("name"), field("new_password"), field("repeat_password")
     outcome = flow.finish(here.parts, here.caller, ticket, name, password, repeated, here.language)
     if isinstance(outcome, Over):

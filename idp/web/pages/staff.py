@@ -10,7 +10,7 @@ from idp.flows.sign_up import Over, Wrong
 from idp.parts import Parts
 from idp.web.pages.common import current, problem_page, see_other
 from idp.web.pages.enrol import STAFF
-from idp.web.pages.visit import Visit, field, show, visit
+from idp.web.pages.visit import SHOWN, Visit, field, show, visit
 
 PATH = "/staff/"
 
@@ -29,6 +29,8 @@ def blueprint(parts: Parts) -> Blueprint:
         here = visit(parts)
         if not here.proven(PATH):
             return _over()
+        if field(SHOWN):
+            return _over() if flow.invitation(parts, token, current().now) is None else _page(here, token, {})
         typed = field("identifier"), field("name"), field("new_password"), field("repeat_password")
         outcome = flow.accept(parts, here.caller, token, *typed)
         if isinstance(outcome, Over):
@@ -55,10 +57,10 @@ def _page(here: Visit, token: str, errors: Mapping[str, str], status: int = 200)
         "set_password.html",
         status=status,
         errors=errors,
-        own=PATH + token,
+        again=True,
         action=PATH + token,
         hidden=here.hidden(PATH),
-        values={"identifier": field("identifier"), "name": field("name")} if errors else {},
+        values={"identifier": field("identifier"), "name": field("name")},
         shortest=secrets.least(here.parts, None),
         ask_identifier=True,
         ask_name=True,

@@ -40,7 +40,7 @@ Errors = Mapping[str, str | Throttled]
 
 
 SHOWN = "shown"
-"""Field of a form that does nothing but show its page once more, in the language that its address names."""
+"""Field of a form that does nothing but show its page once more, in the language that its address names, with what was typed but for secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +139,9 @@ def show(
 ) -> Response:
     """A page of this visit. ``own``: the GET path that stands for this page.
 
-    Where none does: ``again`` if the page is shown once more when its form's ``action`` hears :data:`SHOWN`, by which another language can be chosen;
-    else ``once``: it offers none, which would lead away from it, and says what matters in each. After too many tries it is a 429 that says when to
-    come back, in its header and in words (RFC 6585 §4).
+    Where none does, or what was typed would be lost by it: ``again`` if the page is shown once more when its form's ``action`` hears :data:`SHOWN`,
+    by which another language can be chosen. Else ``once``: it offers none, which would lead away from it, and says what matters in each. After too
+    many tries it is a 429 that says when to come back, in its header and in words (RFC 6585 §4).
     """
     frame: dict[str, Any] = interaction_context(here.opened) if here.opened else {}
     if own is not None:
