@@ -12,6 +12,7 @@ from idp.parts import Parts
 from idp.records import Session
 from idp.web.code_words import event_words
 from idp.web.cookies import SESSION, clear_cookie
+from idp.web.copy_words import COPY_EVENTS, COPY_LOCKS
 from idp.web.done_words import DONE
 from idp.web.pages.account import frame, fresh, own_form, own_page
 from idp.web.pages.common import cookie, language, speak_to
@@ -20,7 +21,7 @@ from idp.web.pages.said import whole as said_whole
 from idp.web.pages.telling import attribute_name, document, heads, in_order, lacking, row
 from idp.web.pages.visit import Visit, field, show, visit
 from idp.web.theme import instant_iso, instant_text, render
-from idp.web.wording import COPY_EVENTS, COPY_LOCKS, IN_LOG, KEEPERS, OBJECTION_KINDS, OBJECTION_OUTCOMES
+from idp.web.wording import IN_LOG, KEEPERS, OBJECTION_KINDS, OBJECTION_OUTCOMES
 
 COPY, DELETE = "/account/copy", "/account/delete"
 _TIMES = ("_at", "at", "since", "due", "until")
