@@ -128,9 +128,9 @@ def test_an_address_that_a_code_confirmed_says_so(house: House) -> None:
 @pytest.mark.parametrize(
     ("attribute", "typed", "said"),
     [
-        ("nickname", {"value": "小\u200b李"}, "请去掉看不见的字符"),
+        ("nickname", {"value": "小\u200b李"}, "其中有无法显示的字符"),
         ("nickname", {"value": "小" * 81}, "最多 80 个字"),
-        ("address", {"country": "C\u202eN"}, "请去掉看不见的字符"),
+        ("address", {"country": "C\u202eN"}, "其中有无法显示的字符"),
         ("address", {"street_address": "路" * 201}, "请在一行内最多输入200字"),
     ],
 )
