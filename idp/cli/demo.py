@@ -73,7 +73,7 @@ def demo(port: int, data: Path | None, workers: int, as_json: bool) -> None:
         fail("this machine does not know the name localhost: add the line `127.0.0.1 localhost` to /etc/hosts")
     ports = [port, *(port + n for n in APPS)]
     for p in (*ports, port + 1000):
-        if not _free(p):
+        if not is_free(p):
             fail(
                 f"port {p} is taken; stop what uses it, or choose others: `make run PORT=8140` or `.venv/bin/idp demo --port 8140`"
             )
@@ -260,7 +260,8 @@ def _local(name: str) -> bool:
     return any(address[0] == "127.0.0.1" for *_, address in found)
 
 
-def _free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether a server could listen there now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -110,10 +110,14 @@ def ask(
     trouble = law.refusal([one.contact for one in _all(parts, person)], name, gone.contact.name if gone else None)
     if trouble is not None:
         return Wrong("identifier", trouble)
+    facts = Facts(name.kind, name.canonical, instead=gone.row.id.hex() if gone else "")
+    sent = _just_sent(parts, caller, person, facts)
+    if sent is not None:
+        return sent
     often = one_time.asked_too_often(parts, person.account.id, caller.now)
     if often is not None:
         return often
-    return _send(parts, caller, person, Facts(name.kind, name.canonical, instead=gone.row.id.hex() if gone else ""))
+    return _send(parts, caller, person, facts)
 
 
 def _send(parts: Parts, caller: Caller, person: Person, facts: Facts) -> CodeSent:
@@ -135,19 +139,35 @@ def _send(parts: Parts, caller: Caller, person: Person, facts: Facts) -> CodeSen
 
 def under_way(parts: Parts, caller: Caller, person: Person) -> CodeSent | None:
     """The code that this browser was last sent and has not used yet."""
+    found = _newest(parts, caller, person)
+    return _sent(parts, *found) if found is not None else None
+
+
+def _just_sent(parts: Parts, caller: Caller, person: Person, facts: Facts) -> CodeSent | None:
+    """The code that this very form had sent a moment ago: sent once more (double click, back) it makes no second one, which alone would work."""
+    found = _newest(parts, caller, person)
+    if found is None or found[1] != facts or found[0].tries_left <= 0:
+        return None
+    return _sent(parts, *found) if caller.now < found[0].created_at + SAME_FORM_S * sessions.SECOND else None
+
+
+def _newest(parts: Parts, caller: Caller, person: Person) -> tuple[OneTime, Facts] | None:
     mine = {"account_id": person.account.id, "purpose": PURPOSE, "state": "open", "browser_hash": caller.browser}
     for row in parts.store.find(OneTime, mine, order=("-created_at",), limit=1):
-        shown = one_time.reference(parts, row.id)
-        found = one_time.find(parts, caller, PURPOSE, shown, "code")
-        return CodeSent(shown, masked(found[1].name)) if found is not None else None
+        return one_time.find(parts, caller, PURPOSE, one_time.reference(parts, row.id), "code")
     return None
+
+
+def _sent(parts: Parts, row: OneTime, facts: Facts) -> CodeSent:
+    return CodeSent(one_time.reference(parts, row.id), masked(facts.name))
 
 
 def again(parts: Parts, caller: Caller, person: Person, shown: str) -> CodeSent | Throttled | Over:
     """Another code to the same; the first one is dead, but where no other may be asked for."""
     found = _found(parts, caller, person, shown, "open")
     if found is None:
-        return Over()
+        before = _found(parts, caller, person, shown, "used")
+        return (_just_sent(parts, caller, person, before[1]) if before is not None else None) or Over()
     often = one_time.asked_too_often(parts, person.account.id, caller.now)
     if often is not None:
         return often

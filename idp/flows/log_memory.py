@@ -19,11 +19,12 @@ from idp.audit.verify import Bad, Trusted
 from idp.caches import Generations
 from idp.errors import Unavailable
 from idp.flows.log_accepted import MOST, Spared, accepted
+from idp.flows.log_places import LOG
 from idp.flows.log_reading import TileReader, leaves_of, rows_of, seqs_of
 from idp.flows.log_verify import Progress, check_rows, check_signature, verify
 from idp.flows.log_waiting import ALARM, ALARM_RULE, raising, waiting
 from idp.flows.restored import end_again_all
-from idp.flows.sequencer import ACCEPTED, LOG, LogSigner, head
+from idp.flows.sequencer import ACCEPTED, LogSigner, head
 from idp.parts import Parts
 from idp.ports import Committed, Insert, Update, Write
 from idp.records import Generation, TreeBundle, TreeHead

@@ -7,7 +7,7 @@ from typing import Final
 from idp.ports import Insert, Update, Write
 from idp.records import TreeHead
 
-TREE: Final = "log"
+LOG: Final = "log"
 """The name of the tree's own head."""
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from idp.audit.stretches import END, Order, Stretch, reaching, seen
-from idp.flows.log_places import TREE, moved
+from idp.flows.log_places import LOG, moved
 from idp.parts import Parts
 from idp.ports import Op, Store, Write
 from idp.records import Event, TreeHead
@@ -48,7 +48,7 @@ class Times:
 
 def times(parts: Parts) -> Times:
     """Read them. Raises Unavailable."""
-    row, tree = parts.store.one(TreeHead, name=CLOCK), parts.store.one(TreeHead, name=TREE)
+    row, tree = parts.store.one(TreeHead, name=CLOCK), parts.store.one(TreeHead, name=LOG)
     last = row.last_seq if row else tree.last_seq if tree else 0
     tail = parts.store.find(Event, {"seq": Op(">", last)}, order=("seq",), limit=TAIL + 1)
     held = seen(_held(parts.store, row, last), _pairs(tail), last)

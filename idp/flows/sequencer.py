@@ -19,14 +19,13 @@ from idp.audit.note import Checkpoint, Signing, Verifier
 from idp.audit.tiles import HASH, WIDTH
 from idp.audit.verify import Bad
 from idp.errors import Unavailable
-from idp.flows.log_places import TREE
+from idp.flows.log_places import LOG, moved
 from idp.flows.log_times import noted
 from idp.parts import Parts
-from idp.ports import Committed, Delete, Insert, InsertMany, Op, Update, Write
+from idp.ports import Committed, Delete, Insert, InsertMany, Op, Write
 from idp.records import Event, EventCount, EventFacet, EventPending, Record, TreeBundle, TreeHead, TreeTile
 from keys.log_keys import log_keys
 
-LOG: Final = TREE
 ACCEPTED: Final = "accepted"
 """The head that an operator accepted after an alarm: its newest rows may be gone."""
 BATCH: Final = 2048
@@ -230,10 +229,7 @@ def _many(lines: Sequence[Record], add: str = "") -> Iterator[Write]:
 
 
 def _move(old: TreeHead, new: TreeHead) -> Write:
-    if not old.note:
-        return Insert(new)
-    values = {"size": new.size, "root": new.root, "last_seq": new.last_seq, "note": new.note, "at": new.at}
-    return Update(TreeHead, {"name": LOG, "size": old.size, "root": old.root}, values)
+    return moved(old if old.note else None, new)
 
 
 def _bundle(n: int, entries: bytes, seqs: bytes) -> TreeBundle:

@@ -26,7 +26,8 @@ from idp.audit.networks import labels
 from idp.audit.tiles import HASH, WIDTH, spans
 from idp.flows import addresses
 from idp.flows.addresses import month, months
-from idp.flows.sequencer import LOG, log_signer
+from idp.flows.log_places import LOG
+from idp.flows.sequencer import log_signer
 from idp.parts import Parts
 from idp.ports import Committed, Insert
 from idp.records import Event, EventAddress, EventCount, EventFacet, TreeBundle, TreeHead, TreeTile

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from idp.app import close_parts, open_parts
-from idp.cli.demo import environment
+from idp.cli.demo import environment, is_free
 from idp.config import load
 from idp.flows.provision import add_account
 from idp.parts import Parts
-from tests.kit.process import PATIENCE_S, WORKER, alive, is_free
+from tests.kit.process import PATIENCE_S, WORKER, alive
 
 START_S = 300
 PASSWORD = "seven lanterns over the quiet harbour"

@@ -12,7 +12,8 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.kit.process import PATIENCE_S, is_free, wait_until
+from idp.cli.demo import is_free
+from tests.kit.process import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]

@@ -93,3 +93,22 @@ def test_the_same_form_tells_nothing_of_accounts(person: Person, path: str) -> N
         ask(Person(person.house), path, typed)
         made.append(store.count(OneTime) - before)
     assert made == [2, 2]
+
+
+def test_a_new_address_of_ones_own_asked_for_twice_has_one_code(person: Person) -> None:
+    """Also "Send another code" sent twice; another address is another form."""
+    house = person.house
+    person.sign_in()
+    action, sent = ask(person, "/account/contacts/new", NEW)
+    house.clock.advance(SAME_FORM_S - 1)
+    person.post(action, sent)
+    assert len(messages(house, "contact_code")) == 1
+    resend, again = person.form(1)
+    for _ in range(2):
+        person.post(resend, {**again, "again": "1"})
+        assert len(messages(house, "contact_code")) == 2
+    for typed in ("fang@example.cn", NEW):
+        house.clock.advance(1)
+        person.post(action, {**sent, "identifier": typed})
+    assert len(messages(house, "contact_code")) == 4
+    assert 'id="change-done"' in person.submit(code=last_code(house, "contact_code")).text

@@ -5,7 +5,6 @@ import secrets
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+
+from idp.cli.demo import is_free
 
 STRICT = bool(os.environ.get("YIMEN_STRICT"))
 PATIENCE_S = 90.0
@@ -59,17 +60,6 @@ def free_port() -> int:
             _GIVEN.add(port)
             return port
     raise AssertionError("no free port")
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen there now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 class Home:
