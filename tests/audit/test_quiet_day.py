@@ -91,6 +91,7 @@ def test_an_ordinary_day_wakes_nobody() -> None:
     assert raised(heads) == []
 
 
+@pytest.mark.slow  # a day for each rule
 @pytest.mark.parametrize("name", sorted(set(RECORDED) - BY_PLACE))
 def test_an_attack_is_found_in_the_midst_of_it(name: str) -> None:
     """It alone, and once: what else happens neither hides it nor is taken for it"""
